@@ -1,0 +1,135 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+func system(_ name: String, _ pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(
+        name: name, path: "Sources/C/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+func library(
+    _ name: String, in folder: String, _ dependencies: [Target.Dependency] = [],
+    resources: [Resource] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/\(folder)/\(name)",
+        resources: resources, swiftSettings: settings)
+}
+
+func tool(_ name: String, _ dependencies: [Target.Dependency], in folder: String = "Tools")
+    -> Target
+{
+    .executableTarget(
+        name: name, dependencies: dependencies, path: "Sources/\(folder)/\(name)",
+        swiftSettings: settings)
+}
+
+func tests(_ subject: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(subject)Tests", dependencies: [.init(stringLiteral: subject)] + dependencies,
+        path: "Tests/\(subject)Tests", swiftSettings: settings)
+}
+
+/// What every service may use: the arrows of the house, in one line.
+let serviceDependencies: [Target.Dependency] = [
+    "Domain", "Schema", "RPC", "Protobuf", "Postgres", "Kafka", "Telemetry", "Lifecycle",
+    "Environment", "Loop",
+]
+
+let package = Package(
+    name: "janji",
+    products: [
+        .executable(name: "janji", targets: ["janji"]),
+        .executable(name: "rpcurl", targets: ["rpcurl"]),
+        .executable(name: "protoc-gen-janji", targets: ["protoc-gen-janji"]),
+        .library(name: "RPC", targets: ["RPC", "RPCHTTP2", "Protobuf", "Loop"]),
+    ],
+    targets: [
+        system("CUV", "libuv", apt: "libuv1-dev"),
+        system("CNghttp2", "libnghttp2", apt: "libnghttp2-dev"),
+        system("CProtobufC", "libprotobuf-c", apt: "libprotobuf-c-dev"),
+        system("CLibpq", "libpq", apt: "libpq-dev"),
+        system("CRdkafka", "rdkafka", apt: "librdkafka-dev"),
+        system("CCrypto", "libcrypto", apt: "libssl-dev"),
+
+        library("Environment", in: "Runtime"),
+        library("Crypto", in: "Runtime", ["CCrypto", "Environment"]),
+        library("Telemetry", in: "Runtime", ["Environment"]),
+        library("Loop", in: "Runtime", ["CUV", "Environment"]),
+        library("Lifecycle", in: "Runtime", ["Loop", "Telemetry", "Environment"]),
+        library("HTTP2", in: "Runtime", ["CNghttp2"]),
+        library("Protobuf", in: "Runtime", ["CProtobufC"]),
+        library("RPC", in: "Runtime", ["Loop", "Protobuf", "Telemetry", "Environment"]),
+        library("RPCHTTP2", in: "Runtime", ["RPC", "HTTP2", "Loop", "Telemetry", "Environment"]),
+
+        library("Postgres", in: "Data", ["CLibpq", "Loop", "Telemetry", "Environment"]),
+        library("Kafka", in: "Data", ["CRdkafka", "KafkaMockPort", "Loop", "Telemetry", "Environment"]),
+        .target(name: "KafkaMockPort", path: "Sources/C/KafkaMockPort"),
+
+        library("Schema", in: "Generated", ["Protobuf", "RPC"]),
+
+        library("Domain", in: "Services", ["Schema", "RPC", "Protobuf", "Postgres", "Kafka", "Telemetry", "Lifecycle", "Crypto", "Environment", "Loop"]),
+        library("Identity", in: "Services", serviceDependencies + ["Crypto"]),
+        library("Schedule", in: "Services", serviceDependencies),
+        library("Booking", in: "Services", serviceDependencies + ["Crypto"]),
+        library("Notification", in: "Services", serviceDependencies),
+
+        library("HTTP1", in: "Edge"),
+        library("WebSocket", in: "Edge", ["Crypto"]),
+        library(
+            "Edge", in: "Edge",
+            ["HTTP1", "WebSocket", "Schema", "RPC", "Protobuf", "Loop", "Telemetry", "Lifecycle", "Crypto", "Environment"],
+            resources: [.copy("Web")]),
+
+        library("Generator", in: "Tools", ["Protobuf"]),
+        tool("protoc-gen-janji", ["Generator", "Protobuf"]),
+        tool(
+            "janji",
+            [
+                "Edge", "HTTP1", "Identity", "Schedule", "Booking", "Notification", "Domain", "Schema",
+                "RPC", "RPCHTTP2", "Postgres", "Kafka", "Loop", "Telemetry", "Lifecycle", "Crypto", "Protobuf", "Environment",
+            ]),
+        tool("rpcurl", ["RPC", "RPCHTTP2", "Protobuf", "Loop", "Telemetry", "Environment"]),
+        tool("bench-server", ["BenchSchema", "RPC", "RPCHTTP2", "Loop", "Telemetry", "Environment"]),
+        library("BenchSchema", in: "Generated", ["Protobuf", "RPC"]),
+
+        .target(
+            name: "TestKit",
+            dependencies: ["Loop", "Postgres", "Kafka", "RPC", "Telemetry", "Lifecycle", "Environment"],
+            path: "Tests/TestKit", swiftSettings: settings),
+        tests("Environment"),
+        tests("Loop", ["Environment"]),
+        tests("Telemetry"),
+        tests("Crypto"),
+        tests("HTTP2"),
+        tests("Protobuf", ["Schema"]),
+        tests("RPC", ["Loop"]),
+        tests("RPCHTTP2", ["BenchSchema", "RPC", "Loop", "Telemetry", "Protobuf", "HTTP2"]),
+        tests("Postgres", ["TestKit", "Loop"]),
+        tests("Kafka", ["TestKit", "Loop"]),
+        tests("HTTP1"),
+        tests("WebSocket"),
+        tests("Edge", ["Schema", "Protobuf", "HTTP1", "RPC"]),
+        tests("Generator", ["Protobuf"]),
+        tests("Domain"),
+        tests("Identity"),
+        tests("Schedule"),
+        tests("Booking", ["TestKit", "Domain", "Schema", "RPC", "Postgres", "Loop"]),
+        tests("Notification"),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: [
+                "TestKit", "Schema", "RPC", "RPCHTTP2", "Protobuf", "Loop", "Telemetry",
+                "HTTP1", "WebSocket", "Postgres", "Kafka",
+            ],
+            path: "Tests/EndToEndTests", swiftSettings: settings),
+    ]
+)

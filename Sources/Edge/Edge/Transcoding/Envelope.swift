@@ -1,0 +1,48 @@
+import Environment
+import HTTP1
+import Protobuf
+
+/// `{"success":…}`: the one shape of every JSON answer (A-12).
+enum Envelope {
+    static func success(
+        _ status: HTTPStatus, data: [UInt8], requestID: String, now: Instant
+    ) -> HTTPResponse {
+        var body = Array(#"{"success":true,"data":"#.utf8)
+        body.reserveCapacity(data.count + 160)
+        body += data
+        body += meta(requestID, now)
+        return response(status, body)
+    }
+
+    static func failure(_ failure: EdgeFailure, requestID: String, now: Instant) -> HTTPResponse {
+        var body = Array(#"{"success":false,"error":{"code":"#.utf8)
+        body += JSONValue.string(failure.code).encoded()
+        body += Array(#","message":"#.utf8)
+        body += JSONValue.string(failure.message).encoded()
+        body += Array(#","details":["#.utf8)
+        for (index, detail) in failure.details.enumerated() {
+            if index > 0 { body.append(UInt8(ascii: ",")) }
+            body += detail
+        }
+        body += Array("]}".utf8)
+        body += meta(requestID, now)
+        var answer = response(failure.status, body)
+        if let seconds = failure.retryAfter {
+            try? answer.headers.add("retry-after", String(seconds))
+        }
+        for field in failure.fields { try? answer.headers.add(field.name, field.value) }
+        return answer
+    }
+
+    private static func meta(_ requestID: String, _ now: Instant) -> [UInt8] {
+        // A request id has letters, digits and -_.: only.
+        Array(#","meta":{"timestamp":"\#(now.rfc3339)","request_id":"\#(requestID)"}}"#.utf8)
+    }
+
+    private static func response(_ status: HTTPStatus, _ body: [UInt8]) -> HTTPResponse {
+        var response = HTTPResponse(
+            status: status, contentType: "application/json; charset=utf-8", body: body)
+        response.headers.add(literal: "cache-control", "no-store")
+        return response
+    }
+}

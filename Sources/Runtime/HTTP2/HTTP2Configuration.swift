@@ -1,0 +1,22 @@
+/// The limits of one connection. Sizes in bytes.
+public struct HTTP2Configuration: Sendable {
+    /// Streams that the peer may have open at once.
+    public var maxConcurrentStreams: UInt32 = 1000
+    public var initialStreamWindow: Int32 = 1 << 20
+    public var connectionWindow: Int32 = 4 << 20
+    /// Of one header block, counted as SETTINGS_MAX_HEADER_LIST_SIZE is: name + value + 32 each.
+    public var maxHeaderListBytes = 16 << 10
+    public var maxHeaderFields = 128
+    /// How much output is gathered before the socket gets it.
+    public var maxOutputBytes = 256 << 10
+    /// Streams that the peer may reset at once, and per second after that.
+    public var resetBurst: UInt64 = 10_000
+    public var resetsPerSecond: UInt64 = 1_000
+    /// Streams that we may have to reset because of the peer (MadeYouReset).
+    public var forcedResets = AbuseBudget(burst: 500, perSecond: 50)
+    public var pings = AbuseBudget(burst: 200, perSecond: 20)
+    public var settings = AbuseBudget(burst: 32, perSecond: 1)
+    public var emptyData = AbuseBudget(burst: 200, perSecond: 50)
+
+    public init() {}
+}

@@ -1,0 +1,94 @@
+import CNghttp2
+
+/// What the layer above may ask for. Nothing is sent before `flush`.
+extension HTTP2Session {
+    private static func bodyProvider(_ stream: HTTP2Stream) -> nghttp2_data_provider {
+        nghttp2_data_provider(
+            source: nghttp2_data_source(ptr: Unmanaged.passUnretained(stream).toOpaque()),
+            read_callback: SessionCallbacks.readBody)
+    }
+
+    /// Server: sends the response headers; the body and trailers follow through the stream.
+    public func respond(_ stream: HTTP2Stream, _ fields: HTTP2Fields) {
+        var provider = HTTP2Session.bodyProvider(stream)
+        _ = fields.withRaw { nghttp2_submit_response(raw, stream.id, $0, $1, &provider) }
+        wantFlush()
+    }
+
+    /// Server: sends headers that are the whole response ("trailers-only").
+    public func respondOnly(_ stream: HTTP2Stream, _ fields: HTTP2Fields) {
+        _ = fields.withRaw { nghttp2_submit_response(raw, stream.id, $0, $1, nil) }
+        wantFlush()
+    }
+
+    /// Client: opens the stream and sends the request headers; the body follows.
+    /// - Throws: when the session accepts no new streams (GOAWAY, ids used up).
+    public func request(_ stream: HTTP2Stream, _ fields: HTTP2Fields) throws(HTTP2Error) {
+        if peerIsLeaving {
+            throw HTTP2Error(NGHTTP2_ERR_START_STREAM_NOT_ALLOWED.rawValue, "opening a stream")
+        }
+        var provider = HTTP2Session.bodyProvider(stream)
+        let id = fields.withRaw {
+            nghttp2_submit_request(
+                raw, nil, $0, $1, &provider, Unmanaged.passUnretained(stream).toOpaque())
+        }
+        guard id > 0 else { throw HTTP2Error(id, "opening a stream") }
+        add(stream, id: id)
+        wantFlush()
+    }
+
+    func resumeBody(of stream: HTTP2Stream) {
+        stream.bodyIsDeferred = false
+        nghttp2_session_resume_data(raw, stream.id)
+        wantFlush()
+    }
+
+    func reset(_ stream: HTTP2Stream, _ code: HTTP2Code) {
+        nghttp2_submit_rst_stream(
+            raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code.rawValue)
+        wantFlush()
+    }
+
+    public func ping(_ payload: UInt64) {
+        withUnsafeBytes(of: payload.bigEndian) {
+            _ = nghttp2_submit_ping(
+                raw, UInt8(NGHTTP2_FLAG_NONE.rawValue),
+                $0.baseAddress?.assumingMemoryBound(to: UInt8.self))
+        }
+        wantFlush()
+    }
+
+    /// Server: the first GOAWAY of a graceful end (last id 2^31-1): the peer stops opening.
+    public func sendShutdownNotice() {
+        nghttp2_submit_shutdown_notice(raw)
+        wantFlush()
+    }
+
+    /// The final GOAWAY: streams that were opened finish, later ones are refused. With an error
+    /// code the connection ends once it is sent.
+    public func goaway(_ code: HTTP2Code, debug: String = "") {
+        var debug = debug
+        debug.withUTF8 { text in
+            if code == .noError {
+                _ = nghttp2_submit_goaway(
+                    raw, UInt8(NGHTTP2_FLAG_NONE.rawValue),
+                    nghttp2_session_get_last_proc_stream_id(raw), code.rawValue,
+                    text.baseAddress, text.count)
+            } else {
+                _ = nghttp2_submit_goaway(
+                    raw, UInt8(NGHTTP2_FLAG_NONE.rawValue),
+                    nghttp2_session_get_last_proc_stream_id(raw), code.rawValue,
+                    text.baseAddress, text.count)
+                _ = nghttp2_session_terminate_session(raw, code.rawValue)
+            }
+        }
+        wantFlush()
+    }
+
+    /// Streams that the peer lets us have open at once.
+    public var peerMaxConcurrentStreams: Int {
+        Int(
+            nghttp2_session_get_remote_settings(
+                raw, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
+    }
+}

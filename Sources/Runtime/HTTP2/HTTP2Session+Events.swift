@@ -1,0 +1,180 @@
+import CNghttp2
+
+/// The C callbacks of a session, in its own words. All run inside `receive` or `flush`.
+extension HTTP2Session {
+    private static let endStream = UInt8(NGHTTP2_FLAG_END_STREAM.rawValue)
+    private static let ack = UInt8(NGHTTP2_FLAG_ACK.rawValue)
+
+    private func stream(_ id: Int32) -> Unmanaged<HTTP2Stream>? {
+        nghttp2_session_get_stream_user_data(raw, id).map { .fromOpaque($0) }
+    }
+
+    func didBeginHeaders(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
+        headerBlock.reset()
+        guard role == .server, frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST else { return 0 }
+        let id = frame.pointee.hd.stream_id
+        guard let stream = handler.sessionDidOpenStream(self) else {
+            nghttp2_submit_rst_stream(
+                raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, HTTP2Code.refusedStream.rawValue)
+            return 0
+        }
+        add(stream, id: id)
+        nghttp2_session_set_stream_user_data(
+            raw, id, Unmanaged.passUnretained(stream).toOpaque())
+        return 0
+    }
+
+    func didReceive(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
+        switch UInt32(frame.pointee.hd.type) {
+        case NGHTTP2_DATA.rawValue:
+            didReceiveDataFrame(frame)
+        case NGHTTP2_HEADERS.rawValue:
+            didReceiveHeaders(frame)
+        case NGHTTP2_SETTINGS.rawValue:
+            guard frame.pointee.hd.flags & HTTP2Session.ack == 0 else { break }
+            guard configuration.settings.spend() else { return refuse("settings flood") }
+            handler.sessionDidReceiveSettings(self)
+        case NGHTTP2_PING.rawValue:
+            didReceivePing(frame)
+        case NGHTTP2_GOAWAY.rawValue:
+            peerIsLeaving = true
+            let goaway = frame.pointee.goaway
+            let debug = UnsafeBufferPointer(
+                start: goaway.opaque_data, count: min(goaway.opaque_data_len, 256))
+            handler.session(
+                self, didReceiveGoawayAfter: goaway.last_stream_id,
+                code: HTTP2Code(rawValue: goaway.error_code),
+                debug: String(decoding: debug, as: UTF8.self))
+        default:
+            break
+        }
+        return 0
+    }
+
+    private func refuse(_ what: String) -> Int32 {
+        refuseAbuse(what)
+        return 0
+    }
+
+    private func didReceiveHeaders(_ frame: UnsafePointer<nghttp2_frame>) {
+        guard let stream = stream(frame.pointee.hd.stream_id) else { return }
+        let ended = frame.pointee.hd.flags & HTTP2Session.endStream != 0
+        stream._withUnsafeGuaranteedRef { stream in
+            if ended { stream.remoteEnded = true }
+            stream.didReceiveHeaders(headerBlock, endStream: ended)
+            if ended { stream.didReceiveEnd() }
+        }
+    }
+
+    private func didReceiveDataFrame(_ frame: UnsafePointer<nghttp2_frame>) {
+        let ended = frame.pointee.hd.flags & HTTP2Session.endStream != 0
+        if frame.pointee.hd.length == 0, !ended {
+            if !configuration.emptyData.spend() { refuseAbuse("empty DATA flood") }
+            return
+        }
+        guard ended, let stream = stream(frame.pointee.hd.stream_id) else { return }
+        stream._withUnsafeGuaranteedRef { stream in
+            stream.remoteEnded = true
+            stream.didReceiveEnd()
+        }
+    }
+
+    func didReceiveData(
+        _ id: Int32, _ bytes: UnsafeRawBufferPointer, endStream: Bool
+    ) -> Int32 {
+        guard let stream = stream(id) else {
+            nghttp2_session_consume_connection(raw, bytes.count)
+            return 0
+        }
+        stream._withUnsafeGuaranteedRef { stream in
+            if endStream { stream.remoteEnded = true }
+            stream.unconsumed += bytes.count
+            stream.didReceiveData(bytes, endStream: endStream)
+        }
+        return 0
+    }
+
+    private func didReceivePing(_ frame: UnsafePointer<nghttp2_frame>) {
+        let data = frame.pointee.ping.opaque_data
+        if frame.pointee.hd.flags & HTTP2Session.ack != 0 {
+            let payload = withUnsafeBytes(of: data) {
+                UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self))
+            }
+            handler.session(self, didReceivePingAck: payload)
+        } else if !configuration.pings.spend() {
+            refuseAbuse("too_many_pings")
+        }
+    }
+
+    func didCloseStream(_ id: Int32, _ code: HTTP2Code) -> Int32 {
+        guard let reference = stream(id) else { return 0 }
+        nghttp2_session_set_stream_user_data(raw, id, nil)
+        let stream = reference.takeUnretainedValue()
+        consumeRest(of: stream)
+        close(stream, code)
+        return 0
+    }
+
+    // MARK: Sending
+
+    func didSend(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
+        let header = frame.pointee.hd
+        switch UInt32(header.type) {
+        case NGHTTP2_RST_STREAM.rawValue:
+            let code = frame.pointee.rst_stream.error_code
+            // CANCEL and NO_ERROR are our own wish; the rest the peer made us send.
+            guard role == .server, code != HTTP2Code.cancel.rawValue,
+                code != HTTP2Code.noError.rawValue
+            else { break }
+            if !configuration.forcedResets.spend() { refuseAbuse("too many reset streams") }
+        case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
+            guard role == .server, header.flags & HTTP2Session.endStream != 0 else { break }
+            didEndLocally(header.stream_id)
+        default:
+            break
+        }
+        return 0
+    }
+
+    /// Our side is complete: a client that is still sending is told to stop (RFC 9113 §8.1).
+    private func didEndLocally(_ id: Int32) {
+        guard let stream = stream(id) else { return }
+        stream._withUnsafeGuaranteedRef { stream in
+            stream.localEnded = true
+            guard !stream.remoteEnded else { return }
+            nghttp2_submit_rst_stream(
+                raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, HTTP2Code.noError.rawValue)
+        }
+    }
+
+    func announceBody(
+        of stream: HTTP2Stream, atMost length: Int, _ flags: UnsafeMutablePointer<UInt32>
+    ) -> Int {
+        let waiting = stream.body.count
+        if waiting == 0, !stream.bodyEnded {
+            stream.bodyIsDeferred = true
+            return Int(NGHTTP2_ERR_DEFERRED.rawValue)
+        }
+        if waiting > 0 { flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_NO_COPY.rawValue) }
+        if waiting <= length, stream.bodyEnded {
+            flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_EOF.rawValue)
+            if let trailers = stream.trailers {
+                flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue)
+                _ = trailers.withRaw { nghttp2_submit_trailer(raw, stream.id, $0, $1) }
+            }
+        }
+        return min(waiting, length)
+    }
+
+    func sendBody(of stream: HTTP2Stream, head: UnsafePointer<UInt8>, count: Int) -> Int32 {
+        if output.count >= configuration.maxOutputBytes { return NGHTTP2_ERR_WOULDBLOCK.rawValue }
+        output.append(UnsafeRawPointer(head), 9)
+        if let start = stream.body.bytes.baseAddress { output.append(start, count) }
+        stream.body.removeFirst(count)
+        if stream.wasFull, stream.body.count < HTTP2Stream.bodyHighWatermark / 2 {
+            stream.wasFull = false
+            stream.didDrainBody()
+        }
+        return 0
+    }
+}

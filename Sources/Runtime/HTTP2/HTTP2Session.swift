@@ -1,0 +1,205 @@
+import CNghttp2
+import Glibc
+
+/// Owns one `nghttp2_session`: bytes in, events out; commands in, bytes out. It knows no sockets
+/// and no gRPC. Confined to the thread (loop) of its owner.
+///
+///     bytes -> receive -> HTTP2Stream.did… / HTTP2SessionHandler.session…
+///     submit… / HTTP2Stream.write -> (once per turn) sessionWantsFlush -> flush -> bytes
+///
+/// Flow control: what `HTTP2Stream.didReceiveData` got counts against the peer's windows until
+/// the layer above calls `consume`. Abuse (resets, pings, settings, empty frames) is counted per
+/// connection and ends it with ENHANCE_YOUR_CALM; see `HTTP2Configuration`.
+public final class HTTP2Session {
+    public enum Role: Sendable {
+        case server, client
+    }
+
+    let raw: OpaquePointer
+    public let role: Role
+    unowned(unsafe) let handler: any HTTP2SessionHandler
+    let headerBlock: HeaderBlock
+    @exclusivity(unchecked) var configuration: HTTP2Configuration
+    @exclusivity(unchecked) var output = ByteQueue(capacity: 16 << 10)
+    @exclusivity(unchecked) private var unconsumed = 0
+    @exclusivity(unchecked) private var flushIsScheduled = false
+    /// Open streams, in no order; this is what keeps them alive.
+    @exclusivity(unchecked) private var streams: [HTTP2Stream] = []
+    /// GOAWAY came: no stream can be opened any more.
+    public internal(set) var peerIsLeaving = false
+    /// The peer exceeded a budget; the connection ends after the next flush.
+    public internal(set) var abuse: String?
+
+    /// - Parameter handler: outlives the session; not retained.
+    public init(
+        role: Role, configuration: HTTP2Configuration = HTTP2Configuration(),
+        handler: any HTTP2SessionHandler
+    ) throws(HTTP2Error) {
+        self.role = role
+        self.handler = handler
+        self.configuration = configuration
+        headerBlock = HeaderBlock(
+            maxBytes: configuration.maxHeaderListBytes, maxFields: configuration.maxHeaderFields)
+        guard let option = SessionOptions.make(configuration) else {
+            throw HTTP2Error(NGHTTP2_ERR_NOMEM.rawValue, "nghttp2_option_new")
+        }
+        defer { nghttp2_option_del(option) }
+        var session: OpaquePointer?
+        let make = role == .server ? nghttp2_session_server_new2 : nghttp2_session_client_new2
+        // The user data is set below: `self` is not complete yet.
+        let code = make(&session, SessionCallbacks.table, nil, option)
+        guard code == 0, let session else { throw HTTP2Error(code, "nghttp2_session_new") }
+        raw = session
+        nghttp2_session_set_user_data(session, Unmanaged.passUnretained(self).toOpaque())
+        try sendSettings()
+    }
+
+    deinit {
+        nghttp2_session_del(raw)
+    }
+
+    private func sendSettings() throws(HTTP2Error) {
+        var settings = [
+            nghttp2_settings_entry(
+                settings_id: Int32(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE.rawValue),
+                value: UInt32(configuration.initialStreamWindow)),
+            nghttp2_settings_entry(
+                settings_id: Int32(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue),
+                value: UInt32(configuration.maxHeaderListBytes)),
+        ]
+        if role == .server {
+            settings.append(
+                nghttp2_settings_entry(
+                    settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
+                    value: configuration.maxConcurrentStreams))
+            settings.append(
+                nghttp2_settings_entry(
+                    settings_id: Int32(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES.rawValue), value: 1))
+        } else {
+            settings.append(
+                nghttp2_settings_entry(
+                    settings_id: Int32(NGHTTP2_SETTINGS_ENABLE_PUSH.rawValue), value: 0))
+        }
+        try check(
+            nghttp2_submit_settings(
+                raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), settings, settings.count), "SETTINGS")
+        try check(
+            nghttp2_session_set_local_window_size(
+                raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), 0, configuration.connectionWindow),
+            "WINDOW_UPDATE")
+    }
+
+    func check(_ code: Int32, _ operation: String) throws(HTTP2Error) {
+        if code != 0 { throw HTTP2Error(code, operation) }
+    }
+
+    /// Sends the connection preface (SETTINGS) without waiting for the peer's.
+    public func start() {
+        wantFlush()
+    }
+
+    // MARK: Bytes
+
+    /// Takes bytes of the peer; events happen inside.
+    /// - Throws: when the connection cannot go on; what `flush` still yields (a GOAWAY) may be
+    ///   sent before closing.
+    public func receive(_ bytes: UnsafeRawBufferPointer) throws(HTTP2Error) {
+        guard let start = bytes.baseAddress else { return }
+        let taken = nghttp2_session_mem_recv(
+            raw, start.assumingMemoryBound(to: UInt8.self), bytes.count)
+        wantFlush()
+        if taken < 0 { throw HTTP2Error(Int32(taken), "bytes of the peer", blame: .peer) }
+    }
+
+    /// Serialises what is to be sent, at most `maxOutputBytes` (plus a frame), and hands it over
+    /// in one piece. Returns true when there is more: call again once the socket has drained.
+    public func flush(_ write: (UnsafeRawBufferPointer) -> Void) throws(HTTP2Error) -> Bool {
+        flushIsScheduled = false
+        if unconsumed > 0 {
+            nghttp2_session_consume_connection(raw, unconsumed)
+            unconsumed = 0
+        }
+        var failure: HTTP2Error?
+        while output.count < configuration.maxOutputBytes {
+            var chunk: UnsafePointer<UInt8>?
+            let count = nghttp2_session_mem_send(raw, &chunk)
+            guard count > 0, let chunk else {
+                if count < 0 { failure = HTTP2Error(Int32(count), "serialising") }
+                break
+            }
+            output.append(UnsafeRawPointer(chunk), count)
+        }
+        let isFull = output.count >= configuration.maxOutputBytes
+        if !output.isEmpty {
+            write(output.bytes)
+            output.removeAll()
+        }
+        if let failure { throw failure }
+        return isFull && nghttp2_session_want_write(raw) != 0
+    }
+
+    /// Nothing is left to say in either direction: close the socket.
+    public var isFinished: Bool {
+        nghttp2_session_want_read(raw) == 0 && nghttp2_session_want_write(raw) == 0
+    }
+
+    @inline(__always)
+    func wantFlush() {
+        if flushIsScheduled { return }
+        flushIsScheduled = true
+        handler.sessionWantsFlush(self)
+    }
+
+    // MARK: Streams
+
+    public var openStreams: Int { streams.count }
+
+    func add(_ stream: HTTP2Stream, id: Int32) {
+        stream.id = id
+        stream.session = self
+        stream.index = streams.count
+        streams.append(stream)
+    }
+
+    func close(_ stream: HTTP2Stream, _ code: HTTP2Code) {
+        let last = streams.removeLast()
+        if last !== stream {
+            streams[stream.index] = last
+            last.index = stream.index
+        }
+        stream.session = nil
+        stream.didClose(code)
+        stream.id = 0
+        handler.sessionDidCloseStream(self)
+    }
+
+    /// The connection is gone: every open stream gets `didClose`. The session is of no use then.
+    public func abandon(_ code: HTTP2Code) {
+        while let stream = streams.last { close(stream, code) }
+    }
+
+    // MARK: Flow control
+
+    func consume(_ count: Int, of stream: HTTP2Stream) {
+        let count = min(count, stream.unconsumed)
+        guard count > 0 else { return }
+        stream.unconsumed -= count
+        unconsumed += count
+        if !stream.remoteEnded { nghttp2_session_consume_stream(raw, stream.id, count) }
+        wantFlush()
+    }
+
+    /// Gives the connection's share of a stream's unread bytes back.
+    func consumeRest(of stream: HTTP2Stream) {
+        unconsumed += stream.unconsumed
+        stream.unconsumed = 0
+        wantFlush()
+    }
+
+    /// Ends the connection because the peer does too much of something.
+    func refuseAbuse(_ what: String) {
+        guard abuse == nil else { return }
+        abuse = what
+        goaway(.enhanceYourCalm, debug: what)
+    }
+}

@@ -1,0 +1,35 @@
+import CNghttp2
+import Glibc
+
+/// Builds an `nghttp2_option`; the caller deletes it.
+enum SessionOptions {
+    private typealias SetResetRate =
+        @convention(c) (OpaquePointer?, UInt64, UInt64) -> Void
+    private typealias SetContinuations = @convention(c) (OpaquePointer?, Int) -> Void
+
+    /// The two options that Debian backported: absent from a stock libnghttp2 1.52.
+    nonisolated(unsafe) private static let resetRateSymbol = dlsym(
+        nil, "nghttp2_option_set_stream_reset_rate_limit")
+    nonisolated(unsafe) private static let continuationsSymbol = dlsym(
+        nil, "nghttp2_option_set_max_continuations")
+
+    static func make(_ configuration: HTTP2Configuration) -> OpaquePointer? {
+        var option: OpaquePointer?
+        guard nghttp2_option_new(&option) == 0, let option else { return nil }
+        nghttp2_option_set_no_auto_window_update(option, 1)
+        nghttp2_option_set_no_closed_streams(option, 1)
+        nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1)
+        nghttp2_option_set_max_outbound_ack(option, 200)
+        nghttp2_option_set_max_settings(option, 32)
+        nghttp2_option_set_peer_max_concurrent_streams(option, 100)
+        nghttp2_option_set_max_send_header_block_length(option, 64 << 10)
+        if let symbol = resetRateSymbol {
+            unsafeBitCast(symbol, to: SetResetRate.self)(
+                option, configuration.resetBurst, configuration.resetsPerSecond)
+        }
+        if let symbol = continuationsSymbol {
+            unsafeBitCast(symbol, to: SetContinuations.self)(option, 8)
+        }
+        return option
+    }
+}

@@ -1,0 +1,247 @@
+import CUV
+public import Environment
+import Glibc
+import Synchronization
+
+/// One libuv loop on a thread of its own, and the executor of everything that runs on it.
+///
+/// A turn of the loop: events arrive and their callbacks run, the Swift jobs that they made ready
+/// run, then what was asked for with ``atTurnEnd(_:)`` runs (one write per connection), and only
+/// then does the loop wait again. Handlers started on the loop therefore never hop.
+///
+/// A loop knows bytes and time; it does not know any protocol.
+public final class EventLoop: TaskExecutor, @unchecked Sendable {
+    /// The name of the loop in logs.
+    public let name: String
+
+    let raw: UnsafeMutablePointer<uv_loop_t>
+    let readBuffer: UnsafeMutableRawBufferPointer
+    private let wakeup: UnsafeMutablePointer<uv_async_t>
+    private let prepare: UnsafeMutablePointer<uv_prepare_t>
+    private let afterPoll: UnsafeMutablePointer<uv_check_t>
+    private let inbox = Mutex(Inbox())
+    private let threadIsKnown = DispatchFlag()
+    private var thread = pthread_t()
+
+    // Confined to the loop's thread.
+    private var ready: [Work] = []
+    private var turnEnd: [() -> Void] = []
+    private var stopping = false
+    private var signals: [SignalWatcher] = []
+
+    enum Work {
+        case job(UnownedJob)
+        case closure(@Sendable () -> Void)
+    }
+
+    private struct Inbox {
+        var work: [Work] = []
+        var signalled = false
+        var closed = false
+    }
+
+    /// Starts the thread. It lives until ``stop()``.
+    public init(name: String = "loop") {
+        self.name = name
+        raw = .allocate(capacity: 1)
+        wakeup = .allocate(capacity: 1)
+        prepare = .allocate(capacity: 1)
+        afterPoll = .allocate(capacity: 1)
+        readBuffer = .allocate(byteCount: 64 * 1024, alignment: 16)
+        // A peer that is gone is an error of the write, never a signal.
+        signal(SIGPIPE, SIG_IGN)
+        let code = uv_loop_init(raw)
+        precondition(code == 0, "uv_loop_init: \(String(cString: uv_strerror(code)))")
+        let me = Unmanaged.passUnretained(self).toOpaque()
+        wakeup.initialize(to: uv_async_t())
+        prepare.initialize(to: uv_prepare_t())
+        afterPoll.initialize(to: uv_check_t())
+        uv_async_init(raw, wakeup) { handle in EventLoop.of(handle?.pointee.data).collect() }
+        uv_prepare_init(raw, prepare)
+        uv_check_init(raw, afterPoll)
+        wakeup.pointee.data = me
+        prepare.pointee.data = me
+        afterPoll.pointee.data = me
+        uv_prepare_start(prepare) { handle in EventLoop.of(handle?.pointee.data).endTurn() }
+        uv_check_start(afterPoll) { handle in EventLoop.of(handle?.pointee.data).endTurn() }
+        startThread()
+    }
+
+    private static func of(_ data: UnsafeMutableRawPointer?) -> EventLoop {
+        guard let data else { preconditionFailure("a loop handle without its loop") }
+        return Unmanaged<EventLoop>.fromOpaque(data).takeUnretainedValue()
+    }
+
+    private func startThread() {
+        let code = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                let loop = Unmanaged<EventLoop>.fromOpaque(argument).takeRetainedValue()
+                loop.threadIsKnown.wait()
+                uv_run(loop.raw, UV_RUN_DEFAULT)
+                return nil
+            }, Unmanaged.passRetained(self).toOpaque())
+        precondition(code == 0, "pthread_create: errno \(code)")
+        threadIsKnown.set()
+    }
+
+    deinit {
+        readBuffer.deallocate()
+        wakeup.deallocate()
+        prepare.deallocate()
+        afterPoll.deallocate()
+        raw.deallocate()
+    }
+
+    // MARK: Confinement
+
+    /// Whether the caller runs on the loop's thread.
+    @inline(__always)
+    public var isInLoop: Bool { pthread_equal(pthread_self(), thread) != 0 }
+
+    /// Stops the program with a sentence when loop-confined state is touched from elsewhere.
+    @inline(__always)
+    public func preconditionInLoop() {
+        precondition(isInLoop, "this may only be used on its event loop")
+    }
+
+    /// The monotonic time.
+    public var now: Deadline { Deadline.now() }
+
+    // MARK: Work
+
+    /// Runs `body` soon on the loop. Callable from any thread. After ``stop()`` it never runs.
+    public func execute(_ body: @escaping @Sendable () -> Void) { submit(.closure(body)) }
+
+    public func enqueue(_ job: consuming ExecutorJob) { submit(.job(UnownedJob(job))) }
+
+    private func submit(_ work: Work) {
+        if isInLoop {
+            ready.append(work)
+            return
+        }
+        let mustWake = inbox.withLock { inbox in
+            if inbox.closed { return false }
+            inbox.work.append(work)
+            defer { inbox.signalled = true }
+            return !inbox.signalled
+        }
+        if mustWake { uv_async_send(wakeup) }
+    }
+
+    /// Runs `body` once at the end of this turn, after every job that is ready. Loop only.
+    public func atTurnEnd(_ body: @escaping () -> Void) { turnEnd.append(body) }
+
+    private func collect() {
+        let work = inbox.withLock { inbox in
+            inbox.signalled = false
+            defer { inbox.work = [] }
+            return inbox.work
+        }
+        ready.append(contentsOf: work)
+    }
+
+    /// Runs jobs and end-of-turn work until there is none. Bounded, so that tasks which feed each
+    /// other for ever cannot keep the sockets from being read.
+    private func endTurn() {
+        var rounds = 0
+        while !ready.isEmpty || !turnEnd.isEmpty {
+            var batches = 0
+            while !ready.isEmpty, batches < 64 {
+                runReady()
+                batches += 1
+            }
+            let callbacks = turnEnd
+            turnEnd.removeAll(keepingCapacity: true)
+            for callback in callbacks { callback() }
+            rounds += 1
+            if rounds == 64, !ready.isEmpty || !turnEnd.isEmpty {
+                uv_async_send(wakeup)
+                return
+            }
+        }
+    }
+
+    private func runReady() {
+        guard !ready.isEmpty else { return }
+        var batch: [Work] = []
+        swap(&batch, &ready)
+        let executor = asUnownedTaskExecutor()
+        for work in batch {
+            switch work {
+            case .job(let job): job.runSynchronously(on: executor)
+            case .closure(let body): body()
+            }
+        }
+        if ready.isEmpty {
+            batch.removeAll(keepingCapacity: true)
+            swap(&batch, &ready)
+        }
+    }
+
+    /// Runs `body` as a task body on this loop and returns what it returns.
+    /// Cancelling the caller cancels `body`.
+    public func run<T: Sendable>(
+        _ body: @escaping @Sendable () async throws -> T
+    ) async throws -> T {
+        try await withThrowingTaskGroup(of: T.self) { group in
+            group.addTask(executorPreference: self) { try await body() }
+            guard let value = try await group.next() else { throw CancellationError() }
+            return value
+        }
+    }
+
+    /// Runs a plain closure on this loop and returns what it returns.
+    public func submit<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+        if isInLoop { return try body() }
+        return try await withCheckedThrowingContinuation { continuation in
+            execute { continuation.resume(with: Result { try body() }) }
+        }
+    }
+
+    /// Runs `body` on libuv's thread pool: for what blocks (key derivation, files).
+    public func blocking<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T
+    {
+        try await withCheckedThrowingContinuation { continuation in
+            execute { [self] in
+                BlockingWork.queue(on: self) { continuation.resume(with: Result { try body() }) }
+            }
+        }
+    }
+
+    // MARK: Signals and the end
+
+    /// Calls `body` on the loop each time the process receives the signal. Lasts until ``stop()``.
+    public func onSignal(_ number: Int32, _ body: @escaping @Sendable () -> Void) {
+        execute { [self] in
+            signals.append(SignalWatcher(loop: self, number: number, body))
+        }
+    }
+
+    /// Closes every handle and ends the thread. Work submitted later never runs.
+    /// Must not be called from the loop itself.
+    public func stop() async {
+        if inbox.withLock({ $0.closed }) { return }
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            execute { [self] in
+                inbox.withLock { $0.closed = true }
+                stopping = true
+                uv_walk(raw, { handle, _ in EventLoop.closeAtStop(handle) }, nil)
+                continuation.resume()
+            }
+        }
+    }
+
+    private static func closeAtStop(_ handle: UnsafeMutablePointer<uv_handle_t>?) {
+        guard let handle, uv_is_closing(handle) == 0 else { return }
+        uv_close(handle, nil)
+    }
+}
+
+/// Lets the new thread wait until its creator has stored the thread's id.
+private final class DispatchFlag: Sendable {
+    private let flag = Atomic<Bool>(false)
+    func set() { flag.store(true, ordering: .releasing) }
+    func wait() { while !flag.load(ordering: .acquiring) { sched_yield() } }
+}

@@ -1,0 +1,11 @@
+/// What happens on a socket. Every method is called on the socket's loop.
+public protocol StreamSocketHandler: AnyObject {
+    /// Bytes arrived; the buffer is valid only during the call.
+    func socketDidRead(_ bytes: UnsafeRawBufferPointer)
+    /// The peer sent FIN: nothing more will be read, writing is still possible.
+    func socketDidEnd()
+    /// Everything that was queued has been taken by the kernel.
+    func socketDidDrain()
+    /// The socket is gone; the last call, made exactly once.
+    func socketDidClose(_ error: LoopError?)
+}

@@ -1,0 +1,43 @@
+/// A generated protobuf message: a plain value.
+public protocol Message: Sendable, Hashable {
+    init()
+    static var schema: MessageSchema { get }
+    /// Fields of a newer schema; re-emitted by `encoded()`.
+    var unknownFields: UnknownFields { get set }
+    /// Copies the fields out of an unpacked C struct.
+    init(reading reader: MessageReader) throws(ProtobufError)
+    /// Fills the C struct that `encoded()` packs.
+    func write(to writer: MessageWriter)
+}
+
+extension Message {
+    /// Decodes untrusted bytes.
+    ///
+    /// Errors: `.malformed`, `.truncated`, `.tooDeep`, `.tooLarge`, `.invalidUTF8`.
+    @inlinable
+    public init(
+        decoding bytes: UnsafeRawBufferPointer, limits: DecodingLimits = DecodingLimits()
+    ) throws(ProtobufError) {
+        let scope = try DecodingScope(Self.schema, bytes, limits)
+        defer { scope.end() }
+        try self.init(reading: scope.reader)
+    }
+
+    @inlinable
+    public init(
+        decoding bytes: [UInt8], limits: DecodingLimits = DecodingLimits()
+    ) throws(ProtobufError) {
+        let result = bytes.withUnsafeBytes { raw in
+            Result { () throws(ProtobufError) in try Self(decoding: raw, limits: limits) }
+        }
+        self = try result.get()
+    }
+
+    /// The wire bytes, after `reserved` leading zero bytes for the caller's frame header.
+    @inlinable
+    public func encoded(reserving reserved: Int = 0) -> [UInt8] {
+        let scope = EncodingScope(Self.schema)
+        write(to: scope.writer)
+        return scope.end(reserving: reserved)
+    }
+}

@@ -1,0 +1,29 @@
+public import Protobuf
+
+/// Requests and responses in any order. Dropping it and its `responses` cancels the call.
+public struct BidirectionalCall<Request: Message, Response: Message>: Sendable {
+    /// What the server sends. One reader.
+    public let responses: ResponseStream<Response>
+
+    @inlinable
+    public init(_ call: ClientCall) {
+        responses = ResponseStream(call)
+    }
+
+    public var call: ClientCall { responses.call }
+
+    /// Sends one request; suspends while the server does not read.
+    @inlinable
+    public func send(_ message: Request) async throws {
+        try await responses.owner.call.send(message.encoded())
+    }
+
+    /// Half-closes: no more requests follow. The responses may go on.
+    public func finish() {
+        responses.call.finish()
+    }
+
+    public func cancel() {
+        responses.call.cancel()
+    }
+}

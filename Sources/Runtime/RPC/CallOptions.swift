@@ -1,0 +1,35 @@
+public import Environment
+
+/// What a client says about one call besides its metadata.
+public struct CallOptions: Sendable {
+    /// When the call is over at the latest. Without one, a call made inside a handler has the
+    /// handler's deadline (`inheritsDeadline`).
+    public var deadline: Deadline?
+    /// Wait for a connection instead of failing with UNAVAILABLE when there is none.
+    public var waitForReady: Bool
+    /// The largest response message that is accepted; the channel's limit when nil.
+    public var maxResponseBytes: Int?
+    public var inheritsDeadline: Bool
+
+    public init(
+        deadline: Deadline? = nil, waitForReady: Bool = false, maxResponseBytes: Int? = nil,
+        inheritsDeadline: Bool = true
+    ) {
+        self.deadline = deadline
+        self.waitForReady = waitForReady
+        self.maxResponseBytes = maxResponseBytes
+        self.inheritsDeadline = inheritsDeadline
+    }
+
+    /// A deadline that much after now.
+    public static func timeout(_ duration: Duration) -> CallOptions {
+        CallOptions(deadline: .after(duration))
+    }
+
+    /// The earlier of the own deadline and the deadline of the handler that is calling.
+    package var effectiveDeadline: Deadline? {
+        guard inheritsDeadline, let outer = ServerContext.current?.deadline else { return deadline }
+        guard let deadline else { return outer }
+        return min(deadline, outer)
+    }
+}

@@ -1,0 +1,295 @@
+public import Environment
+public import Loop
+
+/// One call of a client, in encoded messages. Any thread may use it; one task receives and one
+/// sends at a time.
+///
+/// Cancelling a task that waits in `receive`, `send` or `initialMetadata` cancels the call: the
+/// peer gets a reset within one turn of the loop.
+public final class ClientCall: @unchecked Sendable {  // state confined to `loop`
+    public let method: MethodDescriptor
+    public let loop: EventLoop
+    public let deadline: Deadline?
+
+    private var transport: (any ClientCallTransport)?
+    private var inbound = MessageQueue()
+    private var headers: Metadata?
+    private var trailerFields = Metadata()
+    private var ended = false
+    private var failure: RPCError?
+    private var mustWait = false
+    private var halfClosed = false
+    private var receiver: UnsafeContinuation<[UInt8]?, any Error>?
+    private var writer: UnsafeContinuation<Void, any Error>?
+    private var headersWaiter: UnsafeContinuation<Metadata, any Error>?
+    private var timer: LoopTimer?
+    private var onEnd: (@Sendable (RPCError?) -> Void)?
+
+    package init(method: MethodDescriptor, loop: EventLoop, deadline: Deadline?) {
+        self.method = method
+        self.loop = loop
+        self.deadline = deadline
+    }
+
+    // MARK: For callers
+
+    /// Sends a message; suspends while the server does not read.
+    /// - Throws: the status when the call has ended; CANCELLED after `finish`.
+    public func send(_ message: [UInt8]) async throws {
+        if loop.isInLoop, !mustWait {
+            try sendNow(message)
+            guard mustWait else { return }
+        } else {
+            if try await loop.submit({ [self] in mustWait }) { try await drain() }
+            let wait = try await loop.submit { [self] in
+                try sendNow(message)
+                return mustWait
+            }
+            guard wait else { return }
+        }
+        try await drain()
+    }
+
+    /// Half-closes: no more messages follow.
+    public func finish() {
+        onLoop { [self] in
+            guard !halfClosed, !ended else { return }
+            halfClosed = true
+            transport?.halfClose(self)
+        }
+    }
+
+    /// The response headers.
+    /// - Throws: the status when the call fails before any.
+    public func initialMetadata() async throws -> Metadata {
+        try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                onLoop { self.attach(headersWaiter: continuation) }
+            }
+        } onCancel: {
+            cancel()
+        }
+    }
+
+    /// The next response; nil when the call ended with OK.
+    /// - Throws: the call's status (`RPCError`) otherwise.
+    public func receive() async throws -> [UInt8]? {
+        if loop.isInLoop {
+            if let message = inbound.popFirst() {
+                transport?.clientCall(self, didConsume: message.count)
+                return message
+            }
+            if let failure { throw failure }
+            if ended { return nil }
+        }
+        return try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                onLoop { self.attach(receiver: continuation) }
+            }
+        } onCancel: {
+            cancel()
+        }
+    }
+
+    /// The one response of a method that does not stream; INTERNAL when there is none or several.
+    public func receiveOnly() async throws -> [UInt8] {
+        guard let message = try await receive() else {
+            throw RPCError(.internalError, "the server sent OK without a response", blame: .peer)
+        }
+        guard try await receive() == nil else {
+            cancel()
+            throw RPCError(.internalError, "the server sent several responses", blame: .peer)
+        }
+        return message
+    }
+
+    /// Trailing metadata; empty until the call has ended.
+    public var trailers: Metadata {
+        get async {
+            (try? await loop.submit { [self] in trailerFields }) ?? Metadata()
+        }
+    }
+
+    /// Gives up: the peer is told, and whoever waits gets CANCELLED. Idempotent.
+    public func cancel() {
+        onLoop { [self] in
+            abandon(RPCError(.cancelled, "the caller cancelled the call"))
+        }
+    }
+
+    // MARK: Inside
+
+    private func onLoop(_ body: @escaping @Sendable () -> Void) {
+        if loop.isInLoop {
+            body()
+        } else {
+            loop.execute(body)
+        }
+    }
+
+    private func sendNow(_ message: [UInt8]) throws {
+        if let failure { throw failure }
+        if ended || halfClosed {
+            throw RPCError(.cancelled, ended ? "the call has ended" : "a message after the end")
+        }
+        if let transport, !transport.send(message, of: self) { mustWait = true }
+    }
+
+    private func drain() async throws {
+        try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                onLoop { self.attach(writer: continuation) }
+            }
+        } onCancel: {
+            cancel()
+        }
+    }
+
+    private func attach(receiver continuation: UnsafeContinuation<[UInt8]?, any Error>) {
+        precondition(receiver == nil, "two tasks receive from one call at a time")
+        if let message = inbound.popFirst() {
+            transport?.clientCall(self, didConsume: message.count)
+            continuation.resume(returning: message)
+        } else if let failure {
+            continuation.resume(throwing: failure)
+        } else if ended {
+            continuation.resume(returning: nil)
+        } else {
+            receiver = continuation
+        }
+    }
+
+    private func attach(writer continuation: UnsafeContinuation<Void, any Error>) {
+        precondition(writer == nil, "two tasks send on one call at a time")
+        if let failure {
+            continuation.resume(throwing: failure)
+        } else if mustWait && !ended {
+            writer = continuation
+        } else {
+            continuation.resume()
+        }
+    }
+
+    private func attach(headersWaiter continuation: UnsafeContinuation<Metadata, any Error>) {
+        precondition(headersWaiter == nil, "two tasks wait for one call's headers at a time")
+        if let headers {
+            continuation.resume(returning: headers)
+        } else if let failure {
+            continuation.resume(throwing: failure)
+        } else if ended {
+            continuation.resume(returning: Metadata())
+        } else {
+            headersWaiter = continuation
+        }
+    }
+
+    // MARK: For channels (loop only)
+
+    /// Attaches what carries the call and starts its clock. False when the deadline has passed:
+    /// the call has failed then.
+    package func begin(_ transport: any ClientCallTransport) -> Bool {
+        loop.preconditionInLoop()
+        if ended { return false }
+        guard let deadline else {
+            self.transport = transport
+            return true
+        }
+        let remaining = deadline.remaining
+        if remaining <= .zero {
+            end(RPCError(.deadlineExceeded, "the deadline passed before the call was sent"))
+            return false
+        }
+        self.transport = transport
+        timer = loop.schedule(after: remaining) { [self] in
+            abandon(RPCError(.deadlineExceeded, "no answer within the deadline"))
+        }
+        return true
+    }
+
+    package var hasEnded: Bool { ended }
+
+    package func whenEnded(_ body: @escaping @Sendable (RPCError?) -> Void) {
+        onEnd = body
+    }
+
+    package func deliverHeaders(_ metadata: Metadata) {
+        guard headers == nil else { return }
+        headers = metadata
+        headersWaiter?.resume(returning: metadata)
+        headersWaiter = nil
+    }
+
+    package func deliver(_ message: [UInt8]) {
+        if ended { return }
+        if let receiver {
+            self.receiver = nil
+            transport?.clientCall(self, didConsume: message.count)
+            receiver.resume(returning: message)
+        } else {
+            inbound.append(message)
+        }
+    }
+
+    package func didDrain() {
+        mustWait = false
+        writer?.resume()
+        writer = nil
+    }
+
+    /// The status arrived, or the transport failed: nil is OK. Messages that were received
+    /// before stay readable.
+    package func end(_ error: RPCError?, trailers: Metadata = Metadata()) {
+        guard !ended else { return }
+        ended = true
+        failure = error
+        trailerFields = trailers
+        timer?.cancel()
+        timer = nil
+        if inbound.isEmpty { transport = nil }
+        if let receiver {
+            self.receiver = nil
+            if let error {
+                receiver.resume(throwing: error)
+            } else {
+                receiver.resume(returning: nil)
+            }
+        }
+        if let writer {
+            self.writer = nil
+            let lost = RPCError(.cancelled, "the call has ended")
+            writer.resume(throwing: error ?? lost)
+        }
+        if let headersWaiter {
+            self.headersWaiter = nil
+            if let error {
+                headersWaiter.resume(throwing: error)
+            } else {
+                headersWaiter.resume(returning: Metadata())
+            }
+        }
+        onEnd?(error)
+        onEnd = nil
+    }
+
+    private func abandon(_ error: RPCError) {
+        guard !ended else { return }
+        let transport = transport
+        inbound.removeAll()
+        end(error)
+        transport?.cancel(self)
+    }
+}
+
+extension ClientCall {
+    /// Calls `body` once with the outcome, on the loop; at once when the call has ended.
+    func observeEnd(_ body: @escaping @Sendable (RPCError?) -> Void) {
+        onLoop { [self] in
+            guard !ended else { return body(failure) }
+            let previous = onEnd
+            onEnd = { error in
+                previous?(error)
+                body(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+/// What carries one client call. Loop only.
+package protocol ClientCallTransport: AnyObject {
+    /// Sends one message. False: wait for `ClientCall.didDrain()`.
+    func send(_ message: [UInt8], of call: ClientCall) -> Bool
+    /// No more messages follow.
+    func halfClose(_ call: ClientCall)
+    /// The caller took messages of that many bytes.
+    func clientCall(_ call: ClientCall, didConsume count: Int)
+    /// The caller gave up: reset the stream and forget the call.
+    func cancel(_ call: ClientCall)
+}

@@ -1,0 +1,35 @@
+public import Protobuf
+
+/// Many requests, one response. Dropping it before `finish` has returned cancels the call.
+public struct ClientStreamingCall<Request: Message, Response: Message>: Sendable {
+    @usableFromInline let owner: ClientCallOwner
+
+    @inlinable
+    public init(_ call: ClientCall) {
+        owner = ClientCallOwner(call)
+    }
+
+    public var call: ClientCall { owner.call }
+
+    /// Sends one request; suspends while the server does not read.
+    @inlinable
+    public func send(_ message: Request) async throws {
+        try await owner.call.send(message.encoded())
+    }
+
+    /// Half-closes and waits for the response.
+    @inlinable
+    public func finish() async throws -> Response {
+        owner.call.finish()
+        let bytes = try await owner.call.receiveOnly()
+        do {
+            return try Response(decoding: bytes)
+        } catch {
+            throw RPCError(decoding: error)
+        }
+    }
+
+    public func cancel() {
+        owner.call.cancel()
+    }
+}

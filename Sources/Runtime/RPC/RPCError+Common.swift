@@ -1,0 +1,15 @@
+/// The refusals that both transports make in the same words.
+extension RPCError {
+    package static func messageTooLarge(_ count: Int, limit: Int) -> RPCError {
+        RPCError(
+            .resourceExhausted, "a message of \(count) bytes is larger than the limit of \(limit)",
+            blame: .caller)
+    }
+
+    package static let noRequest = RPCError(
+        .unimplemented, "the client sent no request message", blame: .peer)
+
+    package static let severalRequests = RPCError(
+        .unimplemented, "the client sent several messages to a method that takes one",
+        blame: .peer)
+}

@@ -1,0 +1,68 @@
+public import Protobuf
+
+/// The responses of a streaming call. Dropping the last copy before the end cancels the call,
+/// and so does cancelling the task that iterates.
+public struct ResponseStream<M: Message>: AsyncSequence, Sendable {
+    public typealias Element = M
+
+    @usableFromInline let owner: ClientCallOwner
+
+    @inlinable
+    public init(_ call: ClientCall) {
+        owner = ClientCallOwner(call)
+    }
+
+    /// The call underneath: headers, trailers, cancel.
+    public var call: ClientCall { owner.call }
+
+    public func cancel() {
+        owner.call.cancel()
+    }
+
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        @usableFromInline let owner: ClientCallOwner
+
+        @inlinable
+        init(_ owner: ClientCallOwner) {
+            self.owner = owner
+        }
+
+        @inlinable
+        public mutating func next() async throws -> M? {
+            try await next(isolation: nil)
+        }
+
+        @inlinable
+        public mutating func next(
+            isolation: isolated (any Actor)?
+        ) async throws(any Error) -> M? {
+            guard let bytes = try await owner.call.receive() else { return nil }
+            do {
+                return try M(decoding: bytes)
+            } catch {
+                owner.call.cancel()
+                throw RPCError(decoding: error)
+            }
+        }
+    }
+
+    @inlinable
+    public func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(owner)
+    }
+}
+
+/// Cancels the call when nobody can read it any more; after its end that does nothing.
+@usableFromInline
+final class ClientCallOwner: Sendable {
+    @usableFromInline let call: ClientCall
+
+    @usableFromInline
+    init(_ call: ClientCall) {
+        self.call = call
+    }
+
+    deinit {
+        call.cancel()
+    }
+}

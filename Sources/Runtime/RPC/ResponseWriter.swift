@@ -1,0 +1,25 @@
+public import Protobuf
+
+/// Where a streaming handler writes its responses.
+public struct ResponseWriter<M: Message>: Sendable {
+    @usableFromInline let call: ServerCall
+
+    @inlinable
+    public init(_ call: ServerCall) {
+        self.call = call
+    }
+
+    /// Sends one message; suspends while the client does not read (bounded memory).
+    /// - Throws: the call's failure; the handler should end then.
+    @inlinable
+    public func write(_ message: M) async throws {
+        let bytes = message.encoded()
+        if try call.trySend(bytes) { return }
+        try await call.send(bytes)
+    }
+
+    /// Sends the response headers before the first message is ready.
+    public func sendHeaders() async throws {
+        try await call.sendHeaders()
+    }
+}

@@ -1,0 +1,276 @@
+import Environment
+public import Loop
+
+/// One call as its handler sees it, in encoded messages. The generated code turns it into the
+/// typed method; interceptors see it as it is.
+///
+/// Its state is confined to `loop`. Handlers run there, and what they await resumes there; from
+/// another thread (a detached task) every method hops to the loop first.
+/// Cancelling the handler's task, a deadline, and the peer's cancel are the same event: `receive`
+/// and `send` throw it, `context.isCancelled` is true, and the handler is expected to return.
+public final class ServerCall: @unchecked Sendable {  // state confined to `loop`
+    public let context: ServerContext
+    public let loop: EventLoop
+
+    /// For a task that outlived its handler.
+    private static let hasEnded = RPCError(.cancelled, "the call has ended", blame: .us)
+
+    private let registered: RegisteredMethod
+    private let transport: any ServerCallTransport
+    @exclusivity(unchecked) private var inbound = MessageQueue()
+    @exclusivity(unchecked) private var inboundEnded = false
+    @exclusivity(unchecked) private var failure: RPCError?
+    @exclusivity(unchecked) private var finished = false
+    @exclusivity(unchecked) private var handlerEnded = false
+    @exclusivity(unchecked) private var receiver: UnsafeContinuation<[UInt8]?, any Error>?
+    @exclusivity(unchecked) private var writer: UnsafeContinuation<Void, any Error>?
+    @exclusivity(unchecked) private var mustWait = false
+    @exclusivity(unchecked) private var timer: LoopTimer?
+    @exclusivity(unchecked) private var task: Task<Void, Never>?
+    @exclusivity(unchecked) private var ownTask: UnsafeCurrentTask?
+
+    package init(
+        method: RegisteredMethod, context: ServerContext, loop: EventLoop,
+        transport: any ServerCallTransport
+    ) {
+        self.registered = method
+        self.context = context
+        self.loop = loop
+        self.transport = transport
+    }
+
+    // MARK: For handlers
+
+    /// The next request message; nil when the client has half-closed.
+    /// - Throws: the call's failure (CANCELLED, DEADLINE_EXCEEDED, …).
+    public func receive() async throws -> [UInt8]? {
+        if loop.isInLoop {
+            if let failure { throw failure }
+            if finished { throw ServerCall.hasEnded }
+            if let message = inbound.popFirst() {
+                transport.serverCall(self, didConsume: message.count)
+                return message
+            }
+            if inboundEnded { return nil }
+        }
+        if isOwnTask {
+            return try await withUnsafeThrowingContinuation { attach(receiver: $0) }
+        }
+        return try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                if loop.isInLoop { return attach(receiver: continuation) }
+                loop.execute { self.attach(receiver: continuation) }
+            }
+        } onCancel: {
+            loop.execute { self.resumeReceiver(throwing: CancellationError()) }
+        }
+    }
+
+    /// The request of a method whose client sends exactly one message.
+    /// - Throws: UNIMPLEMENTED when the client sent none or several (status-codes.md).
+    public func receiveOnly() async throws -> [UInt8] {
+        guard let message = try await receive() else {
+            throw RPCError(.unimplemented, "the client sent no request message", blame: .peer)
+        }
+        if loop.isInLoop, inboundEnded, inbound.isEmpty { return message }
+        guard try await receive() == nil else {
+            throw RPCError(.unimplemented, "the client sent several messages", blame: .peer)
+        }
+        return message
+    }
+
+    /// Sends a response message; suspends while the client does not read.
+    /// - Throws: the call's failure; nothing more can be sent then.
+    public func send(_ message: [UInt8]) async throws {
+        guard loop.isInLoop else {
+            try await sendFromOutside(message)
+            return
+        }
+        if mustWait { try await drain() }
+        try sendOnly(message)
+    }
+
+    /// Sends when that needs no waiting; false, and nothing done, when it does.
+    public func trySend(_ message: [UInt8]) throws -> Bool {
+        guard loop.isInLoop, !mustWait else { return false }
+        try sendOnly(message)
+        return true
+    }
+
+    /// Sends without suspending: for the one answer of a method that does not stream.
+    /// On the loop only.
+    public func sendOnly(_ message: [UInt8]) throws {
+        if let failure { throw failure }
+        if finished { throw ServerCall.hasEnded }
+        if !transport.send(message, of: self) { mustWait = true }
+    }
+
+    /// Sends `context.responseMetadata` now instead of with the first message.
+    public func sendHeaders() async throws {
+        try await loop.submit { [self] in
+            if let failure { throw failure }
+            if finished { throw ServerCall.hasEnded }
+            transport.sendHeaders(of: self)
+        }
+    }
+
+    private func sendFromOutside(_ message: [UInt8]) async throws {
+        if try await loop.submit({ [self] in mustWait }) { try await drain() }
+        try await loop.submit { [self] in try sendOnly(message) }
+    }
+
+    /// The handler's own task, on the loop. Only `fail` cancels it, and that resumes whoever
+    /// waits: a cancellation handler would cost more than the wait.
+    private var isOwnTask: Bool {
+        guard loop.isInLoop else { return false }
+        return withUnsafeCurrentTask { $0 == ownTask }
+    }
+
+    private func drain() async throws {
+        if isOwnTask {
+            return try await withUnsafeThrowingContinuation { attach(writer: $0) }
+        }
+        try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                if loop.isInLoop { return attach(writer: continuation) }
+                loop.execute { self.attach(writer: continuation) }
+            }
+        } onCancel: {
+            loop.execute { self.resumeWriter(throwing: CancellationError()) }
+        }
+    }
+
+    private func attach(receiver continuation: UnsafeContinuation<[UInt8]?, any Error>) {
+        precondition(receiver == nil, "two tasks receive from one call at a time")
+        if finished {
+            continuation.resume(throwing: failure ?? ServerCall.hasEnded)
+        } else if let message = inbound.popFirst() {
+            transport.serverCall(self, didConsume: message.count)
+            continuation.resume(returning: message)
+        } else if inboundEnded {
+            continuation.resume(returning: nil)
+        } else {
+            receiver = continuation
+        }
+    }
+
+    private func attach(writer continuation: UnsafeContinuation<Void, any Error>) {
+        precondition(writer == nil, "two tasks send on one call at a time")
+        if finished {
+            continuation.resume(throwing: failure ?? ServerCall.hasEnded)
+        } else if mustWait {
+            writer = continuation
+        } else {
+            continuation.resume()
+        }
+    }
+
+    private func resumeReceiver(throwing error: any Error) {
+        guard let receiver else { return }
+        self.receiver = nil
+        receiver.resume(throwing: error)
+    }
+
+    private func resumeWriter(throwing error: any Error) {
+        guard let writer else { return }
+        self.writer = nil
+        writer.resume(throwing: error)
+    }
+
+    // MARK: For transports (loop only)
+
+    /// Starts the clock of the call. Returns false when the deadline has passed already; the
+    /// status has gone then.
+    package func startDeadline() -> Bool {
+        guard let deadline = context.deadline else { return true }
+        let remaining = deadline.remaining
+        if remaining <= .zero {
+            fail(RPCError(.deadlineExceeded, "the deadline passed before the call began"))
+            return false
+        }
+        timer = loop.schedule(after: remaining) { [self] in
+            fail(RPCError(.deadlineExceeded, "the deadline passed while the call ran"))
+        }
+        return true
+    }
+
+    /// Runs the handler, on the loop and without a hop: its first part runs before this returns.
+    package func start() {
+        if failure != nil { return handlerReturned(nil) }
+        let task = Task.immediate(executorPreference: loop) { [self] in
+            ownTask = withUnsafeCurrentTask { $0 }
+            do {
+                try await ServerContext.$current.withValue(context) {
+                    try await registered.body(self)
+                }
+                handlerReturned(nil)
+            } catch {
+                handlerReturned(error)
+            }
+        }
+        if !handlerEnded {
+            self.task = task
+            if failure != nil { task.cancel() }
+        }
+    }
+
+    private func handlerReturned(_ error: (any Error)?) {
+        guard loop.isInLoop else {
+            loop.execute { self.handlerReturned(error) }
+            return
+        }
+        handlerEnded = true
+        task = nil
+        ownTask = nil
+        if !finished {
+            finished = true
+            timer?.cancel()
+            timer = nil
+            transport.finish(self, error: error.map { registered.status(for: $0, context) })
+        }
+        transport.handlerDidEnd(self)
+    }
+
+    /// A whole request message has arrived.
+    package func deliver(_ message: [UInt8]) {
+        if finished { return }
+        if let receiver {
+            self.receiver = nil
+            transport.serverCall(self, didConsume: message.count)
+            receiver.resume(returning: message)
+        } else {
+            inbound.append(message)
+        }
+    }
+
+    /// The client has half-closed.
+    package func deliverEnd() {
+        inboundEnded = true
+        guard let receiver else { return }
+        self.receiver = nil
+        receiver.resume(returning: nil)
+    }
+
+    /// What was sent has left: `send` goes on.
+    package func didDrain() {
+        mustWait = false
+        guard let writer else { return }
+        self.writer = nil
+        writer.resume()
+    }
+
+    /// Ends the call with this status now, whatever the handler does: it is cancelled.
+    package func fail(_ error: RPCError) {
+        guard !finished else { return }
+        finished = true
+        failure = error
+        timer?.cancel()
+        timer = nil
+        context.markCancelled()
+        inbound.removeAll()
+        transport.finish(self, error: error)
+        task?.cancel()
+        resumeReceiver(throwing: error)
+        resumeWriter(throwing: error)
+    }
+}

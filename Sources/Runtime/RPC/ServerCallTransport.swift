@@ -1,0 +1,13 @@
+/// What carries one server call: an HTTP/2 stream or the in-process link. Loop only.
+package protocol ServerCallTransport: AnyObject {
+    /// The handler took messages of that many bytes: the peer may send as many again.
+    func serverCall(_ call: ServerCall, didConsume count: Int)
+    /// Sends the response headers (`context.responseMetadata`) unless they have gone already.
+    func sendHeaders(of call: ServerCall)
+    /// Sends one message, after the headers. False: wait for `ServerCall.didDrain()`.
+    func send(_ message: [UInt8], of call: ServerCall) -> Bool
+    /// Sends the status: nil is OK. Called once, perhaps before the handler has ended.
+    func finish(_ call: ServerCall, error: RPCError?)
+    /// The handler's task has ended; nothing is asked of the transport any more.
+    func handlerDidEnd(_ call: ServerCall)
+}

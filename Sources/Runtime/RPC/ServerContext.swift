@@ -1,0 +1,118 @@
+public import Environment
+import Synchronization
+
+/// A typed name for a value that an interceptor leaves for the handler (the actor, a trace).
+public protocol ServerContextKey {
+    associatedtype Value: Sendable
+}
+
+/// What a handler knows about its call besides the messages. Any thread.
+public final class ServerContext: Sendable {
+    /// The call that the current task is answering. Client calls made inside a handler take
+    /// its deadline; its cancellation reaches them because the handler's task is cancelled.
+    @TaskLocal public static var current: ServerContext?
+
+    /// The parts that are built, or set, only when somebody asks.
+    private struct Lazy {
+        var flat: FlatMetadata
+        var metadata: Metadata?
+        var requestID: String?
+        var response = Metadata()
+        var trailing = Metadata()
+        var values: [ObjectIdentifier: any Sendable] = [:]
+    }
+
+    private let registered: RegisteredMethod
+    /// When the client stops waiting; nil when it named no deadline.
+    public let deadline: Deadline?
+    public let peer: Peer
+    private let cancelled = Atomic<Bool>(false)
+    private let hasResponseFields = Atomic<Bool>(false)
+    private let lazy: Mutex<Lazy>
+
+    package init(
+        method: RegisteredMethod, metadata: FlatMetadata, deadline: Deadline?, peer: Peer
+    ) {
+        self.registered = method
+        self.deadline = deadline
+        self.peer = peer
+        self.lazy = Mutex(Lazy(flat: metadata))
+    }
+
+    package init(method: RegisteredMethod, metadata: Metadata, deadline: Deadline?, peer: Peer) {
+        self.registered = method
+        self.deadline = deadline
+        self.peer = peer
+        self.lazy = Mutex(Lazy(flat: FlatMetadata(), metadata: metadata))
+    }
+
+    /// A context for tests of handlers and interceptors.
+    public convenience init(
+        method: MethodDescriptor, metadata: Metadata = Metadata(), deadline: Deadline? = nil
+    ) {
+        self.init(
+            method: RegisteredMethod(method) { _ in }, metadata: metadata, deadline: deadline,
+            peer: .inProcess)
+    }
+
+    public var method: MethodDescriptor { registered.descriptor }
+
+    /// What the client sent; parsed at the first use.
+    public var metadata: Metadata {
+        lazy.withLock { lazy in
+            if let metadata = lazy.metadata { return metadata }
+            let metadata = Metadata(lazy.flat)
+            lazy.metadata = metadata
+            lazy.flat = FlatMetadata()
+            return metadata
+        }
+    }
+
+    /// Time left until the deadline; zero when it passed.
+    public var remaining: Duration? { deadline?.remaining }
+
+    /// `x-request-id` of the client, or a new id.
+    public var requestID: String {
+        let metadata = metadata
+        return lazy.withLock { lazy in
+            if let id = lazy.requestID { return id }
+            let id = metadata.first("x-request-id") ?? UUID.timeOrdered().description
+            lazy.requestID = id
+            return id
+        }
+    }
+
+    /// The client went away, reset the call, or its deadline passed.
+    public var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
+
+    package func markCancelled() {
+        cancelled.store(true, ordering: .relaxed)
+    }
+
+    /// Headers that leave with the first message; later changes do nothing.
+    public var responseMetadata: Metadata {
+        get { lazy.withLock { $0.response } }
+        set {
+            hasResponseFields.store(true, ordering: .relaxed)
+            lazy.withLock { $0.response = newValue }
+        }
+    }
+
+    /// Trailers that leave with the status.
+    public var trailingMetadata: Metadata {
+        get { lazy.withLock { $0.trailing } }
+        set {
+            hasResponseFields.store(true, ordering: .relaxed)
+            lazy.withLock { $0.trailing = newValue }
+        }
+    }
+
+    /// Whether any response header or trailer was set: the usual answer is no.
+    package var hasResponseMetadata: Bool { hasResponseFields.load(ordering: .relaxed) }
+
+    /// The value that an interceptor left under the key.
+    public subscript<Key: ServerContextKey>(_ key: Key.Type) -> Key.Value? {
+        get { lazy.withLock { $0.values[ObjectIdentifier(key)] } as? Key.Value }
+        set { lazy.withLock { $0.values[ObjectIdentifier(key)] = newValue } }
+    }
+}

@@ -1,0 +1,164 @@
+import HTTP2
+import Loop
+import RPC
+
+/// One call on the client: gRPC's framing between a `ClientCall` and an HTTP/2 stream. It exists
+/// before its stream is open: what is sent until then waits in the body.
+final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable {
+    // Confined to the channel's loop.
+
+    /// Requests up to that size are kept so that a refused call can be sent again.
+    private static let replayLimit = 64 << 10
+    private static let maxAttempts = 5
+
+    let call: ClientCall
+    let metadata: Metadata
+    let waitForReady: Bool
+    private let channel: ChannelCore
+    private let maxMessageBytes: Int
+    private var deframer = MessageDeframer()
+    private var head: ResponseHead?
+    private var replay: [[UInt8]]? = []
+    private var replayBytes = 0
+    private var halfClosed = false
+    private var attempt = 1
+    /// Waits in the channel for a connection.
+    var isPending = false
+
+    init(
+        _ call: ClientCall, metadata: Metadata, options: CallOptions, channel: ChannelCore
+    ) {
+        self.call = call
+        self.metadata = metadata
+        self.channel = channel
+        waitForReady = options.waitForReady
+        maxMessageBytes = options.maxResponseBytes ?? channel.configuration.maxMessageBytes
+    }
+
+    // MARK: What leaves
+
+    func send(_ message: [UInt8], of call: ClientCall) -> Bool {
+        if replay != nil {
+            replayBytes += message.count
+            if replayBytes > ClientStream.replayLimit {
+                replay = nil
+            } else {
+                replay?.append(message)
+            }
+        }
+        return write(framed: message)
+    }
+
+    func halfClose(_ call: ClientCall) {
+        halfClosed = true
+        endBody(trailers: nil)
+    }
+
+    func clientCall(_ call: ClientCall, didConsume count: Int) {
+        consume(count + 5)
+    }
+
+    func cancel(_ call: ClientCall) {
+        if session != nil {
+            reset(.cancel)
+        } else {
+            channel.forget(self)
+        }
+    }
+
+    override func didDrainBody() {
+        call.didDrain()
+    }
+
+    // MARK: What arrives
+
+    override func didReceiveHeaders(_ block: HeaderBlock, endStream: Bool) {
+        guard !call.hasEnded else { return }
+        if block.isTooLarge {
+            return fail(RPCError(.resourceExhausted, "the response headers are too large"))
+        }
+        let received = ResponseHead(block)
+        if endStream { return finish(received) }
+        if received.httpStatus >= 100, received.httpStatus < 200 { return }
+        replay = nil
+        head = received
+        guard received.httpStatus == 200, received.isGRPC else {
+            let why =
+                received.httpStatus == 200
+                ? "content-type \(received.contentType)" : "HTTP status \(received.httpStatus)"
+            let code =
+                received.httpStatus == 200
+                ? RPCError.Code.unknown : StatusMapping.code(ofHTTP: received.httpStatus)
+            return fail(RPCError(code, "the server does not speak gRPC: \(why)", blame: .peer))
+        }
+        call.deliverHeaders(received.metadata)
+    }
+
+    private func finish(_ trailers: ResponseHead) {
+        replay = nil
+        if head == nil, trailers.httpStatus == 200, trailers.code == .ok {
+            call.deliverHeaders(Metadata())
+        }
+        if trailers.status() == nil, !deframer.isBetweenMessages {
+            call.end(RPCError(.internalError, "the response ended inside a message"))
+            return
+        }
+        call.end(trailers.status(), trailers: trailers.metadata)
+    }
+
+    override func didReceiveData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
+        guard !call.hasEnded, let head else { return consume(bytes.count) }
+        let problem = deframer.receive(bytes, limit: maxMessageBytes) { call.deliver($0) }
+        switch problem {
+        case nil: break
+        case .compressed:
+            let encoding = head.encoding ?? "none"
+            return fail(
+                RPCError(.internalError, "a compressed message, encoding \(encoding)", blame: .peer)
+            )
+        case .tooLarge(let count):
+            return fail(.messageTooLarge(count, limit: maxMessageBytes))
+        }
+        // A part of a message is paid for at once, or it could never become whole.
+        if !deframer.isBetweenMessages { consume(Int.max) }
+    }
+
+    override func didClose(_ code: HTTP2Code) {
+        guard !call.hasEnded else { return }
+        if let loss = channel.losing {
+            // The server may have seen the call: only the caller knows whether to repeat it.
+            call.end(loss)
+        } else if code == .refusedStream, retry() {
+            return
+        } else if code == .noError {
+            call.end(RPCError(.internalError, "the server ended the stream without a status"))
+        } else {
+            call.end(
+                RPCError(
+                    StatusMapping.code(of: code), "the server reset the stream",
+                    blame: .peer, cause: "RST_STREAM \(code)"))
+        }
+    }
+
+    private func fail(_ error: RPCError) {
+        reset(.cancel)
+        call.end(error)
+    }
+
+    /// The server did not process the stream (REFUSED_STREAM, or above GOAWAY's last id): the
+    /// call is sent again, unseen by the caller.
+    private func retry() -> Bool {
+        guard let messages = replay, attempt < ClientStream.maxAttempts else { return false }
+        attempt += 1
+        // `didClose` is still on the stack; the stream is reusable once it has returned.
+        channel.loop.execute { [self] in
+            guard !call.hasEnded else { return }
+            prepareForReuse()
+            deframer.reset()
+            for message in messages { _ = write(framed: message) }
+            if halfClosed { endBody(trailers: nil) }
+            channel.open(self)
+        }
+        return true
+    }
+}

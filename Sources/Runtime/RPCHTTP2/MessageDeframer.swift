@@ -1,0 +1,59 @@
+/// Splits a body into gRPC's length-prefixed messages: 1 byte compressed flag, 4 bytes length
+/// (big endian), the message. Messages may span DATA frames, and a frame hold several.
+struct MessageDeframer {
+    enum Problem {
+        /// The flag is set though no encoding was agreed on.
+        case compressed
+        case tooLarge(Int)
+    }
+
+    private var head: UInt64 = 0
+    private var headCount = 0
+    private var length = 0
+    private var message: [UInt8] = []
+
+    /// Bytes of an incomplete message that are kept.
+    var bufferedBytes: Int { message.count + headCount }
+    var isBetweenMessages: Bool { headCount == 0 }
+
+    /// Takes bytes; calls `deliver` for each whole message.
+    mutating func receive(
+        _ bytes: UnsafeRawBufferPointer, limit: Int, deliver: ([UInt8]) -> Void
+    ) -> Problem? {
+        var offset = 0
+        while offset < bytes.count {
+            if headCount < 5 {
+                head = head << 8 | UInt64(bytes[offset])
+                headCount += 1
+                offset += 1
+                guard headCount == 5 else { continue }
+                if head >> 32 != 0 { return .compressed }
+                length = Int(head & 0xffff_ffff)
+                if length > limit { return .tooLarge(length) }
+                if length > 0 { continue }
+            }
+            let taken = min(length - message.count, bytes.count - offset)
+            let part = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + taken])
+            offset += taken
+            if message.isEmpty, taken == length {
+                reset()
+                deliver([UInt8](part))
+            } else {
+                if message.isEmpty { message.reserveCapacity(min(length, 64 << 10)) }
+                message.append(contentsOf: part)
+                guard message.count == length else { continue }
+                let whole = message
+                reset()
+                deliver(whole)
+            }
+        }
+        return nil
+    }
+
+    mutating func reset() {
+        head = 0
+        headCount = 0
+        length = 0
+        if !message.isEmpty { message = [] }
+    }
+}

@@ -1,0 +1,41 @@
+import Environment
+import HTTP2
+import RPC
+
+/// Request headers. What is the same for every call of a method is built once per channel.
+struct RequestFields {
+    private let authority: String
+    private let userAgent: String
+    private var cache: [String: HTTP2Fields] = [:]
+
+    init(authority: String, userAgent: String) {
+        self.authority = authority
+        self.userAgent = userAgent
+    }
+
+    mutating func make(_ call: ClientCall, _ metadata: Metadata) -> HTTP2Fields {
+        let base = base(call.method)
+        if metadata.isEmpty, call.deadline == nil { return base }
+        let fields = HTTP2Fields(copying: base)
+        if let deadline = call.deadline {
+            let text = GRPCTimeout.print(nanoseconds: deadline.remaining.nanoseconds)
+            fields.append("grpc-timeout", text, indexed: false)
+        }
+        fields.append(metadata)
+        return fields
+    }
+
+    private mutating func base(_ method: MethodDescriptor) -> HTTP2Fields {
+        if let fields = cache[method.path] { return fields }
+        let fields = HTTP2Fields()
+        fields.append(":method", "POST")
+        fields.append(":scheme", "http")
+        fields.append(":path", method.path)
+        fields.append(":authority", authority)
+        fields.append("te", "trailers")
+        fields.append("content-type", "application/grpc")
+        fields.append("user-agent", userAgent)
+        cache[method.path] = fields
+        return fields
+    }
+}

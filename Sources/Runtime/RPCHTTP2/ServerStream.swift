@@ -1,0 +1,204 @@
+import Environment
+import HTTP2
+import RPC
+
+/// One call on the server: gRPC's framing between an HTTP/2 stream and a `ServerCall`.
+/// Pooled: used again when the stream has closed *and* the handler has ended.
+final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable {
+    // Confined to the connection's loop.
+
+    private let connection: ServerConnection
+    @exclusivity(unchecked) private var call: ServerCall?
+    @exclusivity(unchecked) private var deframer = MessageDeframer()
+    @exclusivity(unchecked) private var messageCount = 0
+    @exclusivity(unchecked) private var waitsForHalfClose = false
+    @exclusivity(unchecked) private var headersSent = false
+    @exclusivity(unchecked) private var handlerRuns = false
+    @exclusivity(unchecked) private var isClosed = false
+    @exclusivity(unchecked) private var bufferedBytes = 0
+
+    init(_ connection: ServerConnection) {
+        self.connection = connection
+    }
+
+    /// As new, for the next call of the connection.
+    func recycle() {
+        prepareForReuse()
+        call = nil
+        deframer.reset()
+        messageCount = 0
+        waitsForHalfClose = false
+        headersSent = false
+        handlerRuns = false
+        isClosed = false
+        bufferedBytes = 0
+    }
+
+    // MARK: What arrives
+
+    override func didReceiveHeaders(_ block: HeaderBlock, endStream: Bool) {
+        guard call == nil, !headersSent else { return }
+        if block.isTooLarge {
+            return refuse(
+                RPCError(.resourceExhausted, "the request headers are larger than the limit"))
+        }
+        let head = RequestHead(block, connection.table)
+        guard head.hasGRPCContentType else { return refuse(ResponseFields.unsupportedMediaType) }
+        guard head.isPOST else { return refuse(ResponseFields.methodNotAllowed) }
+        guard let method = head.method else {
+            let path = block.first(":path") ?? "?"
+            return refuse(RPCError(.unimplemented, "no method \(path)"))
+        }
+        if let encoding = head.encoding {
+            let error = RPCError(.unimplemented, "no support for grpc-encoding \(encoding)")
+            let fields = ResponseFields.status(error, nil, only: true)
+            fields.append("grpc-accept-encoding", "identity")
+            connection.count(error)
+            return refuse(fields)
+        }
+        if head.hasBadTimeout { return refuse(RPCError(.internalError, "grpc-timeout is malformed")) }
+        start(method, head)
+    }
+
+    private func start(_ method: RegisteredMethod, _ head: RequestHead) {
+        let context = ServerContext(
+            method: method, metadata: head.metadata,
+            deadline: head.timeout.map { Deadline.after($0) }, peer: connection.peer)
+        let call = ServerCall(
+            method: method, context: context, loop: connection.loop, transport: self)
+        self.call = call
+        waitsForHalfClose = method.waitsForHalfClose
+        guard call.startDeadline() else { return }
+        if !waitsForHalfClose { run(call) }
+    }
+
+    private func run(_ call: ServerCall) {
+        handlerRuns = true
+        connection.handlerWillStart()
+        call.start()
+    }
+
+    override func didReceiveData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
+        guard let call, !isClosed, !headersSentBeforeRun else { return consume(bytes.count) }
+        var refused = false
+        let problem = deframer.receive(bytes, limit: connection.configuration.maxMessageBytes) {
+            messageCount += 1
+            if waitsForHalfClose, messageCount > 1 {
+                refused = true
+            } else {
+                call.deliver($0)
+            }
+        }
+        if refused { call.fail(.severalRequests) }
+        switch problem {
+        case nil: break
+        case .compressed:
+            call.fail(RPCError(.internalError, "a compressed message without grpc-encoding"))
+        case .tooLarge(let count):
+            call.fail(.messageTooLarge(count, limit: connection.configuration.maxMessageBytes))
+        }
+        keepAccounts(of: call)
+    }
+
+    /// The status went out before the handler began; what still arrives is thrown away.
+    private var headersSentBeforeRun: Bool { headersSent && !handlerRuns }
+
+    /// A whole message is paid for when the handler takes it; a part of one at once, or it could
+    /// never become whole. Parts are bounded by the connection's budget instead.
+    private func keepAccounts(of call: ServerCall) {
+        if waitsForHalfClose || !deframer.isBetweenMessages { consume(Int.max) }
+        let buffered = deframer.bufferedBytes
+        if buffered == bufferedBytes { return }
+        connection.bufferedBytes += buffered - bufferedBytes
+        bufferedBytes = buffered
+        if connection.bufferedBytes > connection.configuration.maxBufferedRequestBytes {
+            call.fail(RPCError(.resourceExhausted, "too many unfinished messages"))
+            dropBuffered()
+        }
+    }
+
+    private func dropBuffered() {
+        deframer.reset()
+        connection.bufferedBytes -= bufferedBytes
+        bufferedBytes = 0
+    }
+
+    override func didReceiveEnd() {
+        guard let call, !isClosed else { return }
+        guard deframer.isBetweenMessages else {
+            return call.fail(RPCError(.internalError, "the request ended inside a message"))
+        }
+        call.deliverEnd()
+        guard waitsForHalfClose, !handlerRuns, !headersSent else { return }
+        if messageCount == 0 {
+            call.fail(.noRequest)
+        } else {
+            run(call)
+        }
+    }
+
+    override func didDrainBody() {
+        call?.didDrain()
+    }
+
+    override func didClose(_ code: HTTP2Code) {
+        isClosed = true
+        dropBuffered()
+        if let call {
+            call.fail(
+                RPCError(.cancelled, "the client ended the call", cause: "reset with \(code)"))
+        }
+        if !handlerRuns { connection.recycle(self) }
+    }
+
+    // MARK: What leaves
+
+    private func refuse(_ fields: HTTP2Fields) {
+        headersSent = true
+        session?.respondOnly(self, fields)
+    }
+
+    private func refuse(_ error: RPCError) {
+        connection.count(error)
+        refuse(ResponseFields.status(error, nil, only: true))
+    }
+
+    func sendHeaders(of call: ServerCall) {
+        guard !headersSent, let session else { return }
+        headersSent = true
+        session.respond(self, ResponseFields.headers(call.context))
+    }
+
+    func send(_ message: [UInt8], of call: ServerCall) -> Bool {
+        guard session != nil else { return true }
+        sendHeaders(of: call)
+        return write(framed: message)
+    }
+
+    func serverCall(_ call: ServerCall, didConsume count: Int) {
+        consume(count + 5)
+    }
+
+    func finish(_ call: ServerCall, error: RPCError?) {
+        connection.count(error)
+        guard session != nil else { return }
+        guard let error else {
+            sendHeaders(of: call)
+            return endBody(trailers: ResponseFields.trailers(call.context))
+        }
+        if !headersSent {
+            refuse(ResponseFields.status(error, call.context, only: true))
+        } else if waitingBytes > 0, error.code == .deadlineExceeded || error.code == .cancelled {
+            // The client does not read: it would never see the trailers.
+            reset(.cancel)
+        } else {
+            endBody(trailers: ResponseFields.status(error, call.context, only: false))
+        }
+    }
+
+    func handlerDidEnd(_ call: ServerCall) {
+        handlerRuns = false
+        connection.handlerDidEnd()
+        if isClosed { connection.recycle(self) }
+    }
+}

@@ -1,0 +1,70 @@
+import Environment
+public import Kafka
+public import Lifecycle
+public import Loop
+public import Postgres
+import Protobuf
+import Synchronization
+public import Telemetry
+
+/// Tells the watchers of this process which slots have changed, whichever process changed them:
+/// it follows the topic `availability.updated` and reads each slot once for all watchers.
+public final class AvailabilityFeed: Service {
+    public static let topic = "availability.updated"
+
+    private let store: AvailabilityStore
+    private let configuration: KafkaConfiguration
+    private let loop: EventLoop
+    private let logger: Logger
+    private let metrics: Metrics
+    private let subscriptions = Mutex<[ObjectIdentifier: SlotSubscription]>([:])
+
+    public init(
+        pool: PostgresPool, kafka: KafkaConfiguration, loop: EventLoop, logger: Logger,
+        metrics: Metrics
+    ) {
+        store = AvailabilityStore(pool: pool)
+        configuration = kafka
+        self.loop = loop
+        self.logger = logger
+        self.metrics = metrics
+    }
+
+    /// Follows the topic until cancelled.
+    public func run() async throws {
+        let consumer = try KafkaConsumer(
+            topics: [Self.topic], mode: .fanOut(from: .latest, onLoss: .latest),
+            configuration: configuration, loop: loop, logger: logger, metrics: metrics)
+        do {
+            for try await record in consumer.records { await deliver(record) }
+        } catch {
+            await consumer.close()
+            throw error
+        }
+        await consumer.close()
+    }
+
+    private func deliver(_ record: ConsumedRecord) async {
+        let watchers = subscriptions.withLock { Array($0.values) }
+        guard !watchers.isEmpty, let key = record.key,
+            let id = UUID(String(decoding: key, as: UTF8.self))
+        else { return }
+        do {
+            guard let slot = try await store.slot(id) else { return }
+            for watcher in watchers where watcher.matches(slot) { watcher.push(slot) }
+        } catch {
+            logger.warning("a slot could not be read", ["error": LogValue(describing: error)])
+            for watcher in watchers { watcher.overflow() }
+        }
+    }
+
+    func subscribe(_ filter: SlotFilter) -> SlotSubscription {
+        let subscription = SlotSubscription(filter)
+        subscriptions.withLock { $0[ObjectIdentifier(subscription)] = subscription }
+        return subscription
+    }
+
+    func unsubscribe(_ subscription: SlotSubscription) {
+        _ = subscriptions.withLock { $0.removeValue(forKey: ObjectIdentifier(subscription)) }
+    }
+}

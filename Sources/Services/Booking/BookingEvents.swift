@@ -1,0 +1,128 @@
+import Domain
+import Environment
+import Protobuf
+
+/// What the booking service publishes. Ids and numbers only: no event holds a person.
+enum BookingEvents {
+    /// the five camelCase fields of the document beside the canonical ones.
+    static func created(_ booking: Booking, _ offering: Offering, demand: [UUID: Int])
+        -> OutboxEvent
+    {
+        event(
+            "booking.created", booking, "created",
+            [
+                ("course_id", .string(offering.id.description)),
+                ("course_code", .string(offering.code)),
+                ("first_choice_slot_id", id(booking.firstChoice)),
+                ("second_choice_slot_id", id(booking.secondChoice)),
+                (
+                    "demand",
+                    .object(
+                        demand.sorted { $0.key < $1.key }.map {
+                            ($0.key.description, number($0.value))
+                        })
+                ),
+                ("userId", .null), ("courseId", .string(offering.id.description)),
+                ("timestamp", .string(booking.createdAt.rfc3339)),
+            ], at: booking.createdAt)
+    }
+
+    static func confirmed(_ decision: BookingDecision, at: Instant) -> OutboxEvent {
+        let booking = decision.booking
+        return event(
+            "booking.confirmed", booking, decision.action,
+            [
+                ("course_id", .string(booking.offeringID.description)),
+                ("slot_id", id(booking.confirmedSlot)),
+                ("assignment_basis", booking.basis.map { .string($0.rawValue) } ?? .null),
+                ("needs_slot", .bool(booking.needsSlot)),
+                ("confirmedAt", .string((booking.confirmedAt ?? at).rfc3339)),
+            ], at: at)
+    }
+
+    /// Rejected, cancelled and expired requests: nobody waits for them any more.
+    static func ended(_ decision: BookingDecision, by actor: String, at: Instant) -> OutboxEvent {
+        let booking = decision.booking
+        let topic = booking.status == .expired ? "booking.expired" : "booking.cancelled"
+        return event(
+            topic, booking, decision.action,
+            [
+                ("course_id", .string(booking.offeringID.description)),
+                ("slot_id", id(decision.releases)),
+                ("first_choice_slot_id", id(booking.firstChoice)),
+                ("second_choice_slot_id", id(booking.secondChoice)),
+                ("cancelledBy", .string(actor)),
+            ], at: at)
+    }
+
+    /// B-13 with absolute numbers and a version.
+    static func availability(_ slot: Slot, version: Int64, at: Instant) -> OutboxEvent {
+        let status =
+            slot.status != .available
+            ? slot.status.rawValue
+            : slot.isBlocked ? "unavailable" : slot.taken >= slot.capacity ? "booked" : "available"
+        return OutboxEvent(
+            topic: "availability.updated", id: slot.id.description, action: "updated",
+            version: version,
+            data: [
+                ("slot_id", .string(slot.id.description)),
+                ("schedule_id", .string(slot.id.description)),
+                ("course_id", .string(slot.offering.id.description)),
+                ("course_code", .string(slot.offering.code)),
+                ("instructor_id", .string(slot.instructor.id.description)),
+                ("room_id", .string(slot.room.id.description)),
+                ("start_time", .string(slot.startsAt.rfc3339)),
+                ("end_time", .string(slot.endsAt.rfc3339)),
+                ("capacity", number(slot.capacity)),
+                ("slots_remaining", number(max(0, slot.remaining))),
+                ("demand", number(slot.demand)),
+                ("status", .string(status)),
+                ("version", .string(String(version))),
+            ], at: at)
+    }
+
+    /// B-09: which schedule, instructor and room an assignment touched.
+    static func schedule(_ slot: Slot, action: String, version: Int64, at: Instant) -> OutboxEvent {
+        OutboxEvent(
+            topic: "schedule.updated", id: slot.id.description, action: action, version: version,
+            data: [
+                ("schedule_id", .string(slot.id.description)),
+                ("course_id", .string(slot.offering.id.description)),
+                ("course_code", .string(slot.offering.code)),
+                ("instructor_id", .string(slot.instructor.id.description)),
+                ("room_id", .string(slot.room.id.description)),
+                ("action", .string(action)),
+            ], at: at)
+    }
+
+    /// Others asked for a slot that is now full: they should be offered another.
+    static func choicesLost(_ slot: Slot, _ bookings: [UUID], version: Int64, at: Instant)
+        -> OutboxEvent
+    {
+        OutboxEvent(
+            topic: "admin.notifications", id: slot.id.description, action: "choices_lost",
+            version: version,
+            data: [
+                ("kind", .string("choices_lost")), ("slot_id", .string(slot.id.description)),
+                ("booking_ids", .array(bookings.map { .string($0.description) })),
+            ], at: at)
+    }
+
+    private static func event(
+        _ topic: String, _ booking: Booking, _ action: String, _ data: [(String, JSONValue)],
+        at: Instant
+    ) -> OutboxEvent {
+        let common: [(String, JSONValue)] = [
+            ("booking_id", .string(booking.id.description)),
+            ("bookingId", .string(booking.id.description)),
+            ("status", .string(booking.status.rawValue)),
+        ]
+        return OutboxEvent(
+            topic: topic, id: booking.id.description, action: action, version: booking.version,
+            data: common + data, at: at)
+    }
+
+    private static func id(_ id: UUID?) -> JSONValue { id.map { .string($0.description) } ?? .null }
+
+    private static func number(_ value: Int) -> JSONValue { .number(String(value)) }
+}

@@ -1,0 +1,150 @@
+import Domain
+import Environment
+import Postgres
+import Protobuf
+import Schema
+
+/// What admins read: bookings with their applicants and choices.
+struct BookingQueueStore: Sendable {
+    let pool: PostgresPool
+
+    private static let applicant: SQL = """
+        p.full_name, p.email, p.guardian_name, p.guardian_wa_number, p.school, p.class,
+        p.experience_level, p.preferred_days, p.preferred_start, p.preferred_end, p.birth_date,
+        p.payment_proof
+        """
+
+    func list(_ page: QueuePage, now: Instant) async throws -> BookingV1.ListPendingResponse {
+        let queue: SQL =
+            page.needsSlot
+            ? "b.status = 'confirmed' and b.confirmed_slot_id is null"
+            : "b.status = 'pending' and b.expires_at > \(now)"
+        let course: SQL = page.offering.map { "and b.offering_id = \($0)" } ?? ""
+        let after: SQL = page.after.map { "and (b.created_at, b.id) > (\($0.at), \($0.id))" } ?? ""
+        let results = try await pool.atomically(
+            [
+                """
+                select \(BookingRow.columns), \(Self.applicant), o.code, o.title
+                from booking b join registration p on p.booking_id = b.id
+                join offering o on o.id = b.offering_id
+                where \(queue) \(course) \(after)
+                order by b.created_at, b.id limit \(page.size + 1)::int
+                """,
+                "select count(*) from booking b where \(queue) \(course)",
+            ], options: TransactionOptions(isReadOnly: true))
+        let bookings = try results[0].prefix(page.size).map { try BookingRow.read($0) }
+        let slots = try await self.slots(bookings.flatMap { [$0.firstChoice, $0.secondChoice] })
+        var response = BookingV1.ListPendingResponse()
+        for (row, booking) in zip(results[0], bookings) {
+            var item = BookingV1.PendingBooking()
+            item.booking = BookingV1.Booking(booking)
+            item.applicant = try Self.readApplicant(row, from: BookingRow.count)
+            item.courseCode = try row[BookingRow.count + 12]
+            item.courseTitle = try row[BookingRow.count + 13]
+            item.firstChoice = choice(booking.firstChoice, slots, booking, now)
+            item.secondChoice = choice(booking.secondChoice, slots, booking, now)
+            response.bookings.append(item)
+        }
+        if results[0].count > page.size, let last = bookings.last {
+            response.nextPageToken = PageToken(at: last.createdAt, id: last.id).text
+        }
+        response.total = try results[1].single()[0] as Int32
+        response.asOf = GoogleProtobuf.Timestamp(now)
+        return response
+    }
+
+    func find(_ id: UUID) async throws -> BookingV1.GetBookingResponse? {
+        let results = try await pool.atomically(
+            [
+                """
+                select \(BookingRow.columns), \(Self.applicant)
+                from booking b join registration p on p.booking_id = b.id where b.id = \(id)
+                """,
+                """
+                select at, from_status, to_status, actor, action, reason from booking_history
+                where booking_id = \(id) order by version
+                """,
+            ], options: TransactionOptions(isReadOnly: true))
+        guard let row = results[0].first else { return nil }
+        var response = BookingV1.GetBookingResponse()
+        response.booking = BookingV1.Booking(try BookingRow.read(row))
+        response.applicant = try Self.readApplicant(row, from: BookingRow.count)
+        response.history = try results[1].map(Self.readHistory)
+        return response
+    }
+
+    private func slots(_ ids: [UUID?]) async throws -> [UUID: Slot] {
+        let wanted = Array(Set(ids.compactMap { $0 }))
+        guard !wanted.isEmpty else { return [:] }
+        let rows = try await pool.query(
+            "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(wanted))")
+        return Dictionary(
+            try rows.map { try SlotRow.read($0) }.map { ($0.id, $0) },
+            uniquingKeysWith: { first, _ in first })
+    }
+
+    private func choice(
+        _ id: UUID?, _ slots: [UUID: Slot], _ booking: Booking, _ now: Instant
+    ) -> BookingV1.Choice? {
+        guard let id, let slot = slots[id] else { return nil }
+        var choice = BookingV1.Choice()
+        choice.slot = BookingV1.Slot(slot)
+        let own = booking.status == .pending ? 1 : 0
+        choice.others = Int32(clamping: max(0, slot.demand - own))
+        choice.available = slot.isAvailable(at: now)
+        return choice
+    }
+
+    private static func readApplicant(
+        _ row: PostgresRow, from first: Int
+    ) throws -> BookingV1.Applicant {
+        var applicant = BookingV1.Applicant()
+        applicant.fullName = try row[first]
+        applicant.email = try row[first + 1]
+        applicant.guardianName = try row[first + 2]
+        applicant.guardianWaNumber = try row[first + 3]
+        applicant.school = try row[first + 4]
+        applicant.`class` = try row[first + 5]
+        applicant.experienceLevel = try row[first + 6]
+        applicant.preferredDays = try row[first + 7]
+        let start: String? = try row[first + 8]
+        let end: String? = try row[first + 9]
+        if let start, let end {
+            var range = BookingV1.TimeRange()
+            range.start = start
+            range.end = end
+            applicant.preferredTimeRange = range
+        }
+        let birth: LocalDate = try row[first + 10]
+        applicant.birthDate = birth.description
+        applicant.paymentProof = try row[first + 11]
+        return applicant
+    }
+
+    private static func readHistory(_ row: PostgresRow) throws -> BookingV1.HistoryEntry {
+        var entry = BookingV1.HistoryEntry()
+        let at: Instant = try row[0]
+        entry.at = GoogleProtobuf.Timestamp(at)
+        let from: String? = try row[1]
+        entry.from = from.flatMap { BookingV1.BookingStatus(stored: $0) }
+        entry.to = BookingV1.BookingStatus(stored: try row[2]) ?? .unspecified
+        entry.actor = try row[3]
+        entry.action = try row[4]
+        entry.reason = try row[5]
+        return entry
+    }
+}
+
+extension BookingV1.BookingStatus {
+    /// From the word in the table.
+    init?(stored: String) {
+        switch stored {
+        case "pending": self = .pending
+        case "confirmed": self = .confirmed
+        case "rejected": self = .rejected
+        case "cancelled": self = .cancelled
+        case "expired": self = .expired
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,154 @@
+import Crypto
+import Domain
+public import Environment
+public import Postgres
+import Protobuf
+public import RPC
+public import Schema
+
+/// The RPCs of `janji.booking.v1.Bookings`: authorised by the interceptor, decoded here, decided by
+/// ``BookingRules``, committed by the stores in one transaction.
+public struct BookingService: BookingV1.BookingsService {
+    private let pool: PostgresPool
+    private let clock: Clock
+    private let captcha: any CaptchaVerifier
+    private let committed: @Sendable () -> Void
+    private let transitions: BookingTransitions
+    private let registrations: RegistrationStore
+    private let queue: BookingQueueStore
+
+    /// - Parameter committed: called after every commit with events: wakes the outbox relay.
+    public init(
+        pool: PostgresPool, clock: Clock, captcha: any CaptchaVerifier,
+        committed: @escaping @Sendable () -> Void
+    ) {
+        self.pool = pool
+        self.clock = clock
+        self.captcha = captcha
+        self.committed = committed
+        transitions = BookingTransitions(store: BookingStore(pool: pool), clock: clock)
+        registrations = RegistrationStore(pool: pool)
+        queue = BookingQueueStore(pool: pool)
+    }
+
+    public func registerCourse(
+        _ request: BookingV1.RegisterCourseRequest, _ context: ServerContext
+    ) async throws -> BookingV1.RegisterCourseResponse {
+        let now = clock.now()
+        let registration = try Registration(request, today: now.date)
+        try await captcha.verify(request.captchaToken)
+        let desk = RegistrationDesk(store: registrations, transitions: transitions)
+        let response = try await DomainError.mapping {
+            try await desk.register(registration, at: now)
+        }
+        committed()
+        return response
+    }
+
+    public func getBooking(
+        _ request: BookingV1.GetBookingRequest, _ context: ServerContext
+    ) async throws -> BookingV1.GetBookingResponse {
+        let id = try Self.bookingID(request.bookingId)
+        let found = try await DomainError.mapping { try await queue.find(id) }
+        guard let found else { throw DomainError(.bookingNotFound, "there is no such booking") }
+        return found
+    }
+
+    public func listPending(
+        _ request: BookingV1.ListPendingRequest, _ context: ServerContext
+    ) async throws -> BookingV1.ListPendingResponse {
+        let page = try QueuePage(request)
+        return try await DomainError.mapping { try await queue.list(page, now: clock.now()) }
+    }
+
+    public func confirm(
+        _ request: BookingV1.ConfirmRequest, _ context: ServerContext
+    ) async throws -> BookingV1.ConfirmResponse {
+        var rules = FieldRules()
+        let slot = rules.optionalUUID(request.scheduleId, "schedule_id")
+        try rules.check()
+        let order = try order(
+            request.bookingId, slot: slot,
+            slot.map { .confirmAndAssign(slot: $0, reason: request.reason) } ?? .confirm,
+            request.reason, request.ifVersion, request.idempotencyKey, request, context)
+        let outcome = try await run(order)
+        var response = BookingV1.ConfirmResponse()
+        response.booking = BookingV1.Booking(outcome.booking)
+        response.slot = outcome.slot.map { BookingV1.Slot($0) }
+        return response
+    }
+
+    public func assignSlot(
+        _ request: BookingV1.AssignSlotRequest, _ context: ServerContext
+    ) async throws -> BookingV1.AssignSlotResponse {
+        var rules = FieldRules()
+        let slot = rules.uuid(request.scheduleId, "schedule_id")
+        try rules.check()
+        guard let slot else { throw DomainError(.slotNotFound, "there is no such slot") }
+        let order = try order(
+            request.bookingId, slot: slot, .assign(slot: slot, reason: request.reason),
+            request.reason, request.ifVersion, request.idempotencyKey, request, context)
+        let outcome = try await run(order)
+        var response = BookingV1.AssignSlotResponse()
+        response.booking = BookingV1.Booking(outcome.booking)
+        response.slot = outcome.slot.map { BookingV1.Slot($0) }
+        return response
+    }
+
+    public func reject(
+        _ request: BookingV1.RejectRequest, _ context: ServerContext
+    ) async throws -> BookingV1.RejectResponse {
+        let order = try order(
+            request.bookingId, slot: nil, .reject, request.reason, request.ifVersion,
+            request.idempotencyKey, request, context)
+        var response = BookingV1.RejectResponse()
+        response.booking = BookingV1.Booking(try await run(order).booking)
+        return response
+    }
+
+    public func cancel(
+        _ request: BookingV1.CancelRequest, _ context: ServerContext
+    ) async throws -> BookingV1.CancelResponse {
+        let order = try order(
+            request.bookingId, slot: nil, .cancel, request.reason, request.ifVersion,
+            request.idempotencyKey, request, context)
+        var response = BookingV1.CancelResponse()
+        response.booking = BookingV1.Booking(try await run(order).booking)
+        return response
+    }
+
+    // MARK: Pieces
+
+    private func run(_ order: BookingTransitions.Order) async throws
+        -> BookingTransitions.Outcome
+    {
+        defer { committed() }
+        return try await DomainError.mapping { try await transitions.run(order) }
+    }
+
+    private func order(
+        _ id: String, slot: UUID?, _ command: BookingCommand, _ reason: String,
+        _ ifVersion: Int64?, _ key: String?, _ request: some Message, _ context: ServerContext
+    ) throws(DomainError) -> BookingTransitions.Order {
+        var rules = FieldRules()
+        rules.text(reason, "reason", limit: 500, required: false)
+        if let key { rules.text(key, "idempotency_key", limit: 200) }
+        try rules.check()
+        return BookingTransitions.Order(
+            booking: try Self.bookingID(id), slot: slot, command: command,
+            actor: context.principal.actor, reason: reason, ifVersion: ifVersion,
+            idempotency: key.map {
+                IdempotencyTable.Use(
+                    scope: context.method.name, key: $0,
+                    requestHash: SHA256.hash(request.encoded()), at: clock.now())
+            })
+    }
+
+    private static func bookingID(_ text: String) throws(DomainError) -> UUID {
+        var rules = FieldRules()
+        let id = rules.uuid(text, "booking_id")
+        try rules.check()
+        guard let id else { throw DomainError(.bookingNotFound, "there is no such booking") }
+        return id
+    }
+}

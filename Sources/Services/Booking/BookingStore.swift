@@ -1,0 +1,180 @@
+import Domain
+import Environment
+import Postgres
+import Schema
+
+/// The SQL of bookings. Lock order: slot, then booking; claims ascending by resource in one
+/// statement (design.md §4, X-117). Every transition is guarded by the version it started from.
+struct BookingStore: Sendable {
+    let pool: PostgresPool
+
+    // MARK: Reading
+
+    /// The slot that a booking holds or asks for, without any lock: to know what to lock first.
+    func confirmedSlot(of id: UUID, _ transaction: PostgresTransaction) async throws -> UUID? {
+        let rows = try await transaction.query(
+            "select confirmed_slot_id from booking where id = \(id)")
+        return try rows.first.flatMap { try $0[0] as UUID? }
+    }
+
+    /// Locks slot (when given) and booking, in this order, in one round trip.
+    func lock(
+        booking id: UUID, slot: UUID?, _ transaction: PostgresTransaction
+    ) async throws -> (booking: Booking?, slot: Slot?) {
+        let bookingSQL: SQL =
+            "select \(BookingRow.columns) from booking b where b.id = \(id) for update"
+        guard let slot else {
+            let rows = try await transaction.query(bookingSQL)
+            return (try rows.first.map(BookingRow.read), nil)
+        }
+        // The row is locked alone first: a joined query would read the other tables too early.
+        let results = try await transaction.batch([
+            "select 1 from slot where id = \(slot) for update", bookingSQL,
+            "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = \(slot)",
+        ])
+        return (try results[1].first.map(BookingRow.read), try results[2].first.map(SlotRow.read))
+    }
+
+    // MARK: Seats
+
+    /// Occupies instructor and room for the slot, both or neither.
+    /// - Returns: false when another slot has one of them: the transaction must be rolled back.
+    func claim(_ slot: Slot, _ transaction: PostgresTransaction) async throws -> Bool {
+        let rows = try await transaction.query(
+            """
+            insert into claim (resource_id, slot_id, during)
+            select r, \(slot.id), tstzrange(\(slot.startsAt), \(slot.endsAt), '[)')
+            from unnest(\([slot.instructor.id, slot.room.id])) r order by r
+            on conflict do nothing
+            """)
+        return rows.affectedRows == 2
+    }
+
+    /// Takes (`+1`) or gives back (`-1`) a seat of a locked slot.
+    func seat(_ slot: UUID, change: Int) -> SQL {
+        """
+        update slot set taken = taken + \(change)::int, version = nextval('slot_version')
+        where id = \(slot) and taken + \(change)::int between 0 and capacity
+        """
+    }
+
+    /// Frees instructor and room when nobody is left in a slot that had claimed them by assignment.
+    func releaseClaims(_ slot: UUID) -> SQL {
+        """
+        delete from claim c using slot s join offering o on o.id = s.offering_id
+        where c.slot_id = \(slot) and s.id = \(slot) and s.taken = 0 and o.claim_at = 'assign'
+        """
+    }
+
+    /// Other future slots whose instructor or room the given one shares at that time.
+    func neighbours(of slot: Slot, _ transaction: PostgresTransaction) async throws -> [Slot] {
+        try await transaction.query(
+            """
+            select \(SlotRow.columns) from \(SlotRow.tables)
+            where s.id <> \(slot.id)
+              and (s.instructor_id in (\(slot.instructor.id), \(slot.room.id))
+                or s.room_id in (\(slot.instructor.id), \(slot.room.id)))
+              and s.starts_at < \(slot.endsAt) and s.ends_at > \(slot.startsAt)
+            order by s.id limit 200
+            """
+        ).map(SlotRow.read)
+    }
+
+    /// A slot as it is now, and fresh version numbers for slots whose availability changes with it.
+    func slot(_ id: UUID, _ transaction: PostgresTransaction) async throws -> Slot? {
+        try await transaction.query(
+            "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = \(id)"
+        ).first.map(SlotRow.read)
+    }
+
+    func nextSlotVersion(_ transaction: PostgresTransaction) async throws -> Int64 {
+        try await transaction.query("select nextval('slot_version')").single()[0]
+    }
+
+    // MARK: Transitions
+
+    /// Writes the decision if the booking is still at the version it was decided on.
+    func update(_ decision: BookingDecision) -> SQL {
+        let next = decision.booking
+        return """
+            update booking set status = \(next.status.rawValue),
+                confirmed_slot_id = \(nullable: next.confirmedSlot), assignment_basis = \(nullable: next.basis?.rawValue),
+                confirmed_at = \(nullable: next.confirmedAt), version = \(next.version)
+            where id = \(next.id) and version = \(next.version - 1)
+            """
+    }
+
+    func history(
+        _ decision: BookingDecision, from: Booking.Status, actor: String, reason: String,
+        at: Instant
+    ) -> SQL {
+        """
+        insert into booking_history
+            (booking_id, at, from_status, to_status, actor, action, reason, version)
+        values (\(decision.booking.id), \(at), \(from.rawValue),
+            \(decision.booking.status.rawValue), \(actor), \(decision.action), \(reason),
+            \(decision.booking.version))
+        """
+    }
+
+    // MARK: Explaining
+
+    func conflicts(with slot: Slot, excluding booking: UUID?) async throws -> [Conflict] {
+        try await ConflictQuery(pool: pool).find(
+            instructor: slot.instructor.id, room: slot.room.id, from: slot.startsAt,
+            to: slot.endsAt, excludingBooking: booking
+        ).filter { $0.slotID != slot.id }
+    }
+
+    /// Free slots of the same offering, nearest in time first.
+    func alternatives(to slot: Slot, limit: Int = 3) async throws -> [Slot] {
+        try await pool.query(
+            """
+            select \(SlotRow.columns) from \(SlotRow.tables)
+            where s.offering_id = \(slot.offering.id) and s.id <> \(slot.id)
+              and s.status = 'available' and s.taken < s.capacity
+              and s.starts_at > clock_timestamp() and not \(SlotRow.isBlocked)
+            order by abs(extract(epoch from s.starts_at - \(slot.startsAt))), s.id
+            limit \(limit)::int
+            """
+        ).map(SlotRow.read)
+    }
+
+    /// Pending bookings, other than `booking`, that named a slot.
+    func otherRequests(for slot: UUID, than booking: UUID, _ transaction: PostgresTransaction)
+        async throws -> [UUID]
+    {
+        try await transaction.query(
+            """
+            select id from booking where status = 'pending' and id <> \(booking)
+              and (first_choice_slot_id = \(slot) or second_choice_slot_id = \(slot))
+            order by created_at limit 100
+            """
+        ).map { try $0[0] }
+    }
+
+    /// Pending requests that have lapsed, locked; rows that others work on are passed over.
+    func lapsed(limit: Int, _ transaction: PostgresTransaction) async throws -> [Booking] {
+        try await transaction.query(
+            """
+            select \(BookingRow.columns) from booking b
+            where b.status = 'pending' and b.expires_at <= clock_timestamp()
+            order by b.expires_at limit \(limit)::int for update skip locked
+            """
+        ).map(BookingRow.read)
+    }
+
+    /// The lapsed request that blocks a new one of the same person and course.
+    func lapsed(offering: UUID, applicantKey: [UInt8], _ transaction: PostgresTransaction)
+        async throws -> Booking?
+    {
+        try await transaction.query(
+            """
+            select \(BookingRow.columns) from booking b
+            where b.offering_id = \(offering) and b.applicant_key = \(applicantKey)
+              and b.status = 'pending' and b.expires_at <= clock_timestamp()
+            for update
+            """
+        ).first.map(BookingRow.read)
+    }
+}

@@ -1,0 +1,62 @@
+import Domain
+public import Environment
+public import Lifecycle
+public import Loop
+public import Postgres
+import Schema
+public import Telemetry
+
+/// Writes down what has lapsed, so that everybody is told. Nothing depends on it being on time:
+/// every statement that cares compares the time itself (X-05, design.md §4 rule 4).
+public struct ExpirySweeper: Service {
+    private let transitions: BookingTransitions
+    private let loop: EventLoop
+    private let interval: Duration
+    private let logger: Logger
+    private let committed: @Sendable () -> Void
+
+    public init(
+        pool: PostgresPool, clock: Clock, loop: EventLoop, interval: Duration = .seconds(60),
+        logger: Logger, committed: @escaping @Sendable () -> Void
+    ) {
+        transitions = BookingTransitions(store: BookingStore(pool: pool), clock: clock)
+        self.loop = loop
+        self.interval = interval
+        self.logger = logger
+        self.committed = committed
+    }
+
+    public func run() async throws {
+        while true {
+            do {
+                while try await sweep() == Self.batch {}
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                logger.warning("the expiry sweep waits", ["error": LogValue(describing: error)])
+            }
+            try await loop.sleep(for: interval)
+        }
+    }
+
+    static let batch = 100
+
+    /// Expires at most one batch and returns its size.
+    func sweep() async throws -> Int {
+        let store = transitions.store
+        let lapsed = try await store.pool.transaction { transaction in
+            try await store.lapsed(limit: Self.batch, transaction)
+        }
+        for booking in lapsed {
+            do {
+                _ = try await transitions.run(
+                    BookingTransitions.Order(
+                        booking: booking.id, command: .expire, actor: "system"))
+            } catch let error as DomainError where error.code == .invalidTransition {
+                // Somebody decided it in the meantime.
+            }
+        }
+        if !lapsed.isEmpty { committed() }
+        return lapsed.count
+    }
+}

@@ -1,0 +1,84 @@
+import Domain
+import Environment
+import Protobuf
+import Schema
+
+// The one place where values of the domain become messages of the contract.
+
+extension BookingV1.Booking {
+    init(_ booking: Booking) {
+        self.init()
+        id = booking.id.description
+        status =
+            switch booking.status {
+            case .pending: .pending
+            case .confirmed: .confirmed
+            case .rejected: .rejected
+            case .cancelled: .cancelled
+            case .expired: .expired
+            }
+        courseId = booking.offeringID.description
+        firstChoiceSlotId = booking.firstChoice?.description
+        secondChoiceSlotId = booking.secondChoice?.description
+        confirmedSlotId = booking.confirmedSlot?.description
+        expiresAt = GoogleProtobuf.Timestamp(booking.expiresAt)
+        confirmedAt = booking.confirmedAt.map { GoogleProtobuf.Timestamp($0) }
+        createdAt = GoogleProtobuf.Timestamp(booking.createdAt)
+        needsSlot = booking.needsSlot
+        assignmentBasis =
+            switch booking.basis {
+            case .firstChoice: .firstChoice
+            case .secondChoice: .secondChoice
+            case .adminOverride: .adminOverride
+            case nil: nil
+            }
+        version = booking.version
+    }
+}
+
+extension BookingV1.NamedResource {
+    init(_ resource: NamedResource) {
+        self.init()
+        id = resource.id.description
+        name = resource.name
+    }
+}
+
+extension BookingV1.Slot {
+    init(_ slot: Slot) {
+        self.init()
+        id = slot.id.description
+        courseId = slot.offering.id.description
+        courseCode = slot.offering.code
+        courseTitle = slot.offering.title
+        instructor = BookingV1.NamedResource(slot.instructor)
+        room = BookingV1.NamedResource(slot.room)
+        startTime = GoogleProtobuf.Timestamp(slot.startsAt)
+        endTime = GoogleProtobuf.Timestamp(slot.endsAt)
+        capacity = Int32(clamping: slot.capacity)
+        slotsRemaining = Int32(clamping: max(0, slot.remaining))
+        demand = Int32(clamping: slot.demand)
+        status =
+            switch slot.status {
+            case .maintenance: .maintenance
+            case .unavailable: .unavailable
+            case .available where slot.isBlocked: .unavailable
+            case .available where slot.taken >= slot.capacity: .booked
+            case .available: .available
+            }
+        version = slot.version
+        timeZone = slot.offering.timeZone
+    }
+}
+
+extension BookingV1.Conflict {
+    init(_ conflict: Conflict) {
+        self.init()
+        resource = BookingV1.NamedResource(conflict.resource)
+        resourceKind = conflict.kind
+        startTime = GoogleProtobuf.Timestamp(conflict.startsAt)
+        endTime = GoogleProtobuf.Timestamp(conflict.endsAt)
+        bookingId = conflict.bookingID?.description
+        slotId = conflict.slotID.description
+    }
+}

@@ -1,0 +1,106 @@
+import Crypto
+import Domain
+import Environment
+import Postgres
+import Schema
+
+/// The SQL of registering. One look, then one statement that writes everything or nothing.
+struct RegistrationStore: Sendable {
+    let pool: PostgresPool
+
+    static let scope = "RegisterCourse"
+
+    /// What has to be known before a request is stored.
+    struct Look: Sendable {
+        var replay: Replay?
+        var offering: Offering?
+        var slots: [Slot]
+    }
+
+    /// What an idempotency key has already made.
+    struct Replay: Sendable {
+        let requestHash: [UInt8]
+        let response: [UInt8]
+    }
+
+    func look(_ registration: Registration) async throws -> Look {
+        let choices = [registration.firstChoice, registration.secondChoice].compactMap { $0 }
+        let results = try await pool.atomically(
+            [
+                replaySQL(registration.idempotencyKey),
+                "select id, code, title, claim_at, time_zone from offering where id = \(registration.courseID)",
+                """
+                select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(choices))
+                """,
+            ], options: TransactionOptions(isReadOnly: true))
+        let offering = try results[1].first.map { row in
+            Offering(
+                id: try row[0], code: try row[1], title: try row[2],
+                claimAt: Offering.ClaimPolicy(rawValue: try row[3]) ?? .assign,
+                timeZone: try row[4])
+        }
+        return Look(
+            replay: try replay(results[0]), offering: offering,
+            slots: try results[2].map(SlotRow.read))
+    }
+
+    func findReplay(_ key: String) async throws -> Replay? {
+        try replay(try await pool.query(replaySQL(key)))
+    }
+
+    private func replaySQL(_ key: String) -> SQL {
+        "select request_hash, response from idempotency_key where scope = \(Self.scope) and key = \(key)"
+    }
+
+    private func replay(_ rows: PostgresRows) throws -> Replay? {
+        try rows.first.map { Replay(requestHash: try $0[0], response: try $0[1]) }
+    }
+
+    /// Stores key, booking, person, history and event in one statement. A request with the same
+    /// key that is still running is waited for.
+    /// - Returns: false when the key had been used.
+    func insert(
+        _ registration: Registration, _ booking: Booking, hash: [UInt8], response: [UInt8],
+        event: OutboxEvent
+    ) async throws -> Bool {
+        let request = registration.request
+        let range = request.preferredTimeRange
+        let rows = try await pool.query(
+            """
+            with key as (
+                insert into idempotency_key (scope, key, request_hash, response, created_at)
+                values (\(Self.scope), \(registration.idempotencyKey), \(hash), \(response),
+                    \(booking.createdAt))
+                on conflict do nothing returning 1
+            ), created as (
+                insert into booking (id, offering_id, applicant_key, status,
+                    first_choice_slot_id, second_choice_slot_id, expires_at, created_at)
+                select \(booking.id), \(booking.offeringID),
+                    \(SHA256.hash(Array(registration.normalisedEmail.utf8))), 'pending',
+                    \(nullable: booking.firstChoice), \(nullable: booking.secondChoice), \(booking.expiresAt),
+                    \(booking.createdAt)
+                from key returning id
+            ), person as (
+                insert into registration (booking_id, full_name, email, address, birth_place,
+                    birth_date, school, class, guardian_name, guardian_wa_number, consent_at,
+                    experience_level, preferred_days, preferred_start, preferred_end,
+                    payment_proof)
+                select id, \(request.fullName), \(request.email), \(request.address),
+                    \(request.birthPlace), \(registration.birthDate), \(request.school),
+                    \(request.`class`)::int, \(request.guardianName), \(request.guardianWaNumber),
+                    \(booking.createdAt), \(request.experienceLevel), \(request.preferredDays),
+                    \(nullable: range?.start), \(nullable: range?.end), \(nullable: request.paymentProof)
+                from created
+            ), story as (
+                insert into booking_history (booking_id, at, to_status, actor, action, version)
+                select id, \(booking.createdAt), 'pending', 'public', 'created', 1 from created
+            ), news as (
+                insert into outbox (topic, key, event_id, body)
+                select \(event.topic), \(event.id), \(event.eventID), \(event.envelope) from created
+            )
+            select count(*) from created
+            """)
+        let count: Int = try rows.single()[0]
+        return count == 1
+    }
+}

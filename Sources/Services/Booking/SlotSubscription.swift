@@ -1,0 +1,93 @@
+import Environment
+import Synchronization
+
+/// What one watcher has not been told yet: the newest state of each slot, so that a slow watcher
+/// costs one entry a slot and never misses the end state.
+final class SlotSubscription: Sendable {
+    enum Batch: Sendable {
+        /// In the order in which they first changed.
+        case changed([Slot])
+        /// Too much happened: a new snapshot is due.
+        case overflow
+    }
+
+    private struct State {
+        var order: [UUID] = []
+        var slots: [UUID: Slot] = [:]
+        var overflowed = false
+        var cancelled = false
+        var waiter: CheckedContinuation<Void, Never>?
+    }
+
+    /// Slots that may wait at most.
+    static let limit = 1000
+
+    private let filter: SlotFilter
+    private let state = Mutex(State())
+
+    init(_ filter: SlotFilter) { self.filter = filter }
+
+    func matches(_ slot: Slot) -> Bool {
+        let course = filter.course
+        return
+            (course.isEmpty || slot.offering.code == course
+            || slot.offering.id.description == course.lowercased())
+            && (filter.instructor == nil || filter.instructor == slot.instructor.id)
+            && (filter.room == nil || filter.room == slot.room.id)
+    }
+
+    func push(_ slot: Slot) {
+        change { state in
+            if state.slots.updateValue(slot, forKey: slot.id) == nil { state.order.append(slot.id) }
+            if state.order.count > Self.limit { state.overflowed = true }
+        }
+    }
+
+    func overflow() { change { $0.overflowed = true } }
+
+    private func change(_ body: (inout State) -> Void) {
+        let waiter = state.withLock { state in
+            body(&state)
+            defer { state.waiter = nil }
+            return state.waiter
+        }
+        waiter?.resume()
+    }
+
+    /// The next changes; waits for one. Nil when the task is cancelled.
+    func next() async -> Batch? {
+        while true {
+            let batch: Batch?? = state.withLock { state in
+                if state.cancelled { return .some(nil) }
+                if state.overflowed {
+                    state.overflowed = false
+                    state.order = []
+                    state.slots = [:]
+                    return .some(.overflow)
+                }
+                guard !state.order.isEmpty else { return nil }
+                let slots = state.order.compactMap { state.slots[$0] }
+                state.order = []
+                state.slots = [:]
+                return .some(.changed(slots))
+            }
+            if let batch { return batch }
+            await wait()
+        }
+    }
+
+    private func wait() async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let ready = state.withLock { state in
+                    if state.cancelled || state.overflowed || !state.order.isEmpty { return true }
+                    state.waiter = continuation
+                    return false
+                }
+                if ready { continuation.resume() }
+            }
+        } onCancel: {
+            change { $0.cancelled = true }
+        }
+    }
+}

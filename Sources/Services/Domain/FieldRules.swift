@@ -1,0 +1,96 @@
+public import Environment
+import Schema
+
+/// Collects what is wrong with a request, all of it, before anything is done (VALIDATION_FAILED).
+public struct FieldRules {
+    public private(set) var violations: [DomainError.Violation] = []
+
+    public init() {}
+
+    public mutating func refuse(_ field: String, _ why: String) {
+        violations.append(DomainError.Violation(field, why))
+    }
+
+    /// Text with something in it, at most `limit` characters long.
+    public mutating func text(_ value: String, _ field: String, limit: Int, required: Bool = true) {
+        if required, !value.contains(where: { !$0.isWhitespace }) {
+            refuse(field, "is required")
+        } else if value.count > limit {
+            refuse(field, "is longer than \(limit) characters")
+        } else if value.unicodeScalars.contains(where: { $0.value < 32 && $0.value != 10 }) {
+            refuse(field, "holds control characters")
+        }
+    }
+
+    /// A UUID, or nil when it is none.
+    public mutating func uuid(_ value: String, _ field: String) -> UUID? {
+        if let uuid = UUID(value) { return uuid }
+        refuse(field, value.isEmpty ? "is required" : "is not a UUID")
+        return nil
+    }
+
+    /// An optional UUID; nil also when it is none.
+    public mutating func optionalUUID(_ value: String?, _ field: String) -> UUID? {
+        value.flatMap { uuid($0, field) }
+    }
+
+    /// An address of the shape local@domain.tld, at most 254 bytes (A-03).
+    public mutating func email(_ value: String, _ field: String) {
+        if !Self.isEmail(value) { refuse(field, "is not an e-mail address") }
+    }
+
+    /// A calendar date in the form YYYY-MM-DD.
+    public mutating func date(_ value: String, _ field: String) -> LocalDate? {
+        if let date = LocalDate(value) { return date }
+        refuse(field, "is not a date of the form YYYY-MM-DD")
+        return nil
+    }
+
+    /// - Throws: ``DomainError`` VALIDATION_FAILED with every violation.
+    public func check() throws(DomainError) {
+        guard !violations.isEmpty else { return }
+        let fields = violations.map(\.field).joined(separator: ", ")
+        throw DomainError(
+            .validationFailed, "these fields are not valid: \(fields)", violations: violations)
+    }
+
+    static func isEmail(_ value: String) -> Bool {
+        let bytes = Array(value.utf8)
+        guard bytes.count <= 254, let at = bytes.lastIndex(of: UInt8(ascii: "@")) else {
+            return false
+        }
+        let local = bytes[..<at]
+        let domain = bytes[(at + 1)...]
+        guard !local.isEmpty, local.count <= 64, local.allSatisfy(isLocal), !hasBadDots(local),
+            !hasBadDots(domain)
+        else { return false }
+        let labels = domain.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        return labels.count >= 2 && labels.allSatisfy(isLabel)
+            && (labels.last?.count ?? 0) >= 2
+    }
+
+    private static func hasBadDots(_ part: ArraySlice<UInt8>) -> Bool {
+        let dot = UInt8(ascii: ".")
+        return part.first == dot || part.last == dot
+            || zip(part, part.dropFirst()).contains { $0 == dot && $1 == dot }
+    }
+
+    private static func isLocal(_ byte: UInt8) -> Bool {
+        isLetterOrDigit(byte) || byte >= 0x80 || "!#$%&'*+/=?^_`{|}~.-".utf8.contains(byte)
+    }
+
+    private static func isLabel(_ label: ArraySlice<UInt8>) -> Bool {
+        let dash = UInt8(ascii: "-")
+        return !label.isEmpty && label.count <= 63 && label.first != dash && label.last != dash
+            && label.allSatisfy { isLetterOrDigit($0) || $0 == dash || $0 >= 0x80 }
+    }
+
+    private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,161 @@
+import Environment
+public import Kafka
+public import Lifecycle
+public import Loop
+public import Postgres
+import Synchronization
+public import Telemetry
+
+/// Publishes a service's outbox to Kafka: the only producer of its events.
+///
+/// One relay of all replicas holds the lease. It is woken by ``poke()`` after a commit in its own
+/// process and looks by itself four times a second for what other processes wrote. A row is
+/// marked only after its delivery report; a relay that dies in between sends it again, and
+/// consumers recognise it by `event_id`. Rows stay for replay.
+public final class OutboxRelay: Service {
+    private let pool: PostgresPool
+    private let producer: KafkaProducer
+    private let loop: EventLoop
+    private let logger: Logger
+    private let owner = UUID.random()
+    private let wakeup = Wakeup()
+    private let published: Counter
+    private let failures: Counter
+
+    static let batchLimit = 500
+    static let idle = Duration.milliseconds(250)
+    static let leaseSeconds = 10
+
+    public init(
+        schema: String, pool: PostgresPool, producer: KafkaProducer, loop: EventLoop,
+        logger: Logger, metrics: Metrics
+    ) {
+        self.pool = pool
+        self.producer = producer
+        self.loop = loop
+        self.logger = logger
+        published = metrics.counter(
+            "janji_outbox_published_total", help: "Events delivered to Kafka.",
+            labels: [("schema", schema)])
+        failures = metrics.counter(
+            "janji_outbox_failures_total", help: "Publishing rounds that failed.",
+            labels: [("schema", schema)])
+    }
+
+    /// There is something new. Any thread; cheap.
+    public func poke() { wakeup.signal() }
+
+    /// Publishes until cancelled.
+    public func run() async throws {
+        var failed = 0
+        while !Task.isCancelled {
+            do {
+                let outcome = try await publishOnce()
+                if failed > 0 { logger.info("the outbox is being published again") }
+                failed = 0
+                switch outcome {
+                case .more: continue
+                case .held: try await loop.sleep(for: .milliseconds(3))
+                case .empty: await wakeup.wait(upTo: Self.idle, on: loop)
+                }
+            } catch is CancellationError {
+                break
+            } catch {
+                failures.add()
+                failed += 1
+                if failed == 1 {
+                    logger.warning(
+                        "the outbox waits; events arrive late, none is lost",
+                        ["error": LogValue(describing: error)])
+                }
+                try? await loop.sleep(for: .milliseconds(100 * min(failed, 20)))
+            }
+        }
+        await releaseLease()
+    }
+
+    private enum Outcome {
+        case more, held, empty
+    }
+
+    private struct Row {
+        let id: Int64
+        let topic: String
+        let key: String
+        let body: String
+        let visible: Bool
+    }
+
+    private func publishOnce() async throws -> Outcome {
+        guard try await holdLease() else { return .empty }
+        let rows = try await pending()
+        let ready = Array(rows.prefix { $0.visible })
+        guard !ready.isEmpty else { return rows.isEmpty ? .empty : .held }
+        let records = ready.map { row in
+            KafkaRecord(topic: row.topic, key: Array(row.key.utf8), value: Array(row.body.utf8))
+        }
+        var delivered: [Int64] = []
+        var firstFailure: KafkaError?
+        var failedKeys: Set<String> = []
+        for (row, result) in zip(ready, await producer.send(records)) {
+            switch result {
+            // What came after a failure of the same key goes again with it, so that order holds.
+            case .success: if !failedKeys.contains(row.key) { delivered.append(row.id) }
+            case .failure(let error):
+                failedKeys.insert(row.key)
+                firstFailure = firstFailure ?? error
+            }
+        }
+        try await mark(delivered)
+        published.add(delivered.count)
+        if let firstFailure { throw firstFailure }
+        return rows.count == Self.batchLimit ? .more : (ready.count < rows.count ? .held : .empty)
+    }
+
+    private func holdLease() async throws -> Bool {
+        let rows = try await pool.query(
+            """
+            with renewed as (
+                insert into outbox_lease (owner, expires_at)
+                select \(owner), clock_timestamp() + interval '\(unescaped: String(Self.leaseSeconds)) seconds'
+                where not exists (
+                    select from outbox_lease
+                    where (owner = \(owner) and expires_at > clock_timestamp() + interval '5 seconds')
+                       or (owner <> \(owner) and expires_at > clock_timestamp()))
+                on conflict (only_row) do update
+                    set owner = excluded.owner, expires_at = excluded.expires_at
+                    where outbox_lease.owner = excluded.owner
+                       or outbox_lease.expires_at <= clock_timestamp()
+                returning 1)
+            select exists (select from renewed)
+                or exists (select from outbox_lease
+                    where owner = \(owner) and expires_at > clock_timestamp() + interval '5 seconds')
+            """)
+        return try rows.single()[0]
+    }
+
+    private func pending() async throws -> [Row] {
+        let rows = try await pool.query(
+            """
+            select id, topic, key, body, xid < pg_snapshot_xmin(pg_current_snapshot())
+            from outbox where published_at is null
+            order by xid, id limit \(unescaped: String(Self.batchLimit))
+            """)
+        return try rows.map { row in
+            Row(
+                id: try row[0], topic: try row[1], key: try row[2], body: try row[3],
+                visible: try row[4])
+        }
+    }
+
+    private func mark(_ ids: [Int64]) async throws {
+        guard !ids.isEmpty else { return }
+        _ = try await pool.execute(
+            "update outbox set published_at = clock_timestamp() where id = any(\(ids))")
+    }
+
+    /// Lets another replica go on at once after a drain.
+    private func releaseLease() async {
+        _ = try? await pool.execute("delete from outbox_lease where owner = \(owner)")
+    }
+}

@@ -1,0 +1,145 @@
+import Domain
+import Environment
+import Schema
+
+/// A course as the timetable keeps it.
+struct Course: Sendable, Hashable {
+    /// When its class schedules occupy instructor and room.
+    enum ClaimPolicy: String, Sendable {
+        case assign, publish
+    }
+
+    let id: UUID
+    let code: String
+    let title: String
+    let description: String
+    let maxStudents: Int
+    let claimAt: ClaimPolicy
+    let timeZone: String
+}
+
+/// Somebody who teaches.
+struct Instructor: Sendable, Hashable {
+    let id: UUID
+    let name: String
+}
+
+struct Room: Sendable, Hashable {
+    let id: UUID
+    let name: String
+    let capacity: Int
+}
+
+/// A course is named by its UUID or its code. No code is a UUID: it has at most 32 characters.
+enum CourseKey: Sendable, Hashable {
+    case id(UUID)
+    case code(String)
+
+    /// - Throws: COURSE_NOT_FOUND for what can be neither.
+    init(_ text: String) throws(DomainError) {
+        if let id = UUID(text) {
+            self = .id(id)
+        } else if CourseRules.isCode(text) {
+            self = .code(text)
+        } else {
+            throw Self.notFound
+        }
+    }
+
+    static let notFound = DomainError(.courseNotFound, "there is no such course")
+}
+
+/// What a new course, instructor or room must look like.
+enum CourseRules {
+    static let seatLimit = 10_000
+    static let codeLimit = 32
+
+    /// - Throws: VALIDATION_FAILED with every violation.
+    static func course(
+        _ request: ScheduleV1.CreateCourseRequest, defaultTimeZone: String
+    ) throws(DomainError) -> Course {
+        var rules = FieldRules()
+        let id = rules.optionalUUID(request.id, "id")
+        if !isCode(request.code) {
+            rules.refuse("code", "is not of the form PIANO-101, at most \(codeLimit) characters")
+        }
+        rules.text(request.title, "title", limit: 200)
+        rules.text(request.description, "description", limit: 4000, required: false)
+        checkSeats(request.maxStudents, "max_students", &rules)
+        let claimAt: Course.ClaimPolicy? =
+            switch request.claimAt {
+            case .assign, .unspecified: .assign
+            case .publish: .publish
+            default: nil
+            }
+        if claimAt == nil { rules.refuse("claim_at", "is not a known policy") }
+        let timeZone = request.timeZone.isEmpty ? defaultTimeZone : request.timeZone
+        if !isTimeZone(timeZone) { rules.refuse("time_zone", "is not an IANA time zone") }
+        try rules.check()
+        return Course(
+            id: id ?? .timeOrdered(), code: request.code, title: request.title,
+            description: request.description, maxStudents: Int(request.maxStudents),
+            claimAt: claimAt ?? .assign, timeZone: timeZone)
+    }
+
+    static func instructor(
+        _ request: ScheduleV1.CreateInstructorRequest
+    ) throws(DomainError) -> Instructor {
+        var rules = FieldRules()
+        let id = rules.optionalUUID(request.id, "id")
+        rules.text(request.name, "name", limit: 200)
+        try rules.check()
+        return Instructor(id: id ?? .timeOrdered(), name: request.name)
+    }
+
+    static func room(_ request: ScheduleV1.CreateRoomRequest) throws(DomainError) -> Room {
+        var rules = FieldRules()
+        let id = rules.optionalUUID(request.id, "id")
+        rules.text(request.name, "name", limit: 200)
+        checkSeats(request.capacity, "capacity", &rules)
+        try rules.check()
+        return Room(id: id ?? .timeOrdered(), name: request.name, capacity: Int(request.capacity))
+    }
+
+    /// Groups of capitals and digits joined by single hyphens, the first one beginning with a
+    /// letter: `PIANO-101`.
+    static func isCode(_ text: String) -> Bool {
+        guard text.utf8.count <= codeLimit, let first = text.utf8.first,
+            (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first)
+        else { return false }
+        return text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+            .allSatisfy { !$0.isEmpty && $0.allSatisfy(isCapitalOrDigit) }
+    }
+
+    /// `Area/Place` or `UTC`: the shape only; PostgreSQL says whether the zone exists.
+    static func isTimeZone(_ text: String) -> Bool {
+        if text == "UTC" { return true }
+        let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        return text.utf8.count <= 64 && (2...3).contains(parts.count)
+            && parts.allSatisfy { part in
+                part.first.map(isLetter) == true && part.allSatisfy(isZoneCharacter)
+            }
+    }
+
+    static func checkSeats(_ seats: Int32, _ field: String, _ rules: inout FieldRules) {
+        if !(1...Int32(seatLimit)).contains(seats) {
+            rules.refuse(field, "is not between 1 and \(seatLimit)")
+        }
+    }
+
+    private static func isCapitalOrDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) || isDigit(byte)
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+    }
+
+    private static func isZoneCharacter(_ byte: UInt8) -> Bool {
+        isLetter(byte) || isDigit(byte) || "_+-".utf8.contains(byte)
+    }
+}

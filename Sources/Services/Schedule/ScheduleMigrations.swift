@@ -1,0 +1,55 @@
+import Domain
+public import Postgres
+
+/// The tables that belong to the schedule service alone (schema `schedule`, D-06).
+public enum ScheduleMigrations {
+    public static let all: [Migration] = [
+        Migration(version: 1, name: "timetable", sql: timetable),
+        Migration(version: 2, name: "outbox", sql: Outbox.tables),
+    ]
+
+    /// A course or class schedule exists for others once `published_at` is set: Inventory has it.
+    /// Schedules may overlap here; whether they may is Inventory's claim policy (X-15, D-07).
+    private static let timetable = """
+        create table courses (
+            id uuid primary key,
+            code text not null unique,
+            title text not null,
+            description text not null,
+            max_students int not null check (max_students between 1 and 10000),
+            claim_at text not null check (claim_at in ('assign', 'publish')),
+            time_zone text not null check (time_zone <> ''),
+            created_at timestamptz not null,
+            published_at timestamptz
+        );
+        create index courses_unpublished on courses (created_at) where published_at is null;
+        create table instructors (
+            id uuid primary key,
+            name text not null,
+            created_at timestamptz not null default clock_timestamp()
+        );
+        create table rooms (
+            id uuid primary key,
+            name text not null,
+            capacity int not null check (capacity between 1 and 10000),
+            created_at timestamptz not null default clock_timestamp()
+        );
+        create table class_schedules (
+            id uuid primary key,
+            course_id uuid not null references courses,
+            instructor_id uuid not null references instructors,
+            room_id uuid not null references rooms,
+            start_time timestamptz not null,
+            end_time timestamptz not null,
+            capacity int not null check (capacity between 1 and 10000),
+            batch uuid not null,
+            created_by text not null,
+            created_at timestamptz not null,
+            published_at timestamptz,
+            check (start_time < end_time)
+        );
+        create index class_schedules_by_course on class_schedules (course_id, start_time, id);
+        create index class_schedules_unpublished on class_schedules (created_at, batch)
+            where published_at is null;
+        """
+}

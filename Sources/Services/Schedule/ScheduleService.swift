@@ -1,0 +1,180 @@
+import Domain
+public import Environment
+public import Postgres
+import Protobuf
+public import RPC
+public import Schema
+
+/// The RPCs of `janji.schedule.v1.Schedule`: the timetable, published to Inventory as it grows.
+public struct ScheduleService: ScheduleV1.ScheduleService {
+    private let courses: CourseStore
+    private let schedules: ClassScheduleStore
+    private let publication: Publication
+    private let clock: Clock
+    private let defaultTimeZone: String
+
+    static let wordLimit = 20
+
+    /// - Parameters:
+    ///   - inventory: where `janji.booking.v1.Inventory` is; calls need a service's credentials.
+    ///   - defaultTimeZone: IANA zone of courses that name none (DEFAULT_TZ).
+    ///   - committed: called after every commit with events: wakes the outbox relay.
+    public init(
+        pool: PostgresPool, inventory: any Channel, clock: Clock = .system,
+        defaultTimeZone: String, committed: @escaping @Sendable () -> Void
+    ) {
+        courses = CourseStore(pool: pool)
+        schedules = ClassScheduleStore(pool: pool)
+        publication = Publication(
+            inventory: BookingV1.InventoryClient(inventory), courses: courses,
+            schedules: schedules, clock: clock, committed: committed)
+        self.clock = clock
+        self.defaultTimeZone = defaultTimeZone
+    }
+
+    // MARK: Reading
+
+    public func listCourses(
+        _ request: ScheduleV1.ListCoursesRequest, _ context: ServerContext
+    ) async throws -> ScheduleV1.ListCoursesResponse {
+        let words = try Self.words(request.query)
+        var response = ScheduleV1.ListCoursesResponse()
+        response.courses = try await DomainError.mapping { try await courses.list(words: words) }
+            .map { ScheduleV1.Course($0) }
+        return response
+    }
+
+    public func getCourse(
+        _ request: ScheduleV1.GetCourseRequest, _ context: ServerContext
+    ) async throws -> ScheduleV1.GetCourseResponse {
+        var response = ScheduleV1.GetCourseResponse()
+        response.course = ScheduleV1.Course(try await publishedCourse(request.courseId))
+        return response
+    }
+
+    public func listClassSchedules(
+        _ request: ScheduleV1.ListClassSchedulesRequest, _ context: ServerContext
+    ) async throws -> ScheduleV1.ListClassSchedulesResponse {
+        let from = request.from.map { Instant($0) }
+        let to = request.to.map { Instant($0) }
+        var rules = FieldRules()
+        if let from, let to, to <= from { rules.refuse("to", "is not after from") }
+        try rules.check()
+        let course = try await publishedCourse(request.courseId)
+        let found = try await DomainError.mapping {
+            try await schedules.list(course: course.id, from: from, to: to)
+        }
+        if found.count > ClassScheduleStore.listLimit {
+            rules.refuse("to", "leaves more than \(ClassScheduleStore.listLimit) class schedules")
+            try rules.check()
+        }
+        var response = ScheduleV1.ListClassSchedulesResponse()
+        response.schedules = found.map { ScheduleV1.ClassSchedule($0) }
+        return response
+    }
+
+    public func listInstructors(
+        _ request: ScheduleV1.ListInstructorsRequest, _ context: ServerContext
+    ) async throws -> ScheduleV1.ListInstructorsResponse {
+        var response = ScheduleV1.ListInstructorsResponse()
+        response.instructors = try await DomainError.mapping { try await courses.instructors() }
+            .map { ScheduleV1.Instructor($0) }
+        return response
+    }
+
+    public func listRooms(
+        _ request: ScheduleV1.ListRoomsRequest, _ context: ServerContext
+    ) async throws -> ScheduleV1.ListRoomsResponse {
+        var response = ScheduleV1.ListRoomsResponse()
+        response.rooms = try await DomainError.mapping { try await courses.rooms() }
+            .map { ScheduleV1.Room($0) }
+        return response
+    }
+
+    // MARK: Creating
+
+    public func createCourse(
+        _ request: ScheduleV1.CreateCourseRequest, _ context: ServerContext
+    ) async throws -> ScheduleV1.CreateCourseResponse {
+        let course = try CourseRules.course(request, defaultTimeZone: defaultTimeZone)
+        try await DomainError.mapping {
+            var isPublished = false
+            if try await !courses.insert(course, at: clock.now()) {
+                let known = try await courses.find(.id(course.id))
+                guard let known, known.course == course else {
+                    throw Self.exists("a course with this id or code")
+                }
+                isPublished = known.isPublished
+            }
+            if !isPublished { try await publication.publish(course) }
+        }
+        var response = ScheduleV1.CreateCourseResponse()
+        response.course = ScheduleV1.Course(course)
+        return response
+    }
+
+    public func createInstructor(
+        _ request: ScheduleV1.CreateInstructorRequest, _ context: ServerContext
+    ) async throws -> ScheduleV1.CreateInstructorResponse {
+        let wanted = try CourseRules.instructor(request)
+        let stored = try await DomainError.mapping { try await courses.insert(wanted) }
+        guard stored == wanted else { throw Self.exists("an instructor with this id") }
+        var response = ScheduleV1.CreateInstructorResponse()
+        response.instructor = ScheduleV1.Instructor(stored)
+        return response
+    }
+
+    public func createRoom(
+        _ request: ScheduleV1.CreateRoomRequest, _ context: ServerContext
+    ) async throws -> ScheduleV1.CreateRoomResponse {
+        let wanted = try CourseRules.room(request)
+        let stored = try await DomainError.mapping { try await courses.insert(wanted) }
+        guard stored == wanted else { throw Self.exists("a room with this id") }
+        var response = ScheduleV1.CreateRoomResponse()
+        response.room = ScheduleV1.Room(stored)
+        return response
+    }
+
+    public func createClassSchedules(
+        _ request: ScheduleV1.CreateClassSchedulesRequest, _ context: ServerContext
+    ) async throws -> ScheduleV1.CreateClassSchedulesResponse {
+        let new = try NewClassSchedules(request)
+        let wanted = try await DomainError.mapping {
+            guard let (course, isPublished) = try await courses.find(new.course) else {
+                throw CourseKey.notFound
+            }
+            if !isPublished { try await publication.publish(course) }
+            let wanted = new.schedules(of: course)
+            try await schedules.insert(wanted, by: context.principal.actor, at: clock.now())
+            let items = try await schedules.unpublished(among: wanted.map(\.id))
+            try await publication.publish(items)
+            return wanted
+        }
+        var response = ScheduleV1.CreateClassSchedulesResponse()
+        response.schedules = wanted.map { ScheduleV1.ClassSchedule($0) }
+        return response
+    }
+
+    // MARK: Pieces
+
+    private func publishedCourse(_ text: String) async throws -> Course {
+        let key = try CourseKey(text)
+        let found = try await DomainError.mapping { try await courses.find(key) }
+        guard let found, found.isPublished else { throw CourseKey.notFound }
+        return found.course
+    }
+
+    /// The words of a search. - Throws: VALIDATION_FAILED when there are too many.
+    static func words(_ query: String) throws(DomainError) -> [String] {
+        var rules = FieldRules()
+        rules.text(query, "query", limit: 200, required: false)
+        let words = query.split(whereSeparator: \.isWhitespace).map { String($0) }
+        if words.count > wordLimit { rules.refuse("query", "holds more than \(wordLimit) words") }
+        try rules.check()
+        return words
+    }
+
+    private static func exists(_ what: String) -> DomainError {
+        DomainError(.alreadyExists, "\(what) and other content exists")
+    }
+}

@@ -1,0 +1,126 @@
+import Protobuf
+
+/// Prints what a server of a service needs: its methods, a protocol, the registration.
+struct ServiceGenerator {
+    let service: ServiceSchema
+    let types: TypeNames
+    let access: String
+
+    private var names: TypeNames.Service { types.service(service) }
+    private var namespace: String {
+        SwiftIdentifier.namespace(package: service.file.package)
+    }
+
+    /// Function names, unique also when RPCs differ in case only.
+    static func functionNames(_ service: ServiceSchema) -> [String] {
+        var scope = NameScope(
+            reserved: SwiftIdentifier.reservedMembers.union(["channel", "serviceName"]))
+        return service.methods.map { scope.claim(SwiftIdentifier.lowerCamel($0.name)) }
+    }
+
+    private var methods: [(schema: MethodSchema, name: String)] {
+        Array(zip(service.methods, ServiceGenerator.functionNames(service)))
+    }
+
+    func methodList(to printer: inout CodePrinter) {
+        printer.line("/// The methods of `\(service.fullName)`.")
+        printer.block("\(access)enum \(names.methods)") { printer in
+            for (index, method) in methods.enumerated() {
+                if index > 0 { printer.line() }
+                let name = SwiftIdentifier.escaped(method.name)
+                printer.line("\(access)static let \(name) = RPC::MethodDescriptor(")
+                printer.line(
+                    "    service: \"\(service.fullName)\", name: \"\(method.schema.name)\",")
+                printer.line(
+                    "    kind: .\(kind(method.schema)), idempotency: .\(method.schema.idempotency))"
+                )
+            }
+        }
+    }
+
+    private func kind(_ method: MethodSchema) -> String {
+        switch (method.clientStreaming, method.serverStreaming) {
+        case (false, false): "unary"
+        case (true, false): "clientStreaming"
+        case (false, true): "serverStreaming"
+        case (true, true): "bidirectional"
+        }
+    }
+
+    func protocolDeclaration(to printer: inout CodePrinter) {
+        printer.documentation(service.file.comments(service.path))
+        printer.block("\(access)protocol \(names.protocol): RPC::RPCService") { printer in
+            for (index, method) in methods.enumerated() {
+                if index > 0 { printer.line() }
+                printer.documentation(service.file.comments(method.schema.path))
+                requirement(method.schema, method.name, &printer)
+            }
+        }
+    }
+
+    private func requirement(_ method: MethodSchema, _ name: String, _ printer: inout CodePrinter) {
+        let input = types.path(method.input)
+        let output = types.path(method.output)
+        var parameters = [
+            method.clientStreaming
+                ? "_ requests: RPC::RequestStream<\(input)>" : "_ request: \(input)",
+            "_ context: RPC::ServerContext",
+        ]
+        if method.serverStreaming {
+            parameters.append("_ responses: RPC::ResponseWriter<\(output)>")
+        }
+        printer.line("func \(SwiftIdentifier.escaped(name))(")
+        printer.indented { printer in
+            for parameter in parameters.dropLast() { printer.line("\(parameter),") }
+            if let last = parameters.last { printer.line(last) }
+        }
+        printer.line(") async throws" + (method.serverStreaming ? "" : " -> \(output)"))
+    }
+
+    func registration(to printer: inout CodePrinter) {
+        printer.block("extension \(namespace).\(names.protocol)") { printer in
+            printer.line(
+                "\(access)static var serviceName: Swift::String { \"\(service.fullName)\" }")
+            printer.line()
+            printer.line("/// Adds the methods of `\(service.fullName)`.")
+            printer.block("\(access)func register(in router: RPC::Router)") { printer in
+                for method in methods { handler(method.schema, method.name, &printer) }
+            }
+        }
+    }
+
+    private func handler(_ method: MethodSchema, _ name: String, _ printer: inout CodePrinter) {
+        let output = types.path(method.output)
+        printer.line("router.handle(\(namespace).\(names.methods).\(name)) { call in")
+        printer.indented { printer in
+            var arguments = ["RPC::RequestStream(call)", "call.context"]
+            if !method.clientStreaming {
+                ServiceGenerator.decode(
+                    types.path(method.input), "request", "try await call.receiveOnly()", &printer)
+                arguments[0] = "request"
+            }
+            if method.serverStreaming { arguments.append("RPC::ResponseWriter(call)") }
+            let invocation = "try await self.\(name)(\(arguments.joined(separator: ", ")))"
+            if method.serverStreaming {
+                printer.line(invocation)
+            } else {
+                printer.line("let response: \(output) = \(invocation)")
+                printer.line("try call.sendOnly(response.encoded())")
+            }
+        }
+        printer.line("}")
+    }
+
+    /// Bytes that do not decode end the call with INTERNAL.
+    static func decode(
+        _ type: String, _ name: String, _ bytes: String, _ printer: inout CodePrinter
+    ) {
+        printer.line("let bytes = \(bytes)")
+        printer.line("let \(name): \(type)")
+        printer.line("do throws(Protobuf::ProtobufError) {")
+        printer.line("    \(name) = try \(type)(decoding: bytes)")
+        printer.line("} catch {")
+        printer.line("    throw RPC::RPCError(decoding: error)")
+        printer.line("}")
+    }
+}

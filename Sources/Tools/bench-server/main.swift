@@ -1,0 +1,83 @@
+import BenchSchema
+import Glibc
+import Loop
+import RPC
+import RPCHTTP2
+import Telemetry
+
+// Serves bench.Bench for shared/bench. Synchronous `main`: valgrind cannot run an async one.
+// usage: bench-server --port N [--loops 1]
+
+struct BenchMethods: Bench.BenchService {
+    func echo(_ request: Bench.Msg, _ context: ServerContext) async throws -> Bench.Msg {
+        var answer = Bench.Msg()
+        answer.data = request.data
+        return answer
+    }
+
+    func book(_ request: Bench.Booking, _ context: ServerContext) async throws -> Bench.Booking {
+        var answer = Bench.Booking()
+        answer.id = request.id
+        answer.customerId = request.customerId
+        answer.resourceId = request.resourceId
+        answer.startUnix = request.startUnix
+        answer.endUnix = request.endUnix
+        answer.status = request.status
+        answer.lines = request.lines
+        answer.labels = request.labels
+        answer.price = request.price
+        answer.note = request.note
+        answer.confirmed = request.confirmed
+        return answer
+    }
+
+    func stream(
+        _ request: Bench.Msg, _ context: ServerContext, _ responses: ResponseWriter<Bench.Msg>
+    ) async throws {
+        var message = Bench.Msg()
+        message.data = request.data
+        for _ in 0..<max(0, request.n) { try await responses.write(message) }
+    }
+
+    func pingPong(
+        _ requests: RequestStream<Bench.Msg>, _ context: ServerContext,
+        _ responses: ResponseWriter<Bench.Msg>
+    ) async throws {
+        for try await request in requests {
+            var answer = Bench.Msg()
+            answer.data = request.data
+            try await responses.write(answer)
+        }
+    }
+}
+
+func argument(_ name: String) -> Int? {
+    guard let index = CommandLine.arguments.firstIndex(of: name),
+        index + 1 < CommandLine.arguments.count
+    else { return nil }
+    return Int(CommandLine.arguments[index + 1])
+}
+
+let logger = Logger(label: "bench-server")
+guard let port = argument("--port").flatMap(UInt16.init(exactly:)) else {
+    logger.error("usage: bench-server --port N [--loops 1]")
+    exit(2)
+}
+let loops = (0..<max(1, argument("--loops") ?? 1)).map { EventLoop(name: "bench-\($0)") }
+let router = Router()
+BenchMethods().register(in: router)
+let server = RPCServer(router: router, logger: logger)
+for loop in loops {
+    Task.detached {
+        do {
+            try await server.listen(
+                on: .ipv4(host: "127.0.0.1", port: port), loop: loop,
+                reusePort: loops.count > 1)
+        } catch {
+            logger.error("cannot listen", ["error": .string("\(error)")])
+            exit(1)
+        }
+    }
+    loop.onSignal(SIGTERM) { exit(0) }
+}
+while true { pause() }

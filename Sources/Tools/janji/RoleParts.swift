@@ -1,0 +1,129 @@
+import Booking
+import Domain
+import Environment
+import Identity
+import Lifecycle
+import Loop
+import Notification
+import Postgres
+import RPC
+import Schedule
+import Telemetry
+
+/// What a role adds to its process: things that run, in the order in which they start.
+typealias Part = (name: String, service: any Service)
+
+/// Builds the roles: the only place that knows every service.
+struct RoleParts {
+    let host: Host
+    let router: Router
+    let neighbours: Neighbours
+
+    func parts(of role: Role) throws -> [Part] {
+        switch role {
+        case .gateway: []
+        case .auth: auth().parts
+        case .schedule: try schedule()
+        case .booking: try booking()
+        case .notification: try notification()
+        }
+    }
+
+    /// The identity service too, for whoever makes the first admin.
+    func auth() -> (parts: [Part], service: IdentityService) {
+        let pool = host.pool(for: "identity")
+        let service = IdentityService(pool: pool, clock: host.clock, loop: host.loop)
+        router.register(service)
+        return (
+            [
+                ("postgres-identity", PoolService(pool)),
+                (
+                    "session-sweeper",
+                    SessionSweeper(
+                        pool: pool, clock: host.clock, loop: host.loop, logger: host.logger)
+                ),
+            ], service
+        )
+    }
+
+    private func booking() throws -> [Part] {
+        let pool = host.pool(for: "booking")
+        let relay = relay("booking", pool)
+        let feed = AvailabilityFeed(
+            pool: pool, kafka: host.kafka, loop: host.loop, logger: host.logger,
+            metrics: host.metrics)
+        guard host.configuration.text(.captcha) == "none" else {
+            throw ConfigurationError("\(Setting.captcha.name): only “none” is built in")
+        }
+        let committed: @Sendable () -> Void = { relay.poke() }
+        router.register(
+            BookingService(
+                pool: pool, clock: host.clock, captcha: NoCaptcha(), committed: committed))
+        router.register(InventoryService(pool: pool, clock: host.clock, committed: committed))
+        router.register(AvailabilityService(pool: pool, feed: feed, clock: host.clock))
+        return [
+            ("postgres-booking", PoolService(pool)), ("outbox-booking", relay),
+            ("availability-feed", feed),
+            (
+                "expiry-sweeper",
+                ExpirySweeper(
+                    pool: pool, clock: host.clock, loop: host.loop, logger: host.logger,
+                    committed: committed)
+            ),
+        ]
+    }
+
+    private func schedule() throws -> [Part] {
+        let pool = host.pool(for: "schedule")
+        let relay = relay("schedule", pool)
+        let inventory = neighbours.channel(
+            from: .schedule, to: .booking, as: .service(name: "schedule"))
+        let committed: @Sendable () -> Void = { relay.poke() }
+        router.register(
+            ScheduleService(
+                pool: pool, inventory: inventory, clock: host.clock,
+                defaultTimeZone: try host.configuration.required(.defaultZone),
+                committed: committed))
+        return [
+            ("postgres-schedule", PoolService(pool)), ("outbox-schedule", relay),
+            (
+                "schedule-publisher",
+                SchedulePublisher(
+                    pool: pool, inventory: inventory, clock: host.clock, loop: host.loop,
+                    logger: host.logger, committed: committed)
+            ),
+        ]
+    }
+
+    private func notification() throws -> [Part] {
+        let hub = EventHub(metrics: host.metrics)
+        let feed = EventFeed(
+            configuration: host.kafka, producer: host.producer, hub: hub, loop: host.loop,
+            logger: host.logger, metrics: host.metrics)
+        router.register(NotificationService(hub: hub))
+        return [("event-feed", feed)]
+    }
+
+    private func relay(_ schema: String, _ pool: PostgresPool) -> OutboxRelay {
+        OutboxRelay(
+            schema: schema, pool: pool, producer: host.producer, loop: host.loop,
+            logger: host.logger, metrics: host.metrics)
+    }
+}
+
+/// A pool keeps its connections while it runs and closes them when everything else has stopped.
+struct PoolService: Service {
+    let pool: PostgresPool
+
+    init(_ pool: PostgresPool) { self.pool = pool }
+
+    func run() async throws {
+        do {
+            try await pool.run()
+        } catch {
+            await pool.close()
+            throw error
+        }
+        await pool.close()
+    }
+}

@@ -1,0 +1,64 @@
+/// One environment variable: its name, what it means, and what it is when nobody sets it.
+struct Setting: Sendable {
+    let name: String
+    let help: String
+    /// Shown in the help; nil when there is no default.
+    let fallback: String?
+
+    init(_ name: String, _ help: String, default fallback: String? = nil) {
+        self.name = name
+        self.help = help
+        self.fallback = fallback
+    }
+
+    static let port = Setting(
+        "JANJI_PORT", "port of the gateway: pages, JSON, WebSocket and gRPC", default: "3000")
+    static let host = Setting(
+        "JANJI_HOST", "address that every role listens on", default: "127.0.0.1")
+    static let data = Setting(
+        "JANJI_DATA", "folder of the private database, secrets and logs", default: ".janji")
+    static let logLevel = Setting(
+        "JANJI_LOG", "debug, info, warning or error", default: "info")
+    static let databaseURL = Setting(
+        "DATABASE_URL",
+        "libpq URI of a PostgreSQL 15 whose user may create schemas and roles; "
+            + "absent: `up` starts a private one")
+    static let databasePool = Setting(
+        "JANJI_POOL", "database connections of each service", default: "8")
+    static let kafkaBrokers = Setting(
+        "KAFKA_BROKERS", "host:port,… of a Kafka cluster; absent: `up` embeds a broker")
+    static let kafkaGroup = Setting(
+        "KAFKA_GROUP_ID", "prefix of consumer group and client names", default: "janji")
+    static let kafkaPort = Setting(
+        "JANJI_KAFKA_PORT", "loopback port of the embedded broker", default: "19092")
+    static let jwtSecret = Setting(
+        "SERVICE_JWT_SECRET",
+        "key of the tokens between services, at least 32 bytes; "
+            + "absent: `up` makes one and keeps it in the data folder")
+    static let allowedOrigins = Setting(
+        "ALLOWED_ORIGINS", "further origins for browsers, separated by commas", default: "")
+    static let adminEmail = Setting(
+        "ADMIN_EMAIL", "login of the first admin", default: "admin@janji.local")
+    static let adminPassword = Setting(
+        "ADMIN_PASSWORD", "its password; absent: `up` makes one and keeps it in the data folder")
+    static let defaultZone = Setting(
+        "DEFAULT_TZ", "IANA zone of courses that name none", default: "Asia/Jakarta")
+    static let demo = Setting("JANJI_DEMO", "`up` loads demo data: on or off", default: "on")
+    static let rateLimit = Setting(
+        "JANJI_RATE_LIMIT", "limits per client address: on or off", default: "on")
+    static let cookieSecure = Setting(
+        "JANJI_COOKIE_SECURE", "on where browsers come by https: on or off", default: "off")
+    static let captcha = Setting(
+        "CAPTCHA_PROVIDER", "none: everybody passes (no other provider is built in yet)",
+        default: "none")
+    static let redis = Setting("REDIS_URL", "accepted and ignored: nothing is kept in Redis (X-31)")
+    static let webPort = Setting("WS_PORT", "accepted as another name of NOTIFICATION_PORT")
+
+    static let general: [Setting] = [
+        port, host, data, logLevel, databaseURL, databasePool, kafkaBrokers, kafkaGroup, kafkaPort,
+        jwtSecret, allowedOrigins, adminEmail, adminPassword, defaultZone, demo, rateLimit,
+        cookieSecure, captcha, redis, webPort,
+    ]
+
+    static var all: [Setting] { general + Role.allCases.flatMap(\.settings) }
+}

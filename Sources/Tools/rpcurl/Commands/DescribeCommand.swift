@@ -1,0 +1,99 @@
+import Protobuf
+
+/// `describe`: declarations as .proto source, or a JSON template of a message.
+struct DescribeCommand {
+    private let session: Session
+    private var source: any SchemaSource { session.source }
+
+    init(_ session: Session) {
+        self.session = session
+    }
+
+    func run(_ symbol: String?) async throws {
+        guard let symbol else {
+            let names = try await source.services()
+            for (index, name) in names.enumerated() {
+                if index > 0 { try session.output.line("") }
+                let (service, pool) = try await source.service(name)
+                var printer = ProtoPrinter(pool)
+                printer.service(service)
+                try session.output.line(printer.text)
+            }
+            return
+        }
+        let name = DescribeCommand.normalised(symbol)
+        guard let pool = try await pool(name) else {
+            throw Failure(
+                "there is no symbol \(name); services: "
+                    + Suggestion.text(name, of: try await source.services()))
+        }
+        if session.settings.template {
+            try template(name, pool)
+        } else if let text = text(name, pool) {
+            try session.output.line(text)
+        } else {
+            throw Failure("\(name) is known, but is no service, method, message, enum or extension")
+        }
+    }
+
+    /// `.pkg.Message`, `pkg.Service/Method` and `/pkg.Service/Method` are understood too.
+    private static func normalised(_ symbol: String) -> String {
+        let text = symbol.drop { $0 == "." || $0 == "/" }
+        return String(text.map { $0 == "/" ? "." : $0 })
+    }
+
+    /// Not every server finds methods and fields: then what they belong to is asked for.
+    private func pool(_ name: String) async throws -> DescriptorPool? {
+        if let pool = try await source.pool(containing: name) { return pool }
+        guard let parent = DescribeCommand.split(name)?.parent,
+            let pool = try await source.pool(containing: parent)
+        else { return nil }
+        return pool.file(containing: name) == nil ? nil : pool
+    }
+
+    private static func split(_ name: String) -> (parent: String, last: String)? {
+        guard let dot = name.lastIndex(of: ".") else { return nil }
+        return (String(name[..<dot]), String(name[name.index(after: dot)...]))
+    }
+
+    private func method(
+        _ name: String, _ pool: DescriptorPool
+    ) -> (service: ServiceSchema, method: MethodSchema)? {
+        guard let (parent, last) = DescribeCommand.split(name), let service = pool.service(parent),
+            let method = service.method(named: last)
+        else { return nil }
+        return (service, method)
+    }
+
+    private func text(_ name: String, _ pool: DescriptorPool) -> String? {
+        var printer = ProtoPrinter(pool)
+        if let service = pool.service(name) {
+            printer.service(service)
+        } else if let message = pool.message(name) {
+            printer.message(message)
+        } else if let item = pool.enumeration(name) {
+            printer.enumeration(item)
+        } else if let (service, method) = method(name, pool) {
+            printer.method(method, of: service)
+        } else if let file = pool.file(containing: name) {
+            guard let field = extensionField(name, file) else {
+                // A field or an enum value: shown with what it belongs to.
+                return DescribeCommand.split(name).flatMap { text($0.parent, pool) }
+            }
+            printer.extensionField(field, in: file)
+        }
+        return printer.lines.isEmpty ? nil : printer.text
+    }
+
+    private func extensionField(_ name: String, _ file: FileSchema) -> FieldSchema? {
+        (file.extensions + file.allMessages.flatMap(\.extensions)).first { $0.fullName == name }
+    }
+
+    private func template(_ name: String, _ pool: DescriptorPool) throws {
+        guard let schema = pool.message(name) ?? method(name, pool)?.method.input else {
+            throw Failure("-template takes a message or a method; \(name) is neither")
+        }
+        let json = MessageTemplate.json(schema, originalNames: session.settings.originalNames)
+        try session.output.line(JSONText.print(json, compact: session.settings.compact))
+    }
+}

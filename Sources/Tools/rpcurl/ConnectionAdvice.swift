@@ -1,0 +1,36 @@
+import RPC
+
+/// What to do when there was no conversation at all.
+enum ConnectionAdvice {
+    /// Nil when the error is a status of a server that was reached.
+    static func failure(_ error: RPCError, _ session: Session) -> Failure? {
+        guard error.code == .unavailable, let address = session.address?.text,
+            error.message.hasPrefix("cannot connect to")
+                || !session.wasReached && error.message.hasPrefix("lost the connection to")
+        else { return nil }
+        let cause = error.cause ?? error.message
+        return Failure(sentence(cause, address, session.settings))
+    }
+
+    private static func sentence(_ cause: String, _ address: String, _ settings: Settings) -> String
+    {
+        func has(_ names: String...) -> Bool { names.contains { cause.contains($0) } }
+        if has("ECONNREFUSED") {
+            return "nothing listens at \(address); is the server running, and is the port right?"
+        }
+        if has("ENOENT"), address.hasPrefix("unix:") {
+            return "there is no socket \(address); is the server running?"
+        }
+        if has("EAI_", "ENOTFOUND") {
+            return "the host name of \(address) cannot be resolved: \(cause)"
+        }
+        if has("ETIMEDOUT", "ECANCELED") {
+            let seconds = settings.connectTimeout.components.seconds
+            return "no answer from \(address) within \(seconds) s; is a firewall in between? "
+                + "-connect-timeout SECONDS waits longer"
+        }
+        if has("ENETUNREACH", "EHOSTUNREACH") { return "\(address) cannot be reached: \(cause)" }
+        if has("EACCES", "EPERM") { return "no permission to connect to \(address): \(cause)" }
+        return "\(address) does not speak plaintext HTTP/2: \(cause); is it a TLS or HTTP/1 port?"
+    }
+}

@@ -1,0 +1,99 @@
+import Glibc
+import Loop
+import Protobuf
+import RPC
+import Synchronization
+
+/// From a command line to an exit code.
+enum Program {
+    /// Runs as the process: Ctrl-C cancels the command, a second one ends the process at once.
+    static func main(_ arguments: [String]) async -> Int32 {
+        let loop = EventLoop(name: "rpcurl")
+        let task = Task(executorPreference: loop) {
+            await run(arguments, output: .process, standardInput: STDIN_FILENO, loop: loop)
+        }
+        let interrupts = Atomic<Int>(0)
+        for number in [SIGINT, SIGTERM] {
+            loop.onSignal(number) {
+                if interrupts.add(1, ordering: .relaxed).newValue > 1 { _exit(130) }
+                task.cancel()
+            }
+        }
+        return await task.value
+    }
+
+    /// Runs a command line on a loop; cancelling the task resets its calls.
+    static func run(
+        _ arguments: [String], output: Output, standardInput: Int32, loop: EventLoop
+    ) async -> Int32 {
+        do {
+            do {
+                let invocation = try Arguments.parse(arguments)
+                return try await run(
+                    invocation, output: output, standardInput: standardInput, loop: loop)
+            } catch let failure as Failure {
+                if failure.sentence.isEmpty { return failure.exitCode }
+                let wantsJSON = arguments.contains { $0 == "-json" || $0 == "--json" }
+                if wantsJSON {
+                    let object = JSONText.print(
+                        ["error": .string(failure.sentence)],
+                        compact: arguments.contains { $0 == "-compact" || $0 == "--compact" })
+                    try output.line(object)
+                } else {
+                    try output.note("rpcurl: \(failure.sentence)")
+                }
+                return failure.exitCode
+            }
+        } catch {
+            return (error as? Failure)?.exitCode ?? 1
+        }
+    }
+
+    private static func run(
+        _ invocation: Invocation, output: Output, standardInput: Int32, loop: EventLoop
+    ) async throws -> Int32 {
+        switch invocation.command {
+        case .help:
+            try output.line(Help.text)
+            return 0
+        case .version:
+            try output.line(Help.version)
+            return 0
+        case .completion(let shell):
+            try output.line(try Completion.script(for: shell))
+            return 0
+        default: break
+        }
+        let session = try await Session(
+            invocation, output: output, standardInput: standardInput, loop: loop)
+        let code: Int32
+        do {
+            code = try await run(invocation.command, session)
+        } catch let error as RPCError {
+            if let failure = ConnectionAdvice.failure(error, session) {
+                await session.close()
+                throw failure
+            }
+            try await ErrorReport(session).note(error)
+            code = ErrorReport.exitCode(error)
+        } catch {
+            await session.close()
+            if error is CancellationError { throw Failure("cancelled", exitCode: 65) }
+            throw error
+        }
+        await session.close()
+        return code
+    }
+
+    private static func run(_ command: Command, _ session: Session) async throws -> Int32 {
+        switch command {
+        case .list(let service): try await ListCommand(session).run(service)
+        case .describe(let symbol): try await DescribeCommand(session).run(symbol)
+        case .health(let service): return try await HealthCommand(session).run(service)
+        case .call(let method, let requests):
+            return try await CallCommand(session).run(method, requests)
+        case .help, .version, .completion: break
+        }
+        return 0
+    }
+}

@@ -1,0 +1,3 @@
+import Glibc
+
+exit(await Program.main(Array(CommandLine.arguments.dropFirst())))

@@ -1,0 +1,96 @@
+import Environment
+import Synchronization
+import Testing
+
+@testable import Loop
+
+@Suite struct EventLoopTests {
+    @Test func `jobs of a task that prefers the loop run on its thread and stay there`()
+        async throws
+    {
+        let loop = EventLoop()
+        let stayed = try await loop.run {
+            let before = loop.isInLoop
+            try await loop.sleep(for: .milliseconds(2))
+            await Task.yield()
+            return before && loop.isInLoop
+        }
+        #expect(stayed)
+        #expect(!loop.isInLoop)
+        await loop.stop()
+    }
+
+    @Test func `end of turn comes after the jobs that are ready`() async throws {
+        let loop = EventLoop()
+        let order: [Int] = try await withCheckedThrowingContinuation { continuation in
+            loop.execute {
+                nonisolated(unsafe) var order: [Int] = []
+                loop.atTurnEnd {
+                    order.append(3)
+                    continuation.resume(returning: order)
+                }
+                loop.execute { order.append(1) }
+                loop.execute { order.append(2) }
+            }
+        }
+        #expect(order == [1, 2, 3])
+        await loop.stop()
+    }
+
+    @Test func `a sleep ends at once when its task is cancelled`() async throws {
+        let loop = EventLoop()
+        let started = Deadline.now()
+        let task = Task { try await loop.sleep(for: .seconds(30)) }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        #expect(Deadline.now().nanoseconds - started.nanoseconds < 5_000_000_000)
+        await loop.stop()
+    }
+
+    @Test func `work from many threads arrives once each`() async throws {
+        let loop = EventLoop()
+        let count = Count()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<64 {
+                group.addTask {
+                    for _ in 0..<100 { try await loop.submit { count.add() } }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(count.value == 6_400)
+        await loop.stop()
+    }
+
+    @Test func `blocking work leaves the loop free`() async throws {
+        let loop = EventLoop()
+        let inLoop = try await loop.blocking { loop.isInLoop }
+        #expect(!inLoop)
+        await loop.stop()
+    }
+
+    @Test func `a repeating timer stops when cancelled, also from inside`() async throws {
+        let loop = EventLoop()
+        let count: Int = try await withCheckedThrowingContinuation { continuation in
+            loop.execute {
+                nonisolated(unsafe) var fired = 0
+                nonisolated(unsafe) var timer: LoopTimer?
+                timer = loop.schedule(every: .milliseconds(2)) {
+                    fired += 1
+                    if fired == 3 { timer?.cancel() }
+                }
+                _ = loop.schedule(after: .milliseconds(60)) {
+                    continuation.resume(returning: fired)
+                }
+            }
+        }
+        #expect(count == 3)
+        await loop.stop()
+    }
+}
+
+private final class Count: Sendable {
+    private let count = Mutex(0)
+    var value: Int { count.withLock { $0 } }
+    func add() { count.withLock { $0 += 1 } }
+}

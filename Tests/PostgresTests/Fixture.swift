@@ -1,0 +1,85 @@
+import Environment
+import Loop
+import Postgres
+import Synchronization
+import Telemetry
+import TestKit
+import Testing
+
+/// Everything that needs a server, one test at a time: several of them measure time.
+@Suite(.serialized) enum ServerTests {}
+
+/// A pool on a database of its own, and what a test needs around it.
+struct Fixture {
+    static let loop = EventLoop(name: "postgres-tests")
+    static let log = LogCapture()
+
+    let url: String
+    let pool: PostgresPool
+    let metrics: Metrics
+
+    /// - Parameter name: of the database, one for each test.
+    init(
+        _ name: String, cluster: PostgresCluster? = nil,
+        _ change: (inout PostgresConfiguration) -> Void = { _ in }
+    ) throws {
+        url = try (cluster ?? .shared()).database(named: name)
+        metrics = Metrics()
+        pool = Self.pool(url, metrics, change)
+    }
+
+    static func pool(
+        _ url: String, _ metrics: Metrics = Metrics(),
+        _ change: (inout PostgresConfiguration) -> Void = { _ in }
+    ) -> PostgresPool {
+        var configuration = PostgresConfiguration(url: url)
+        change(&configuration)
+        return PostgresPool(
+            configuration: configuration, loop: loop,
+            logger: Logger(label: "test", sink: log.sink), metrics: metrics)
+    }
+}
+
+/// The error of a call that must fail.
+func failure(
+    of body: () async throws -> Void, _ location: SourceLocation = #_sourceLocation
+) async -> PostgresError {
+    do {
+        try await body()
+    } catch let error as PostgresError {
+        return error
+    } catch {
+        Issue.record("\(error) is not a PostgresError", sourceLocation: location)
+        return PostgresError(code: .closed, message: "", blame: .us)
+    }
+    Issue.record("nothing was thrown", sourceLocation: location)
+    return PostgresError(code: .closed, message: "", blame: .us)
+}
+
+/// Repeats `condition` until it holds, for at most ten seconds.
+func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
+    for _ in 0..<500 {
+        if try await condition() { return true }
+        try await Fixture.loop.sleep(for: .milliseconds(20))
+    }
+    return false
+}
+
+/// Counts from any task.
+final class Count: Sendable {
+    private let count = Atomic<Int>(0)
+    var value: Int { count.load(ordering: .relaxed) }
+    func add() { count.add(1, ordering: .relaxed) }
+}
+
+/// The error of a call that must fail, and how long that took. Measured on the loop, because the
+/// threads of the tests may be busy with other tests.
+func timed(
+    _ body: @escaping @Sendable () async throws -> Void
+) async throws -> (PostgresError, Duration) {
+    try await Fixture.loop.run {
+        let start = Deadline.now()
+        let error = await failure(of: body)
+        return (error, start.duration(to: .now()))
+    }
+}

@@ -1,0 +1,118 @@
+import HTTP2
+import Loop
+
+/// An HTTP/2 peer under the test's control: says what a gRPC library would not say.
+final class RawPeer: StreamSocketHandler, HTTP2SessionHandler, @unchecked Sendable {
+    // Confined to the socket's loop.
+
+    final class Stream: HTTP2Stream, @unchecked Sendable {
+        var fields: [String: String] = [:]
+        var body: [UInt8] = []
+        var onClose: (@Sendable (Answer) -> Void)?
+        var onEnd: ((Stream) -> Void)?
+        private var headerBlocks = 0
+
+        override func didReceiveHeaders(_ block: HeaderBlock, endStream: Bool) {
+            headerBlocks += 1
+            for index in 0..<block.count {
+                fields[String(decoding: block.name(index), as: UTF8.self)] =
+                    String(decoding: block.value(index), as: UTF8.self)
+            }
+        }
+
+        override func didReceiveData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
+            body += bytes
+            consume(bytes.count)
+        }
+
+        override func didReceiveEnd() { onEnd?(self) }
+
+        override func didClose(_ code: HTTP2Code) {
+            onClose?(Answer(fields: fields, body: body, headerBlocks: headerBlocks, code: code))
+        }
+    }
+
+    struct Answer: Sendable {
+        var fields: [String: String]
+        var body: [UInt8]
+        var headerBlocks: Int
+        var code: HTTP2Code
+
+        var status: String? { fields["grpc-status"] }
+    }
+
+    let socket: StreamSocket
+    private(set) var session: HTTP2Session?
+    /// Server: what to do with the n-th stream once the request has ended.
+    var onRequest: ((Int, Stream) -> Void)?
+    private var count = 0
+
+    init(_ socket: StreamSocket, _ role: HTTP2Session.Role) throws {
+        self.socket = socket
+        session = try HTTP2Session(role: role, handler: self)
+        socket.setHandler(self)
+        session?.start()
+        socket.startReading()
+    }
+
+    static func connect(to address: SocketAddress, on loop: EventLoop) async throws -> RawPeer {
+        let socket = try await StreamSocket.connect(to: address, on: loop)
+        return try await loop.submit { try RawPeer(socket, .client) }
+    }
+
+    /// Sends a request and waits for the end of its stream.
+    func request(
+        path: String = "/test.T/Unary", extra: [(String, String)] = [], method: String = "POST",
+        contentType: String? = "application/grpc", pieces: [[UInt8]] = [[0, 0, 0, 0, 1, 7]]
+    ) async throws -> Answer {
+        await withCheckedContinuation { continuation in
+            socket.loop.execute { [self] in
+                let fields = HTTP2Fields()
+                for (name, value) in [
+                    (":method", method), (":scheme", "http"), (":path", path),
+                    (":authority", "x"), ("te", "trailers"),
+                ] { fields.append(name, value) }
+                if let contentType { fields.append("content-type", contentType) }
+                for (name, value) in extra { fields.append(name, value) }
+                let stream = Stream()
+                stream.onClose = { continuation.resume(returning: $0) }
+                try? session?.request(stream, fields)
+                send(pieces[...], on: stream)
+            }
+        }
+    }
+
+    /// Each piece in a DATA frame of its own: one per turn of the loop.
+    private func send(_ pieces: ArraySlice<[UInt8]>, on stream: Stream) {
+        guard let piece = pieces.first else { return stream.endBody(trailers: nil) }
+        _ = piece.withUnsafeBytes { stream.write($0) }
+        _ = socket.loop.schedule(after: .milliseconds(2)) { [self] in
+            if stream.session != nil { send(pieces.dropFirst(), on: stream) }
+        }
+    }
+
+    func sessionDidOpenStream(_ session: HTTP2Session) -> HTTP2Stream? {
+        let stream = Stream()
+        let number = count
+        count += 1
+        stream.onEnd = { [self] in onRequest?(number, $0) }
+        return stream
+    }
+
+    func sessionWantsFlush(_ session: HTTP2Session) {
+        socket.loop.atTurnEnd { self.flush() }
+    }
+
+    func flush() {
+        while (try? session?.flush { socket.write($0) }) == true {}
+    }
+
+    func socketDidRead(_ bytes: UnsafeRawBufferPointer) { try? session?.receive(bytes) }
+    func socketDidEnd() { socket.close() }
+    func socketDidDrain() { flush() }
+    func socketDidClose(_ error: LoopError?) {
+        let session = session
+        self.session = nil
+        session?.abandon(.internalError)
+    }
+}
