@@ -1,4 +1,5 @@
 import Environment
+import Loop
 import Testing
 
 @testable import Domain

@@ -66,7 +66,7 @@ final class Plug {
             let count = bytes.withUnsafeBytes {
                 Glibc.send(
                     descriptor, $0.baseAddress.map { $0 + sent }, bytes.count - sent,
-                    Int32(MSG_NOSIGNAL.rawValue))
+                    Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { return }
             sent += count
@@ -84,7 +84,14 @@ final class Plug {
         return nil
     }
 
-    var isAtEnd: Bool { ((try? read()) ?? []) == nil }
+    /// Whether the server has ended the connection; waits for it.
+    var isAtEnd: Bool {
+        do {
+            return try read() == nil
+        } catch {
+            return false
+        }
+    }
 
     // MARK: HTTP
 

@@ -17,7 +17,9 @@ struct Frame: Equatable {
 
     var bytes: [UInt8] {
         let count = payload.count
-        return [UInt8(count >> 16), UInt8(count >> 8 & 255), UInt8(count & 255), kind.rawValue, flags]
+        return [
+            UInt8(count >> 16), UInt8(count >> 8 & 255), UInt8(count & 255), kind.rawValue, flags,
+        ]
             + Frame.big(stream) + payload
     }
 

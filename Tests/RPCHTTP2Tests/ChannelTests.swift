@@ -33,7 +33,8 @@ struct ChannelTests {
         configuration.firstBackoff = .milliseconds(50)
         let channel = try HTTP2Channel(
             target: "unix:\(path)", loop: EventLoop(name: "client"), configuration: configuration)
-        #expect(await failure { _ = try await channel.unary(Methods.unary, [1]) }?.code == .unavailable)
+        #expect(
+            await failure { _ = try await channel.unary(Methods.unary, [1]) }?.code == .unavailable)
         async let answer = channel.unary(
             Methods.unary, [4], options: CallOptions(waitForReady: true))
         try await channel.loop.sleep(for: .milliseconds(120))
@@ -76,7 +77,8 @@ struct ChannelTests {
         #expect(report.connections == 1)
         #expect(report.openCalls == 1)
         #expect(report.cancelledCalls == 0)
-        #expect(await failure { _ = try await channel.unary(Methods.unary, [1]) }?.code == .unavailable)
+        #expect(
+            await failure { _ = try await channel.unary(Methods.unary, [1]) }?.code == .unavailable)
     }
 
     @Test("drain: after the grace the rest is cancelled and counted")
@@ -176,9 +178,11 @@ struct ChannelTests {
     func deadlineWhileConnecting() async throws {
         let channel = try HTTP2Channel(
             target: "127.0.0.1:1", loop: EventLoop(name: "client"))
-        let deadline = CallOptions(deadline: .after(.milliseconds(150)), waitForReady: true)
+        var patient = CallOptions.timeout(.milliseconds(150))
+        patient.waitForReady = true
+        let options = patient
         let error = await failure {
-            _ = try await channel.unary(Methods.unary, [1], options: deadline)
+            _ = try await channel.unary(Methods.unary, [1], options: options)
         }
         #expect(error?.code == .deadlineExceeded)
     }

@@ -22,11 +22,11 @@ struct CodecTests {
         "grpc-timeout is printed with at most 8 digits, never early",
         arguments: [
             (0, "1n"), (99_999_999, "99999999n"), (100_000_001, "100001u"),
-            (1_000_000_000, "1000000u"), (Int64.max, "153722868M"),
+            (1_000_000_000, "1000000u"), (Int64.max, "2562048H"),
         ] as [(Int64, String)])
     func printTimeout(nanoseconds: Int64, text: String) {
         let printed = GRPCTimeout.print(nanoseconds: nanoseconds)
-        #expect(printed == (nanoseconds == .max ? "2562048H" : text))
+        #expect(printed == text)
         #expect(printed.utf8.count <= 9)
     }
 
@@ -42,7 +42,9 @@ struct CodecTests {
 
     @Test(
         "grpc-message that is badly encoded is read as far as possible",
-        arguments: [("%", "%"), ("%4", "%4"), ("%zz", "%zz"), ("a%41%", "aA%"), ("%FF", "\u{fffd}")])
+        arguments: [
+            ("%", "%"), ("%4", "%4"), ("%zz", "%zz"), ("a%41%", "aA%"), ("%FF", "\u{fffd}"),
+        ])
     func brokenMessage(text: String, decoded: String) {
         #expect(Array(text.utf8).withUnsafeBytes { StatusMessage.decode($0) } == decoded)
     }
@@ -50,7 +52,7 @@ struct CodecTests {
     @Test("messages come out whole however the bytes are cut")
     func deframer() {
         let messages: [[UInt8]] = [[], [1], Array(0..<200), [], [7, 8]]
-        let bytes = messages.flatMap { [0, 0, 0, 0, UInt8($0.count)] + $0 }
+        let bytes = messages.flatMap { ([0, 0, 0, 0, UInt8($0.count)] as [UInt8]) + $0 }
         for size in 1...bytes.count {
             var deframer = MessageDeframer()
             var received: [[UInt8]] = []
@@ -69,7 +71,7 @@ struct CodecTests {
     @Test("the size limit is checked before a byte of the message is kept")
     func deframerLimit() {
         var deframer = MessageDeframer()
-        let problem = [0, 0, 0, 0, 11].withUnsafeBytes {
+        let problem = ([0, 0, 0, 0, 11] as [UInt8]).withUnsafeBytes {
             deframer.receive($0, limit: 10) { _ in }
         }
         guard case .tooLarge(11) = problem else {

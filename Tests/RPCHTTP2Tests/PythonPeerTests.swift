@@ -1,3 +1,4 @@
+import BenchSchema
 import Glibc
 import Loop
 import RPC

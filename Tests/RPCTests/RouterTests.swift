@@ -50,7 +50,8 @@ struct RouterTests {
     @Test("google.rpc.Status details: what protoc's encoding of one says")
     func statusDetails() {
         let error = RPCError(
-            .notFound, "gone", details: [.init(typeURL: "t/a", value: [1]), .init(typeURL: "u", value: [])])
+            .notFound, "gone",
+            details: [.init(typeURL: "t/a", value: [1]), .init(typeURL: "u", value: [])])
         let bytes = StatusDetails.encode(error)
         #expect(
             bytes == [

@@ -22,7 +22,8 @@ struct Fixture {
     let publisher: SchedulePublisher
 
     init(_ name: String) async throws {
-        let url = try PostgresCluster.shared().database(named: name)
+        let url = try PostgresCluster.shared().database(
+            named: "\(name)_\(UInt32.random(in: 0 ... .max))")
         let logger = Logger(label: "test", sink: LogCapture().sink)
         let owner = PostgresPool(
             configuration: PostgresConfiguration(url: url), loop: Self.loop, logger: logger,

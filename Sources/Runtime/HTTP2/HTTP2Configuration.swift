@@ -4,6 +4,9 @@ public struct HTTP2Configuration: Sendable {
     public var maxConcurrentStreams: UInt32 = 1000
     public var initialStreamWindow: Int32 = 1 << 20
     public var connectionWindow: Int32 = 4 << 20
+    /// The peer gets its connection window back at once while no more than this is unread, so that
+    /// a few slow readers do not stop the other streams; beyond, only by `consume`.
+    public var maxUnreadBytes = 32 << 20
     /// Of one header block, counted as SETTINGS_MAX_HEADER_LIST_SIZE is: name + value + 32 each.
     public var maxHeaderListBytes = 16 << 10
     public var maxHeaderFields = 128

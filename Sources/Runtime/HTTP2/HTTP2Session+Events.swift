@@ -88,7 +88,7 @@ extension HTTP2Session {
         }
         stream._withUnsafeGuaranteedRef { stream in
             if endStream { stream.remoteEnded = true }
-            stream.unconsumed += bytes.count
+            didTake(bytes.count, for: stream)
             stream.didReceiveData(bytes, endStream: endStream)
         }
         return 0

@@ -21,6 +21,11 @@ public final class HTTP2Session {
     let headerBlock: HeaderBlock
     @exclusivity(unchecked) var configuration: HTTP2Configuration
     @exclusivity(unchecked) var output = ByteQueue(capacity: 16 << 10)
+    /// Received and not consumed by the layer above.
+    @exclusivity(unchecked) private var unread = 0
+    /// The part of `unread` that the peer's connection window still lacks.
+    @exclusivity(unchecked) private var withheld = 0
+    /// What the next flush gives back to the connection window.
     @exclusivity(unchecked) private var unconsumed = 0
     @exclusivity(unchecked) private var flushIsScheduled = false
     /// Open streams, in no order; this is what keeps them alive.
@@ -184,15 +189,36 @@ public final class HTTP2Session {
         let count = min(count, stream.unconsumed)
         guard count > 0 else { return }
         stream.unconsumed -= count
-        unconsumed += count
+        giveBack(count)
         if !stream.remoteEnded { nghttp2_session_consume_stream(raw, stream.id, count) }
         wantFlush()
     }
 
     /// Gives the connection's share of a stream's unread bytes back.
     func consumeRest(of stream: HTTP2Stream) {
-        unconsumed += stream.unconsumed
+        giveBack(stream.unconsumed)
         stream.unconsumed = 0
+    }
+
+    /// Bytes of a body arrived.
+    @inline(__always)
+    func didTake(_ count: Int, for stream: HTTP2Stream) {
+        stream.unconsumed += count
+        unread += count
+        if unread <= configuration.maxUnreadBytes {
+            unconsumed += count
+        } else {
+            withheld += count
+        }
+    }
+
+    @inline(__always)
+    private func giveBack(_ count: Int) {
+        unread -= count
+        guard withheld > 0 else { return }
+        let paid = min(withheld, count)
+        withheld -= paid
+        unconsumed += paid
         wantFlush()
     }
 

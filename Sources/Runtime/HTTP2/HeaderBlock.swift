@@ -72,7 +72,8 @@ public final class HeaderBlock {
             start += 1
             length -= 1
         }
-        while length > 0, HeaderBlock.isBlank(start.load(fromByteOffset: length - 1, as: UInt8.self))
+        while length > 0,
+            HeaderBlock.isBlank(start.load(fromByteOffset: length - 1, as: UInt8.self))
         {
             length -= 1
         }

@@ -208,9 +208,8 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
 
     package var hasEnded: Bool { ended }
 
-    package func whenEnded(_ body: @escaping @Sendable (RPCError?) -> Void) {
-        onEnd = body
-    }
+    /// The caller has taken every whole message.
+    package var isStarved: Bool { inbound.isEmpty }
 
     package func deliverHeaders(_ metadata: Metadata) {
         guard headers == nil else { return }

@@ -7,8 +7,9 @@ public final class HealthService: HealthV1.HealthService {
 
     private struct State {
         var statuses: [String: ServingStatus] = ["": .serving]
-        var watchers: [UInt64: (service: String, continuation: AsyncStream<ServingStatus>.Continuation)] =
-            [:]
+        var watchers:
+            [UInt64: (service: String, continuation: AsyncStream<ServingStatus>.Continuation)] =
+                [:]
         var nextWatcher: UInt64 = 0
     }
 

@@ -243,6 +243,9 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         }
     }
 
+    /// The handler has taken every whole message.
+    package var isStarved: Bool { inbound.isEmpty }
+
     /// The client has half-closed.
     package func deliverEnd() {
         inboundEnded = true

@@ -9,10 +9,12 @@ package enum StatusDetails {
         writer.field(1, varint: UInt64(UInt32(bitPattern: error.code.rawValue)))
         writer.field(2, string: error.message)
         for detail in error.details {
-            writer.field(3, message: { any in
-                any.field(1, string: detail.typeURL)
-                if !detail.value.isEmpty { any.field(2, bytes: detail.value) }
-            })
+            writer.field(
+                3,
+                message: { any in
+                    any.field(1, string: detail.typeURL)
+                    if !detail.value.isEmpty { any.field(2, bytes: detail.value) }
+                })
         }
         return writer.bytes
     }

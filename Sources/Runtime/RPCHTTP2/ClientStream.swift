@@ -55,7 +55,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     }
 
     func clientCall(_ call: ClientCall, didConsume count: Int) {
-        consume(count + 5)
+        consume(call.isStarved ? Int.max : count + 5)
     }
 
     func cancel(_ call: ClientCall) {
@@ -119,8 +119,9 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
         case .tooLarge(let count):
             return fail(.messageTooLarge(count, limit: maxMessageBytes))
         }
-        // A part of a message is paid for at once, or it could never become whole.
-        if !deframer.isBetweenMessages { consume(Int.max) }
+        // A part of a message is paid for when the caller has nothing else to take, or it could
+        // never become whole.
+        if call.isStarved { consume(Int.max) }
     }
 
     override func didClose(_ code: HTTP2Code) {

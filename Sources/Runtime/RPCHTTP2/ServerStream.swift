@@ -56,7 +56,9 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
             connection.count(error)
             return refuse(fields)
         }
-        if head.hasBadTimeout { return refuse(RPCError(.internalError, "grpc-timeout is malformed")) }
+        if head.hasBadTimeout {
+            return refuse(RPCError(.internalError, "grpc-timeout is malformed"))
+        }
         start(method, head)
     }
 
@@ -103,10 +105,11 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     /// The status went out before the handler began; what still arrives is thrown away.
     private var headersSentBeforeRun: Bool { headersSent && !handlerRuns }
 
-    /// A whole message is paid for when the handler takes it; a part of one at once, or it could
-    /// never become whole. Parts are bounded by the connection's budget instead.
+    /// A whole message is paid for when the handler takes it. A part of one is paid for at once
+    /// when the handler has nothing else to take, or it could never become whole; parts are
+    /// bounded by the connection's budget instead.
     private func keepAccounts(of call: ServerCall) {
-        if waitsForHalfClose || !deframer.isBetweenMessages { consume(Int.max) }
+        if call.isStarved { consume(Int.max) }
         let buffered = deframer.bufferedBytes
         if buffered == bufferedBytes { return }
         connection.bufferedBytes += buffered - bufferedBytes
@@ -176,7 +179,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     }
 
     func serverCall(_ call: ServerCall, didConsume count: Int) {
-        consume(count + 5)
+        consume(call.isStarved ? Int.max : count + 5)
     }
 
     func finish(_ call: ServerCall, error: RPCError?) {

@@ -26,6 +26,8 @@ public struct Booking: Sendable, Hashable {
     public var createdAt: Instant
     /// Grows with every transition.
     public var version: Int64
+    /// The code of the offering, for events: browsers filter by it as well.
+    public var offeringCode = ""
 
     /// Confirmed, but nobody has assigned a slot yet.
     public var needsSlot: Bool { status == .confirmed && confirmedSlot == nil }

@@ -33,6 +33,7 @@ enum BookingEvents {
             "booking.confirmed", booking, decision.action,
             [
                 ("course_id", .string(booking.offeringID.description)),
+                ("course_code", .string(booking.offeringCode)),
                 ("slot_id", id(booking.confirmedSlot)),
                 ("assignment_basis", booking.basis.map { .string($0.rawValue) } ?? .null),
                 ("needs_slot", .bool(booking.needsSlot)),
@@ -48,6 +49,7 @@ enum BookingEvents {
             topic, booking, decision.action,
             [
                 ("course_id", .string(booking.offeringID.description)),
+                ("course_code", .string(booking.offeringCode)),
                 ("slot_id", id(decision.releases)),
                 ("first_choice_slot_id", id(booking.firstChoice)),
                 ("second_choice_slot_id", id(booking.secondChoice)),

@@ -123,7 +123,7 @@ struct BookingStore: Sendable {
         try await ConflictQuery(pool: pool).find(
             instructor: slot.instructor.id, room: slot.room.id, from: slot.startsAt,
             to: slot.endsAt, excludingBooking: booking
-        ).filter { $0.slotID != slot.id }
+        )
     }
 
     /// Free slots of the same offering, nearest in time first.

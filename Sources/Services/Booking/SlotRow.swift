@@ -48,10 +48,10 @@ enum BookingRow {
     static let columns: SQL = """
         b.id, b.offering_id, b.status, b.first_choice_slot_id, b.second_choice_slot_id,
         b.confirmed_slot_id, b.assignment_basis, b.expires_at, b.confirmed_at, b.created_at,
-        b.version
+        b.version, (select o.code from offering o where o.id = b.offering_id)
         """
 
-    static let count = 11
+    static let count = 12
 
     static func read(_ row: PostgresRow) throws -> Booking {
         let status: String = try row[2]
@@ -61,6 +61,7 @@ enum BookingRow {
             status: Booking.Status(rawValue: status) ?? .pending,
             firstChoice: try row[3], secondChoice: try row[4], confirmedSlot: try row[5],
             basis: basis.flatMap(Booking.Basis.init(rawValue:)), expiresAt: try row[7],
-            confirmedAt: try row[8], createdAt: try row[9], version: try row[10])
+            confirmedAt: try row[8], createdAt: try row[9], version: try row[10],
+            offeringCode: try row[11])
     }
 }

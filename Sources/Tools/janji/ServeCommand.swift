@@ -41,7 +41,9 @@ struct ServeCommand {
             }
         }
         station.finishRouter()
-        parts.append(("doors", try await doors(station)))
+        let doors = try await doors(station)
+        if let edge = doors.edge { parts.append(("edge", edge)) }
+        parts.append(("doors", doors))
         try await Runner(station: station, stop: stop).run(parts) { [roles, firstAdmin] in
             try await station.ensureTopics()
             try await firstAdmin?()

@@ -45,7 +45,8 @@ final class Station: Sendable {
     /// The topics must be there before the first event, so that nobody misses it.
     func ensureTopics() async throws {
         try await KafkaTopics.ensure(
-            NotificationTopics.topics(partitions: 4), configuration: host.kafka, loop: host.loop, logger: host.logger)
+            NotificationTopics.topics(partitions: 4), configuration: host.kafka, loop: host.loop,
+            logger: host.logger)
     }
 
     /// The browser's door, when this process has it.

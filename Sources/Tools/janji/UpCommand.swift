@@ -95,6 +95,7 @@ struct UpCommand {
         let port = try await SharedPort(
             host: try configuration.required(.host), port: try configuration.port(.port),
             setting: .port, loop: loop, rpc: rpc, http: { edge.accept($0, initialBytes: $1) })
+        parts.append(("edge", edge))
         parts.append(
             (
                 "doors",

@@ -1,0 +1,46 @@
+import BenchSchema
+import Protobuf
+import RPC
+
+/// bench.Bench; the request steers it: `n` of Echo is the code of the status to answer with.
+struct BenchMethods: Bench.BenchService {
+    func echo(_ request: Bench.Msg, _ context: ServerContext) async throws -> Bench.Msg {
+        context.responseMetadata.add(context.metadata.first("x-in") ?? "none", for: "x-seen")
+        context.trailingMetadata.add(binary: [0, 255], for: "x-trail-bin")
+        guard request.n > 0 else { return request }
+        var violation = GoogleRpc.BadRequest.FieldViolation()
+        violation.field = "n"
+        var detail = GoogleRpc.BadRequest()
+        detail.fieldViolations = [violation]
+        throw RPCError(
+            RPCError.Code(rawValue: request.n), "as asked",
+            details: [
+                .init(
+                    typeURL: "type.googleapis.com/google.rpc.BadRequest", value: detail.encoded()),
+                .init(typeURL: "type.googleapis.com/bench.Msg", value: request.encoded()),
+                .init(typeURL: "type.googleapis.com/no.Such", value: [1]),
+            ])
+    }
+
+    func book(_ request: Bench.Booking, _ context: ServerContext) async throws -> Bench.Booking {
+        request
+    }
+
+    /// `n` messages, numbered; -1 is for ever.
+    func stream(
+        _ request: Bench.Msg, _ context: ServerContext, _ responses: ResponseWriter<Bench.Msg>
+    ) async throws {
+        var message = Bench.Msg()
+        while message.n != request.n {
+            message.n += 1
+            try await responses.write(message)
+        }
+    }
+
+    func pingPong(
+        _ requests: RequestStream<Bench.Msg>, _ context: ServerContext,
+        _ responses: ResponseWriter<Bench.Msg>
+    ) async throws {
+        for try await request in requests { try await responses.write(request) }
+    }
+}

@@ -1,0 +1,53 @@
+import Glibc
+import Testing
+
+/// The built program, as a shell sees it.
+@Suite(.timeLimit(.minutes(1))) struct ProcessTests {
+    /// rpcurl lies beside the test bundle.
+    private static let program: String = {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let length = readlink("/proc/self/exe", &buffer, buffer.count)
+        let path = String(decoding: buffer[..<max(0, length)].map(UInt8.init), as: UTF8.self)
+        return path.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" } + "/rpcurl"
+    }()
+
+    /// Runs a shell line in which `rpcurl` is the program. Blocks: only for what ends at once.
+    private func shell(_ line: String) throws -> (output: String, code: Int32) {
+        let command = "rpcurl() { '\(Self.program)' \"$@\"; }; \(line)"
+        let stream = try #require(popen("exec 2>&1; \(command)", "r"))
+        var output: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while case let count = fread(&buffer, 1, buffer.count, stream), count > 0 {
+            output += buffer[..<count]
+        }
+        return (String(decoding: output, as: UTF8.self), pclose(stream) >> 8)
+    }
+
+    @Test func exitCodes() throws {
+        var result = try shell("rpcurl --help")
+        #expect(result.code == 0 && result.output.contains("examples:"))
+        result = try shell("rpcurl")
+        #expect(result.code == 2)
+        result = try shell("rpcurl 127.0.0.1:1 list")
+        #expect(result.code == 1 && result.output.contains("nothing listens"))
+    }
+
+    @Test("the completion script is one that bash can run") func completion() throws {
+        let result = try shell(
+            "rpcurl completion bash >/tmp/rpcurl-$$.sh && bash -n /tmp/rpcurl-$$.sh; "
+                + "code=$?; rm /tmp/rpcurl-$$.sh; exit $code")
+        #expect(result.code == 0, "\(result.output)")
+    }
+
+    @Test("Ctrl-C cancels the call: the stream is reset") func interrupt() async throws {
+        try await Fixture.with { server in
+            // A shell gives background jobs an empty input unless it comes from elsewhere.
+            let line =
+                "exec 3<&0; rpcurl \(server.address) call bench.Bench/PingPong @ <&3 & p=$!; "
+                + "sleep 1; kill -INT $p; wait $p"
+            let result = try shell("sleep 5 | (\(line)); exit $?")
+            #expect(result.code == 65)
+            #expect(result.output.contains("CANCELLED (1)"))
+        }
+    }
+}
