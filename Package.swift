@@ -44,6 +44,10 @@ let serviceDependencies: [Target.Dependency] = [
     "Environment", "Loop",
 ]
 
+/// What the tests of every service may use.
+let serviceTestDependencies: [Target.Dependency] =
+    serviceDependencies + ["TestKit", "Crypto"]
+
 let package = Package(
     name: "janji",
     products: [
@@ -108,6 +112,8 @@ let package = Package(
         tests("Environment"),
         tests("Loop", ["Environment"]),
         tests("Telemetry"),
+        tests("Lifecycle", ["Environment", "Loop", "Telemetry"]),
+        tests("janji"),
         tests("Crypto"),
         tests("HTTP2"),
         tests("Protobuf", ["Schema"]),
@@ -119,11 +125,28 @@ let package = Package(
         tests("WebSocket"),
         tests("Edge", ["Schema", "Protobuf", "HTTP1", "RPC"]),
         tests("Generator", ["Protobuf"]),
-        tests("Domain"),
-        tests("Identity"),
-        tests("Schedule"),
-        tests("Booking", ["TestKit", "Domain", "Schema", "RPC", "Postgres", "Loop"]),
-        tests("Notification"),
+        tests(
+            "Domain",
+            [
+                "TestKit", "Schema", "RPC", "Postgres", "Loop", "Environment", "Protobuf",
+                "Telemetry", "Kafka", "Crypto", "Lifecycle",
+            ]),
+        tests("Identity", serviceTestDependencies),
+        tests("Schedule", serviceTestDependencies),
+        tests(
+            "Booking",
+            [
+                "TestKit", "Domain", "Schema", "RPC", "Postgres", "Loop", "Environment", "Protobuf",
+                "Telemetry", "Kafka", "Crypto", "Lifecycle",
+            ]),
+        tests("Notification", serviceTestDependencies),
+        .testTarget(
+            name: "RPCurlTests",
+            dependencies: [
+                "rpcurl", "Schema", "BenchSchema", "RPC", "RPCHTTP2", "Protobuf", "Loop",
+                "Telemetry", "Environment",
+            ],
+            path: "Tests/RPCurlTests", swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [

@@ -27,6 +27,27 @@ import Testing
         }
     }
 
+    @Test("A streaming method answers NDJSON; a failure in between is its last line")
+    func streaming() async throws {
+        try await EdgeFixture.with { edge in
+            let plug = edge.plug()
+            let three = try plug.ask("GET", "/v1/count/3")
+            #expect(three.status == 200)
+            #expect(three.headers.first("content-type") == "application/x-ndjson")
+            let lines = three.text.split(separator: "\n")
+            #expect(try lines.map { try JSONValue.parse(Array($0.utf8))["count"] } == [1, 2, 3])
+            let broken = try plug.ask("GET", "/v1/count/20").text.split(separator: "\n")
+            #expect(broken.count == 13)
+            #expect(broken.last?.contains(#""code":"UPSTREAM_UNAVAILABLE""#) == true)
+            let refused = try plug.ask("GET", "/v1/count/-1")
+            #expect(refused.status == 404)
+            #expect(refused.code == "COURSE_NOT_FOUND")
+            let empty = try plug.ask("GET", "/v1/count/0")
+            #expect(empty.status == 200)
+            #expect(empty.body.isEmpty)
+        }
+    }
+
     @Test("Expect: 100-continue is answered before the body, and not for a body that is too large")
     func expectContinue() async throws {
         try await EdgeFixture.with { edge in
@@ -115,7 +136,8 @@ import Testing
     func accessLog() async throws {
         try await EdgeFixture.with { edge in
             _ = try edge.ask(
-                "GET", "/v1/things/private-name?tags=private-tag", [("X-Request-Id", "log-me-please")]
+                "GET", "/v1/things/private-name?tags=private-tag",
+                [("X-Request-Id", "log-me-please")]
             )
             let line = try #require(edge.log.lines.first { $0.contains("log-me-please") })
             #expect(line.contains(#""route":"GET /v1/things/{name}""#))

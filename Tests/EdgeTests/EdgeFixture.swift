@@ -175,6 +175,12 @@ final class FakeServices: Sendable {
                 router.handle(descriptor) { call in try await self.answer(call, method) }
             }
         }
+        guard let things = pool.service(TestContract.service),
+            let count = things.method(named: "Count")
+        else { return }
+        router.handle(
+            MethodDescriptor(service: things.fullName, name: "Count", kind: .serverStreaming)
+        ) { call in try await self.count(call, count) }
         router.handle(NotificationV1.NotificationMethods.subscribe) { call in
             try await self.stream(call)
         }
@@ -206,6 +212,19 @@ final class FakeServices: Sendable {
         }
         if steer.hasPrefix("reason:") { throw Self.refusal(String(steer.dropFirst(7))) }
         try call.sendOnly(try Self.response(method, message))
+    }
+
+    /// Answers 1, 2 … count; fails instead of 13, and does not begin for a negative count.
+    private func count(_ call: ServerCall, _ method: MethodSchema) async throws {
+        var message = try DynamicMessage(
+            decoding: try await call.receiveOnly(), schema: method.input)
+        let count = message["count"]?.integerValue ?? 0
+        if count < 0 { throw Self.refusal("COURSE_NOT_FOUND") }
+        for number in 0..<Int32(count) {
+            if number == 12 { throw RPCError(.unavailable, "thirteen") }
+            message["count"] = .int32(number + 1)
+            try await call.send(message.encoded())
+        }
     }
 
     private static func refusal(_ reason: String) -> RPCError {
@@ -278,7 +297,9 @@ final class FakeServices: Sendable {
     var subscriptions: [NotificationV1.SubscribeRequest] { state.withLock { $0.subscriptions } }
 
     func publish(_ event: Event) {
-        for subscriber in state.withLock({ Array($0.subscribers.values) }) { subscriber.yield(event) }
+        for subscriber in state.withLock({ Array($0.subscribers.values) }) {
+            subscriber.yield(event)
+        }
     }
 
     /// Ends every stream, as a dying Notification does.
@@ -298,6 +319,7 @@ final class FakeServices: Sendable {
         var event = EventsV1.Event()
         event.topic = topic
         event.eventType = topic
+        event.eventId = "\(topic) \(offset)"
         event.timestamp = GoogleProtobuf.Timestamp()
         event.timestamp?.seconds = 1_764_669_600
         var payload = EventsV1.Payload()

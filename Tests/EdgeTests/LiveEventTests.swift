@@ -34,7 +34,8 @@ import Testing
     }
 
     private static func ready(_ edge: EdgeFixture, streams: Int = 1) async throws {
-        for _ in 0..<400 where edge.services.subscriptions.count < streams
+        for _ in 0..<400
+        where edge.services.subscriptions.count < streams
             || !edge.server.isFollowingEvents
         {
             try await edge.loop.sleep(for: .milliseconds(5))
@@ -223,6 +224,18 @@ import Testing
         #expect(queue.take() == [[4]])
     }
 
+    @Test("An event that comes again is known, the oldest are forgotten")
+    func recentEvents() {
+        var recent = RecentEvents(capacity: 2)
+        #expect(recent.insert("a"))
+        #expect(!recent.insert("a"))
+        #expect(recent.insert("b"))
+        #expect(recent.insert("c"))
+        #expect(!recent.insert("b"))
+        #expect(recent.insert("a"))
+        #expect(recent.insert("") && recent.insert(""))
+    }
+
     @Test("One frame of a view is encoded once for all sockets")
     func sharedFrames() throws {
         guard
@@ -232,7 +245,9 @@ import Testing
         let event = try #require(LiveEvent(delivery))
         let first = try #require(event.frame(.filtered))
         let second = try #require(event.frame(.filtered))
-        let addresses = [first, second].map { $0.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) } }
+        let addresses = [first, second].map {
+            $0.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
+        }
         #expect(addresses[0] == addresses[1])
         #expect(event.frame(.broadcast) != first)
     }

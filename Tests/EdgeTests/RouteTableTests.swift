@@ -86,7 +86,9 @@ import Testing
         ] as [(HTTPMethod, String, String)])
     func aliases(_ method: HTTPMethod, _ path: String, _ expected: String) throws {
         let table = try RouteTable(DescriptorPool(SchemaFiles.all))
-        guard case .found(let route) = table.match(method, path.split(separator: "/").map(String.init))
+        guard
+            case .found(let route) = table.match(
+                method, path.split(separator: "/").map(String.init))
         else {
             Issue.record("no route")
             return

@@ -43,6 +43,7 @@ enum TestContract {
             method("Admin", access: 2, rule(.post("/v1/admin/{name}"), body: "*")),
             method("Hidden", access: 3, rule(.post("/v1/hidden"), body: "*")),
             method("Unsaid", access: 0, rule(.get("/v1/unsaid"))),
+            streaming(method("Count", rule(.get("/v1/count/{count}")))),
         ]
         file.service = [service]
         return file
@@ -108,6 +109,14 @@ enum TestContract {
         options.field(72_295_728, bytes: rule.encoded())
         method.options = GoogleProtobuf.MethodOptions()
         method.options?.unknownFields = UnknownFields(bytes: options.bytes)
+        return method
+    }
+
+    private static func streaming(
+        _ method: GoogleProtobuf.MethodDescriptorProto
+    ) -> GoogleProtobuf.MethodDescriptorProto {
+        var method = method
+        method.serverStreaming = true
         return method
     }
 

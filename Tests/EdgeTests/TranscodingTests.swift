@@ -46,7 +46,9 @@ import Testing
                 expected: ["name": "n", "count": 3, "inner": ["id": "i"]]),
             Row(
                 method: "POST", path: "/v1/things", body: "",
-                expected: ["name": "", "count": 0, "inner": nil, "tags": [], "color": "unspecified"]
+                expected: [
+                    "name": "", "count": 0, "inner": nil, "tags": [], "color": "unspecified",
+                ]
             ),
             Row(
                 method: "POST", path: "/v1/things",
@@ -176,7 +178,8 @@ import Testing
         }
     }
 
-    @Test("The registration of the document travels: 201, envelope, explicit null, lower-case status")
+    @Test(
+        "The registration of the document travels: 201, envelope, explicit null, lower-case status")
     func registration() async throws {
         try await EdgeFixture.with { edge in
             let body = """
@@ -202,7 +205,8 @@ import Testing
             #expect(seen.hasDeadline)
             let request = try DynamicMessage(
                 decoding: seen.bytes,
-                schema: #require(TestContract.pool.message("janji.booking.v1.RegisterCourseRequest"))
+                schema: #require(
+                    TestContract.pool.message("janji.booking.v1.RegisterCourseRequest"))
             )
             #expect(request["idempotency_key"]?.stringValue == "key-1")
             #expect(request["consent"]?.boolValue == true)

@@ -58,12 +58,15 @@ extension EndToEnd {
             #expect(Set(Calls.violations(error)).isSuperset(of: ["email", "full_name"]))
         }
 
-        @Test("X-19: an RPC for staff without, with a wrong and with a foreign token",
+        @Test(
+            "X-19: an RPC for staff without, with a wrong and with a foreign token",
             arguments: Mode.allCases)
         func tokens(_ mode: Mode) async throws {
             let stage = try await Stage.shared(mode)
             let client = BookingV1.BookingsClient(try stage.channel(.booking))
-            for token in ["", "Bearer nonsense", "Bearer \(try await stage.system.token(for: .schedule))"] {
+            for token in [
+                "", "Bearer nonsense", "Bearer \(try await stage.system.token(for: .schedule))",
+            ] {
                 var metadata = Metadata()
                 if !token.isEmpty { metadata.add(token, for: "authorization") }
                 let error = await #expect(throws: RPCError.self) {
@@ -126,7 +129,8 @@ extension EndToEnd {
             }
             // The late call was cancelled in the database, too: the booking is untouched.
             #expect(try await stage.status(of: id) == "pending")
-            #expect(try await client.confirm(request, metadata: metadata).booking?.status == .confirmed)
+            #expect(
+                try await client.confirm(request, metadata: metadata).booking?.status == .confirmed)
         }
 
         @Test("A client that leaves in mid-call leaves nothing behind", arguments: Mode.allCases)
@@ -152,7 +156,8 @@ extension EndToEnd {
             #expect(try await stage.visitor.get("/health").status == 200)
         }
 
-        @Test("B-06, B-21: WebSocket garbage is answered and the socket kept, broken frames end it",
+        @Test(
+            "B-06, B-21: WebSocket garbage is answered and the socket kept, broken frames end it",
             arguments: Mode.allCases)
         func webSocketGarbage(_ mode: Mode) async throws {
             let stage = try await Stage.shared(mode)
@@ -174,7 +179,8 @@ extension EndToEnd {
             #expect(try await socket.waitForClose() == 1002)
         }
 
-        @Test("B-03, B-10: origin and session are checked before the upgrade",
+        @Test(
+            "B-03, B-10: origin and session are checked before the upgrade",
             arguments: Mode.allCases)
         func admission(_ mode: Mode) async throws {
             let stage = try await Stage.shared(mode)
@@ -190,7 +196,8 @@ extension EndToEnd {
                     _ = try await WebSocketClient.open(
                         row.path, port: port, cookies: row.cookies, origin: row.origin)
                 }
-                #expect(refused?.answer.status == row.status, "\(row): \(String(describing: refused))")
+                #expect(
+                    refused?.answer.status == row.status, "\(row): \(String(describing: refused))")
             }
             for origin in ["https://school.example", "http://127.0.0.1:\(port)"] {
                 let socket = try await WebSocketClient.open(

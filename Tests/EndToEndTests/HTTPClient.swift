@@ -9,6 +9,7 @@ struct Answer: Sendable, CustomStringConvertible {
     var headers = HTTPHeaders()
     var body: [UInt8] = []
 
+    func header(_ name: String) -> String? { headers.first(name) }
     var text: String { String(decoding: body, as: UTF8.self) }
     var json: JSONValue { (try? JSONValue.parse(body)) ?? .null }
     var data: JSONValue { json["data"] ?? .null }

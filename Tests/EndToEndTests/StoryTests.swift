@@ -37,7 +37,8 @@ extension EndToEnd {
             try await assignAndCheck(stage, course, id, public_, staff)
             for socket in [public_, topic] {
                 for text in socket.all.map(\.text) {
-                    #expect(!text.contains("Siti") && !text.contains("@example.com"), "X-53: \(text)")
+                    #expect(
+                        !text.contains("Siti") && !text.contains("@example.com"), "X-53: \(text)")
                 }
             }
             for socket in [public_, topic, staff] { socket.close() }
@@ -202,7 +203,8 @@ extension EndToEnd {
             #expect(capacities.contains(1) && capacities.contains { $0 > 1 })
         }
 
-        @Test("Reject and cancel end a request; a cancelled seat is free again",
+        @Test(
+            "Reject and cancel end a request; a cancelled seat is free again",
             arguments: Mode.allCases)
         func ends(_ mode: Mode) async throws {
             let stage = try await Stage.shared(mode)

@@ -54,7 +54,9 @@ final class WebSocketClient: Sendable {
 
     // MARK: For tests
 
-    func send(_ message: JSONValue) { sendFrame(WebSocketFrameEncoder.text(message.encoded(), mask: mask)) }
+    func send(_ message: JSONValue) {
+        sendFrame(WebSocketFrameEncoder.text(message.encoded(), mask: mask))
+    }
     func send(text: String) { sendFrame(WebSocketFrameEncoder.text(text, mask: mask)) }
 
     /// Raw bytes, whether a frame or not.

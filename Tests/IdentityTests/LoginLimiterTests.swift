@@ -48,7 +48,9 @@ struct SessionSecretTests {
 
     @Test(
         "what is no secret is refused",
-        arguments: ["", "abc", String(repeating: "A", count: 42), String(repeating: "+", count: 43)])
+        arguments: [
+            "", "abc", String(repeating: "A", count: 42), String(repeating: "+", count: 43),
+        ])
     func malformed(text: String) {
         #expect(SessionSecret(text) == nil)
     }

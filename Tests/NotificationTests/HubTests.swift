@@ -34,7 +34,9 @@ struct HubTests {
         for offset in Int64(1)...3 { hub.publish(Samples.item(offset: offset)) }
         #expect(
             try await subscriber.words(4)
-                == ["ready", "booking.created[0]@1", "booking.created[0]@2", "booking.created[0]@3"])
+                == [
+                    "ready", "booking.created[0]@1", "booking.created[0]@2", "booking.created[0]@3",
+                ])
     }
 
     @Test("ready is not told before the feed is")
@@ -72,12 +74,16 @@ struct HubTests {
         hub.publish(Samples.item(offset: 6))
         #expect(
             try await subscriber.words(4)
-                == ["ready", "booking.created[0]@4", "booking.created[0]@5", "booking.created[0]@6"])
+                == [
+                    "ready", "booking.created[0]@4", "booking.created[0]@5", "booking.created[0]@6",
+                ])
     }
 
     @Test(
         "X-48: what is not kept any more, or never was, is told as a gap",
-        arguments: [("booking.created", 0, 1), ("booking.created", 3, 1), ("schedule.updated", 0, 9)]
+        arguments: [
+            ("booking.created", 0, 1), ("booking.created", 3, 1), ("schedule.updated", 0, 9),
+        ]
             as [(String, Int32, Int64)])
     func gap(topic: String, partition: Int32, offset: Int64) async throws {
         let hub = hub(ring: 2)

@@ -1,9 +1,17 @@
 import BenchSchema
 import Protobuf
 import RPC
+import Synchronization
 
 /// bench.Bench; the request steers it: `n` of Echo is the code of the status to answer with.
 struct BenchMethods: Bench.BenchService {
+    /// Calls of PingPong that ended because the client went away.
+    let cancelled: Counted
+
+    final class Counted: Sendable {
+        let count = Atomic<Int>(0)
+    }
+
     func echo(_ request: Bench.Msg, _ context: ServerContext) async throws -> Bench.Msg {
         context.responseMetadata.add(context.metadata.first("x-in") ?? "none", for: "x-seen")
         context.trailingMetadata.add(binary: [0, 255], for: "x-trail-bin")
@@ -41,6 +49,15 @@ struct BenchMethods: Bench.BenchService {
         _ requests: RequestStream<Bench.Msg>, _ context: ServerContext,
         _ responses: ResponseWriter<Bench.Msg>
     ) async throws {
-        for try await request in requests { try await responses.write(request) }
+        do {
+            for try await request in requests {
+                // The call may end before the client has said everything.
+                guard request.n >= 0 else { throw RPCError(.aborted, "enough") }
+                try await responses.write(request)
+            }
+        } catch {
+            if context.isCancelled { cancelled.count.add(1, ordering: .relaxed) }
+            throw error
+        }
     }
 }

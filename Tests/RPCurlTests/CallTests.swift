@@ -61,6 +61,17 @@ import Testing
         }
     }
 
+    @Test("the server ends a stream while the input is still open") func earlyEnd() async throws {
+        try await Fixture.with { server in
+            let result = try await server.run(
+                "-compact", "ADDRESS", "call", "bench.Bench/PingPong", "@",
+                input: #"{"n":1}{"n":-1}{"n":2}"#, keepsInputOpen: true)
+            #expect(result.output == "{\"n\":1}\n")
+            #expect(result.notes == "rpcurl: ABORTED (10): enough\n")
+            #expect(result.code == 74)
+        }
+    }
+
     @Test("a status: name, message, decoded details, exit code 64 + code") func status()
         async throws
     {

@@ -76,7 +76,10 @@ import Testing
         "oneofs, optional and proto2 fields",
         arguments: [
             ("google.protobuf.Value", "  oneof kind {\n    NullValue null_value = 1;"),
-            ("google.protobuf.FieldOptions", "  optional CType ctype = 1 [default = STRING];"),
+            (
+                "google.protobuf.FieldOptions",
+                "  optional FieldOptions.CType ctype = 1 [default = STRING];"
+            ),
             ("google.protobuf.UninterpretedOption", "    required string name_part = 1;"),
             ("janji.booking.v1.Booking", "  optional string first_choice_slot_id = 4;"),
             ("google.api.HttpRule", "  oneof pattern {"),
@@ -93,7 +96,7 @@ import Testing
         for message in Self.pool.files.flatMap(\.allMessages) where !message.isMapEntry {
             for originalNames in [false, true] {
                 let json = MessageTemplate.json(message, originalNames: originalNames)
-                let text = JSONText.print(json, compact: originalNames)
+                let text = JSONText.layout(json, compact: originalNames)
                 #expect(throws: Never.self, "\(message.fullName)") {
                     try ProtoJSON.parse(text, as: message, pool: Self.pool)
                 }
@@ -115,7 +118,7 @@ import Testing
 
     @Test func indentation() throws {
         let value = try JSONValue.parse(Array(#"{"a":[],"b":{},"c":[1,{"d":"x:{,\""}]}"#.utf8))
-        let text = String(decoding: JSONText.print(value, compact: false), as: UTF8.self)
+        let text = String(decoding: JSONText.layout(value, compact: false), as: UTF8.self)
         #expect(
             text == """
                 {

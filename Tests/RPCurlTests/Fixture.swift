@@ -20,7 +20,8 @@ struct Fixture {
     }
 
     let address: String
-    private let loop: EventLoop
+    let cancelled: BenchMethods.Counted
+    let loop: EventLoop
     private let server: RPCServer
 
     static func with<T>(
@@ -28,7 +29,8 @@ struct Fixture {
     ) async throws -> T {
         let loop = EventLoop(name: "server")
         let router = Router()
-        BenchMethods().register(in: router)
+        let cancelled = BenchMethods.Counted()
+        BenchMethods(cancelled: cancelled).register(in: router)
         let health = HealthService()
         health.set(.serving)
         health.set(.notServing, for: "bench.Bench")
@@ -47,7 +49,8 @@ struct Fixture {
         let server = RPCServer(router: router)
         let listener = try await server.listen(on: .ipv4(host: "127.0.0.1", port: 0), loop: loop)
         let fixture = Fixture(
-            address: "127.0.0.1:\(listener.address.port ?? 0)", loop: loop, server: server)
+            address: "127.0.0.1:\(listener.address.port ?? 0)", cancelled: cancelled, loop: loop,
+            server: server)
         do {
             let value = try await body(fixture)
             await fixture.stop()
@@ -64,11 +67,17 @@ struct Fixture {
     }
 
     /// Runs a command line; `ADDRESS` stands for the server's.
-    func run(_ line: String..., input: String = "") async throws -> Result {
-        try await Fixture.run(line.map { $0 == "ADDRESS" ? address : $0 }, input: input)
+    func run(
+        _ line: String..., input: String = "", keepsInputOpen: Bool = false
+    ) async throws -> Result {
+        try await Fixture.run(
+            line.map { $0 == "ADDRESS" ? address : $0 }, input: input,
+            keepsInputOpen: keepsInputOpen)
     }
 
-    static func run(_ arguments: [String], input: String = "") async throws -> Result {
+    static func run(
+        _ arguments: [String], input: String = "", keepsInputOpen: Bool = false
+    ) async throws -> Result {
         let loop = EventLoop(name: "rpcurl")
         let written = Mutex<(output: [UInt8], notes: [UInt8])>(([], []))
         let sink = Output { stream, bytes in
@@ -79,13 +88,14 @@ struct Fixture {
         var ends: [Int32] = [0, 0]
         pipe(&ends)
         write(ends[1], input, input.utf8.count)
-        close(ends[1])
-        let descriptor = ends[0]
+        if !keepsInputOpen { close(ends[1]) }
+        let (descriptor, writer) = (ends[0], ends[1])
         let code = try await loop.run {
             await Program.run(arguments, output: sink, standardInput: descriptor, loop: loop)
         }
         await loop.stop()
         close(descriptor)
+        if keepsInputOpen { close(writer) }
         return written.withLock {
             Result(
                 code: code, output: String(decoding: $0.output, as: UTF8.self),

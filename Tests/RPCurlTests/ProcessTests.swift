@@ -1,8 +1,10 @@
 import Glibc
+import Loop
+import Synchronization
 import Testing
 
 /// The built program, as a shell sees it.
-@Suite(.timeLimit(.minutes(1))) struct ProcessTests {
+@Suite(.timeLimit(.minutes(1))) struct ProcessTests: Sendable {
     /// rpcurl lies beside the test bundle.
     private static let program: String = {
         var buffer = [CChar](repeating: 0, count: 4096)
@@ -41,13 +43,17 @@ import Testing
 
     @Test("Ctrl-C cancels the call: the stream is reset") func interrupt() async throws {
         try await Fixture.with { server in
-            // A shell gives background jobs an empty input unless it comes from elsewhere.
+            // A shell gives background jobs an empty input unless it comes from elsewhere; the
+            // pipe stays open meanwhile, so only the signal can end the call.
             let line =
-                "exec 3<&0; rpcurl \(server.address) call bench.Bench/PingPong @ <&3 & p=$!; "
-                + "sleep 1; kill -INT $p; wait $p"
-            let result = try shell("sleep 5 | (\(line)); exit $?")
+                "exec 3<&0; '\(Self.program)' \(server.address) call bench.Bench/PingPong @ <&3 & "
+                + "p=$!; sleep 0.7; kill -INT $p; wait $p"
+            let result = try await server.loop.blocking {
+                try shell("sleep 1.5 | (\(line)); exit $?")
+            }
             #expect(result.code == 65)
             #expect(result.output.contains("CANCELLED (1)"))
+            #expect(server.cancelled.count.load(ordering: .relaxed) == 1)
         }
     }
 }

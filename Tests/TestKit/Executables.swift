@@ -12,7 +12,8 @@ public enum Executables {
             return named
         }
         // Under `swift test` our own file is in a `.xctest` bundle beside the executables.
-        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        let own =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         let candidates = [own] + CommandLine.arguments
         for candidate in candidates {
             var folder = URL(fileURLWithPath: candidate)

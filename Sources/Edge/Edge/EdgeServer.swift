@@ -68,7 +68,7 @@ public final class EdgeServer: Service, @unchecked Sendable {  // confined to `l
         startTicker()
         let connection = HTTPConnection(socket, self)
         connections[ObjectIdentifier(connection)] = connection
-        gateway.metrics.connections.set(connections.count)
+        gateway.metrics.connections.add(1)
         socket.setHandler(connection)
         if !initialBytes.isEmpty {
             initialBytes.withUnsafeBytes { connection.socketDidRead($0) }
@@ -110,7 +110,6 @@ public final class EdgeServer: Service, @unchecked Sendable {  // confined to `l
         _ = loop.schedule(after: grace) { [self] in
             for connection in connections.values { connection.abort() }
             hub.abortAll()
-            connections = [:]
             _ = finishIfEmpty(force: true)
         }
     }
@@ -129,8 +128,8 @@ public final class EdgeServer: Service, @unchecked Sendable {  // confined to `l
     // MARK: For connections
 
     func closed(_ connection: HTTPConnection) {
-        connections[ObjectIdentifier(connection)] = nil
-        gateway.metrics.connections.set(connections.count)
+        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        gateway.metrics.connections.add(-1)
         finishIfEmpty()
     }
 
@@ -225,12 +224,14 @@ public final class EdgeServer: Service, @unchecked Sendable {  // confined to `l
 
     private func startTicker() {
         guard ticker == nil, !isDraining else { return }
-        let shortest = [
-            configuration.headerTimeout, configuration.requestTimeout, configuration.idleTimeout,
-            configuration.writeTimeout,
-            .nanoseconds(Int64(clamping: configuration.heartbeat.interval)),
-            .nanoseconds(Int64(clamping: configuration.heartbeat.timeout)),
-        ].min() ?? .seconds(1)
+        let shortest =
+            [
+                configuration.headerTimeout, configuration.requestTimeout,
+                configuration.idleTimeout,
+                configuration.writeTimeout,
+                .nanoseconds(Int64(clamping: configuration.heartbeat.interval)),
+                .nanoseconds(Int64(clamping: configuration.heartbeat.timeout)),
+            ].min() ?? .seconds(1)
         let period = min(max(shortest / 4, .milliseconds(20)), .seconds(1))
         ticker = loop.schedule(every: period) { [unowned self] in tick() }
     }

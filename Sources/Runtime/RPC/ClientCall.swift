@@ -23,6 +23,8 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     private var writer: UnsafeContinuation<Void, any Error>?
     private var headersWaiter: UnsafeContinuation<Metadata, any Error>?
     private var timer: LoopTimer?
+    /// Set while somebody waits for the whole answer of a unary call.
+    private var unaryWaiter: UnsafeContinuation<[UInt8], any Error>?
     private var onEnd: (@Sendable (RPCError?) -> Void)?
 
     package init(method: MethodDescriptor, loop: EventLoop, deadline: Deadline?) {
@@ -94,14 +96,55 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     /// The one response of a method that does not stream; INTERNAL when there is none or several.
     public func receiveOnly() async throws -> [UInt8] {
         guard let message = try await receive() else {
-            throw RPCError(.internalError, "the server sent OK without a response", blame: .peer)
+            throw ClientCall.noResponse
         }
         guard try await receive() == nil else {
             cancel()
-            throw RPCError(.internalError, "the server sent several responses", blame: .peer)
+            throw ClientCall.severalResponses
         }
         return message
     }
+
+    /// The whole of a unary call with one trip to the loop: `begin` opens it there, the message
+    /// goes out half-closed, and the caller resumes with the answer or the status.
+    package func unary(
+        _ message: [UInt8], begin: @escaping @Sendable () -> Void
+    ) async throws -> [UInt8] {
+        try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                onLoop { [self] in
+                    unaryWaiter = continuation
+                    begin()
+                    if let transport, !ended {
+                        _ = transport.send(message, of: self)
+                        halfClosed = true
+                        transport.halfClose(self)
+                    }
+                    // In process the answer may be there already.
+                    if ended { resumeUnary() }
+                }
+            }
+        } onCancel: {
+            cancel()
+        }
+    }
+
+    private func resumeUnary() {
+        guard let waiter = unaryWaiter else { return }
+        unaryWaiter = nil
+        if let failure {
+            waiter.resume(throwing: failure)
+        } else if let message = inbound.popFirst() {
+            waiter.resume(returning: message)
+        } else {
+            waiter.resume(throwing: ClientCall.noResponse)
+        }
+    }
+
+    private static let noResponse = RPCError(
+        .internalError, "the server sent OK without a response", blame: .peer)
+    private static let severalResponses = RPCError(
+        .internalError, "the server sent several responses", blame: .peer)
 
     /// Trailing metadata; empty until the call has ended.
     public var trailers: Metadata {
@@ -209,7 +252,7 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     package var hasEnded: Bool { ended }
 
     /// The caller has taken every whole message.
-    package var isStarved: Bool { inbound.isEmpty }
+    package var isStarved: Bool { inbound.isEmpty || unaryWaiter != nil }
 
     package func deliverHeaders(_ metadata: Metadata) {
         guard headers == nil else { return }
@@ -224,6 +267,8 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
             self.receiver = nil
             transport?.clientCall(self, didConsume: message.count)
             receiver.resume(returning: message)
+        } else if unaryWaiter != nil, !inbound.isEmpty {
+            abandon(ClientCall.severalResponses)
         } else {
             inbound.append(message)
         }
@@ -244,7 +289,8 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         trailerFields = trailers
         timer?.cancel()
         timer = nil
-        if inbound.isEmpty { transport = nil }
+        if inbound.isEmpty || unaryWaiter != nil { transport = nil }
+        resumeUnary()
         if let receiver {
             self.receiver = nil
             if let error {

@@ -22,15 +22,26 @@ public final class InProcessChannel: Channel {
         try Task.checkCancellation()
         let call = ClientCall(
             method: method, loop: loop, deadline: options.effectiveDeadline)
+        if loop.isInLoop {
+            begin(call, metadata, options)
+        } else {
+            loop.execute { self.begin(call, metadata, options) }
+        }
+        return call
+    }
+
+    public func unary(
+        _ method: MethodDescriptor, _ message: [UInt8], metadata: Metadata = Metadata(),
+        options: CallOptions = CallOptions()
+    ) async throws -> [UInt8] {
+        let call = ClientCall(method: method, loop: loop, deadline: options.effectiveDeadline)
+        return try await call.unary(message) { self.begin(call, metadata, options) }
+    }
+
+    private func begin(_ call: ClientCall, _ metadata: Metadata, _ options: CallOptions) {
         let link = InProcessLink(
             client: call, maxRequestBytes: maxMessageBytes,
             maxResponseBytes: options.maxResponseBytes ?? maxMessageBytes)
-        let registered = router.table.find(method.path)
-        if loop.isInLoop {
-            link.open(registered, metadata: metadata)
-        } else {
-            loop.execute { link.open(registered, metadata: metadata) }
-        }
-        return call
+        link.open(router.table.find(call.method.path), metadata: metadata)
     }
 }

@@ -27,7 +27,7 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
     @exclusivity(unchecked) private var mustWait = false
     @exclusivity(unchecked) private var timer: LoopTimer?
     @exclusivity(unchecked) private var task: Task<Void, Never>?
-    @exclusivity(unchecked) private var ownTask: UnsafeCurrentTask?
+    @exclusivity(unchecked) private var ownTask: UnsafeRawPointer?
 
     package init(
         method: RegisteredMethod, context: ServerContext, loop: EventLoop,
@@ -122,8 +122,7 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
     /// The handler's own task, on the loop. Only `fail` cancels it, and that resumes whoever
     /// waits: a cancellation handler would cost more than the wait.
     private var isOwnTask: Bool {
-        guard loop.isInLoop else { return false }
-        return withUnsafeCurrentTask { $0 == ownTask }
+        loop.isInLoop && ownTask != nil && TaskIdentity.current == ownTask
     }
 
     private func drain() async throws {
@@ -198,7 +197,7 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
     package func start() {
         if failure != nil { return handlerReturned(nil) }
         let task = Task.immediate(executorPreference: loop) { [self] in
-            ownTask = withUnsafeCurrentTask { $0 }
+            ownTask = TaskIdentity.current
             do {
                 try await ServerContext.$current.withValue(context) {
                     try await registered.body(self)

@@ -174,6 +174,16 @@ final class ChannelCore: @unchecked Sendable {
         if pendingHead < pending.count { connect() }
     }
 
+    /// The channel's owner has dropped it: calls that run finish, then the connection closes.
+    func abandon() {
+        if case .ready(let connection) = state, pendingHead == pending.count {
+            state = .closed
+            connection.leave()
+        } else {
+            close()
+        }
+    }
+
     func close() {
         if case .ready(let connection) = state { connection.close() }
         state = .closed

@@ -33,10 +33,16 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         keepalive = channel.loop.schedule(every: time) { [self] in keepAlive(time) }
     }
 
-    /// Streams may be opened now.
+    /// Streams may be opened now: the peer's SETTINGS, with its limit, have come.
     var hasRoom: Bool {
-        guard let session, !isLeaving else { return false }
+        guard let session, wasReady, !isLeaving else { return false }
         return session.openStreams < session.peerMaxConcurrentStreams
+    }
+
+    /// No new streams; the socket closes when the last one has ended.
+    func leave() {
+        isLeaving = true
+        if session?.openStreams == 0 { close() }
     }
 
     func close() {

@@ -149,15 +149,20 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     /// The server did not process the stream (REFUSED_STREAM, or above GOAWAY's last id): the
     /// call is sent again, unseen by the caller.
     private func retry() -> Bool {
-        guard let messages = replay, attempt < ClientStream.maxAttempts else { return false }
+        guard replay != nil, attempt < ClientStream.maxAttempts else { return false }
         attempt += 1
         // `didClose` is still on the stack; the stream is reusable once it has returned.
         channel.loop.execute { [self] in
             guard !call.hasEnded else { return }
+            // The caller may have sent more since then.
+            guard let messages = replay else {
+                return call.end(RPCError(.unavailable, "the server refused the call"))
+            }
             prepareForReuse()
             deframer.reset()
             for message in messages { _ = write(framed: message) }
             if halfClosed { endBody(trailers: nil) }
+            call.didDrain()
             channel.open(self)
         }
         return true

@@ -20,6 +20,10 @@ public final class HTTP2Channel: Channel {
             target: try ChannelTarget(target), loop: loop, configuration: configuration)
     }
 
+    deinit {
+        loop.execute { [core] in core.abandon() }
+    }
+
     public func start(
         _ method: MethodDescriptor, metadata: Metadata, options: CallOptions
     ) async throws -> ClientCall {
@@ -31,6 +35,14 @@ public final class HTTP2Channel: Channel {
             loop.execute { self.begin(call, metadata, options) }
         }
         return call
+    }
+
+    public func unary(
+        _ method: MethodDescriptor, _ message: [UInt8], metadata: Metadata = Metadata(),
+        options: CallOptions = CallOptions()
+    ) async throws -> [UInt8] {
+        let call = ClientCall(method: method, loop: loop, deadline: options.effectiveDeadline)
+        return try await call.unary(message) { self.begin(call, metadata, options) }
     }
 
     private func begin(_ call: ClientCall, _ metadata: Metadata, _ options: CallOptions) {

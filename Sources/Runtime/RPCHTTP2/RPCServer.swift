@@ -62,16 +62,14 @@ public final class RPCServer: Sendable {
         connection.start(initialBytes)
     }
 
-    /// Listens on an address of its own until `drain`.
+    /// Listens on an address of its own until `drain`; the listener keeps the server alive.
     /// - Throws: `LoopError` (EADDRINUSE, …).
     @discardableResult
     public func listen(
         on address: SocketAddress, loop: EventLoop, reusePort: Bool = false
     ) async throws -> Listener {
         let listener = try await Listener.bind(address, on: loop, reusePort: reusePort) {
-            [weak self] socket in
-            guard let self else { return socket.close() }
-            self.accept(socket)
+            socket in self.accept(socket)
         }
         state.withLock { $0.listeners.append(listener) }
         return listener

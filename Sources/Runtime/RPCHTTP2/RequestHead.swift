@@ -2,7 +2,7 @@ import HTTP2
 import RPC
 
 /// What the request headers of a call say; the values that are not custom, as bytes or numbers.
-struct RequestHead {
+struct RequestHead: ~Copyable {
     var method: RegisteredMethod?
     var isPOST = false
     var hasGRPCContentType = false

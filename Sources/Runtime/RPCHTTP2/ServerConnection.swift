@@ -23,6 +23,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     @exclusivity(unchecked) var bufferedBytes = 0
     private var isDraining = false
     private var handshakeTimer: LoopTimer?
+    private var lingering: LoopTimer?
 
     init(_ socket: StreamSocket, _ server: RPCServer) {
         self.socket = socket
@@ -78,6 +79,8 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     func socketDidClose(_ error: LoopError?) {
         handshakeTimer?.cancel()
         handshakeTimer = nil
+        lingering?.cancel()
+        lingering = nil
         // Streams and the C session go when nothing of them is on the stack.
         let session = session
         self.session = nil
@@ -103,9 +106,17 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
             return socket.close()
         }
         if session.isFinished || isDraining && session.openStreams == 0 && socket.queuedBytes == 0 {
-            if let abuse = session.abuse { server.connectionFailed(self, abuse) }
-            socket.close()
+            end(session)
         }
+    }
+
+    /// FIN, and then the client's: closing with its bytes unread would reset the connection and
+    /// could destroy answers that are still on their way.
+    private func end(_ session: HTTP2Session) {
+        guard lingering == nil else { return }
+        if let abuse = session.abuse { server.connectionFailed(self, abuse) }
+        socket.shutdown()
+        lingering = loop.schedule(after: .seconds(1)) { [self] in socket.close() }
     }
 
     func sessionDidOpenStream(_ session: HTTP2Session) -> HTTP2Stream? {

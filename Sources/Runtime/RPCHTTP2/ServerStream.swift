@@ -62,7 +62,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         start(method, head)
     }
 
-    private func start(_ method: RegisteredMethod, _ head: RequestHead) {
+    private func start(_ method: RegisteredMethod, _ head: borrowing RequestHead) {
         let context = ServerContext(
             method: method, metadata: head.metadata,
             deadline: head.timeout.map { Deadline.after($0) }, peer: connection.peer)

@@ -119,6 +119,10 @@ public enum BookingRules {
     }
 
     private static func refusal(_ booking: Booking, _ what: String) -> DomainError {
+        // The same answer whether the sweeper has come by or not.
+        if booking.status == .expired {
+            return DomainError(.bookingExpired, "the request has expired")
+        }
         let state =
             booking.confirmedSlot != nil && booking.status == .confirmed
             ? "confirmed with a slot" : booking.status.rawValue

@@ -28,9 +28,7 @@ struct BookingTransitions: Sendable {
         var slot: Slot?
     }
 
-    private struct Refused: Error {
-        let error: DomainError
-    }
+    private struct Lapsed: Error {}
 
     /// - Throws: `DomainError`; on a conflict with what is in the way and three alternatives.
     func run(_ order: Order) async throws -> Outcome {
@@ -40,8 +38,24 @@ struct BookingTransitions: Sendable {
             }
         } catch let lost as SeatLost {
             throw try await explain(lost, order)
-        } catch let refused as Refused {
-            throw refused.error
+        } catch is Lapsed {
+            try await expire(order.booking)
+            throw DomainError(.bookingExpired, "the request has expired")
+        }
+    }
+
+    /// Writes down that a request has lapsed, unless somebody has decided it meanwhile. Nobody
+    /// asked for it: its history names the system, and no key remembers it.
+    /// - Returns: whether it was this call that did it.
+    @discardableResult
+    func expire(_ booking: UUID) async throws -> Bool {
+        do {
+            _ = try await run(Order(booking: booking, command: .expire, actor: "system"))
+            return true
+        } catch let error as DomainError
+            where error.code == .bookingExpired || error.code == .invalidTransition
+        {
+            return false
         }
     }
 
@@ -49,17 +63,14 @@ struct BookingTransitions: Sendable {
         _ order: Order, _ transaction: PostgresTransaction
     ) async throws -> Outcome {
         if let use = order.idempotency,
-            let replay = try await IdempotencyTable.begin(use, transaction)
+            try await !IdempotencyTable.begin(use, transaction)
         {
-            return Outcome(booking: try await replayed(replay, use, order, transaction))
+            return try await replayed(order, transaction)
         }
         let (booking, slot) = try await locked(order, transaction)
         let now = clock.now()
         if BookingRules.hasLapsed(booking, now: now), order.command != .expire {
-            // The lapse itself is worth keeping: it commits, the caller is told.
-            let expired = try BookingRules.decide(booking, .expire, now: now)
-            try await write(expired, from: booking, order, nil, [], now, transaction)
-            throw Refused(error: DomainError(.bookingExpired, "the request has expired"))
+            throw Lapsed()
         }
         if let version = order.ifVersion, version != booking.version {
             throw DomainError(
@@ -170,30 +181,27 @@ struct BookingTransitions: Sendable {
             ended.contains(decision.booking.status)
             ? BookingEvents.ended(decision, by: order.actor, at: now)
             : BookingEvents.confirmed(decision, at: now)
-        var statements: [SQL] = [
+        let statements: [SQL] = [
             store.update(decision),
             store.history(
                 decision, from: booking.status, actor: order.actor, reason: order.reason, at: now),
             Outbox.insert([own] + events),
         ]
-        if let use = order.idempotency {
-            statements.append(
-                IdempotencyTable.store(use, BookingV1.Booking(decision.booking).encoded()))
-        }
         let results = try await transaction.commit(with: statements)
         // Cannot happen under the row lock; were it to, the commit above would have to be undone.
         precondition(results[0].affectedRows == 1, "a locked booking changed its version")
     }
 
+    /// What a key's first use made, as it stands now.
     private func replayed(
-        _ bytes: [UInt8], _ use: IdempotencyTable.Use, _ order: Order,
-        _ transaction: PostgresTransaction
-    ) async throws -> Booking {
-        let (booking, _) = try await store.lock(booking: order.booking, slot: nil, transaction)
+        _ order: Order, _ transaction: PostgresTransaction
+    ) async throws -> Outcome {
+        let (booking, slot) = try await store.lock(
+            booking: order.booking, slot: order.slot, transaction)
         guard let booking else {
             throw DomainError(.bookingNotFound, "there is no such booking")
         }
-        return booking
+        return Outcome(booking: booking, slot: slot)
     }
 
     // MARK: Explaining a lost seat

@@ -14,32 +14,26 @@ enum IdempotencyTable {
         let at: Instant
     }
 
-    /// Takes the key, or returns what its first use answered.
+    /// Takes the key.
+    /// - Returns: false when it was taken for the same request before.
     /// - Throws: IDEMPOTENCY_KEY_REUSED when that was another request.
-    static func begin(_ use: Use, _ transaction: PostgresTransaction) async throws -> [UInt8]? {
+    static func begin(_ use: Use, _ transaction: PostgresTransaction) async throws -> Bool {
         let inserted = try await transaction.execute(
             """
             insert into idempotency_key (scope, key, request_hash, response, created_at)
             values (\(use.scope), \(use.key), \(use.requestHash), ''::bytea, \(use.at))
             on conflict do nothing
             """)
-        if inserted == 1 { return nil }
+        if inserted == 1 { return true }
         let row = try await transaction.query(
             """
-            select request_hash, response from idempotency_key
+            select request_hash from idempotency_key
             where scope = \(use.scope) and key = \(use.key)
             """
         ).single()
         let hash: [UInt8] = try row[0]
         guard hash == use.requestHash else { throw reused }
-        return try row[1] as [UInt8]
-    }
-
-    static func store(_ use: Use, _ response: [UInt8]) -> SQL {
-        """
-        update idempotency_key set response = \(response)
-        where scope = \(use.scope) and key = \(use.key)
-        """
+        return false
     }
 
     static let reused = DomainError(

@@ -73,8 +73,7 @@ struct RegistrationDesk: Sendable {
                 offering: registration.courseID, applicantKey: key, transaction)
         }
         guard let lapsed else { return false }
-        _ = try await transitions.run(
-            BookingTransitions.Order(booking: lapsed.id, command: .expire, actor: "system"))
+        try await transitions.expire(lapsed.id)
         return true
     }
 

@@ -24,17 +24,19 @@ extension CommonV1.ErrorCode {
         switch self {
         case .duplicateRequest, .pendingBookingExists, .alreadyExists: .alreadyExists
         case .validationFailed, .consentRequired, .invalidWaNumber, .idempotencyKeyReused,
-            .overrideReasonRequired, .malformedRequest:
+            .overrideReasonRequired, .malformedRequest, .unsupportedMediaType:
             .invalidArgument
         case .captchaFailed, .forbidden: .permissionDenied
         case .courseNotFound, .slotNotFound, .bookingNotFound, .instructorNotFound, .roomNotFound:
             .notFound
         case .scheduleConflict, .slotUnavailable, .capacityExceeded, .bookingExpired,
-            .invalidTransition:
+            .invalidTransition, .upgradeRequired:
             .failedPrecondition
         case .versionConflict, .requestInProgress: .aborted
         case .unauthenticated: .unauthenticated
-        case .rateLimited: .resourceExhausted
+        case .rateLimited, .payloadTooLarge: .resourceExhausted
+        case .routeNotFound, .methodNotAllowed: .unimplemented
+        case .deadlineExceeded: .deadlineExceeded
         case .upstreamUnavailable: .unavailable
         default: .internalError
         }

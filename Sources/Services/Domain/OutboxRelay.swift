@@ -58,9 +58,8 @@ public final class OutboxRelay: Service {
                 case .held: try await loop.sleep(for: .milliseconds(3))
                 case .empty: await wakeup.wait(upTo: Self.idle, on: loop)
                 }
-            } catch is CancellationError {
-                break
             } catch {
+                if Task.isCancelled { break }
                 failures.add()
                 failed += 1
                 if failed == 1 {
@@ -156,6 +155,10 @@ public final class OutboxRelay: Service {
 
     /// Lets another replica go on at once after a drain.
     private func releaseLease() async {
-        _ = try? await pool.execute("delete from outbox_lease where owner = \(owner)")
+        // A task of its own: this one is cancelled, and so would its query be.
+        let release = Task(executorPreference: loop) { [pool, owner] in
+            _ = try? await pool.execute("delete from outbox_lease where owner = \(owner)")
+        }
+        await release.value
     }
 }

@@ -49,7 +49,7 @@ final class PasswordHasher: Sendable {
         guard isFree else {
             throw DomainError(
                 .rateLimited, "too many people sign in at this moment; try again",
-                retryAfter: .seconds(1), blame: .us)
+                retryAfter: .seconds(1), blame: .peer)
         }
     }
 

@@ -120,7 +120,8 @@ public final class EventFeed: Service {
                 _ = try await producer.send(letter)
                 return
             } catch {
-                logger.error("a dead letter was not written", ["error": LogValue(describing: error)])
+                logger.error(
+                    "a dead letter was not written", ["error": LogValue(describing: error)])
                 guard error.isRetriable else { return }
             }
             try await loop.sleep(for: .seconds(1))

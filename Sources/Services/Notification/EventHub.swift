@@ -107,7 +107,7 @@ public final class EventHub: Sendable {
 
     private static let closed = DomainError(
         .upstreamUnavailable, "notifications are being shut down; subscribe again",
-        retryAfter: .seconds(1), blame: .us)
+        retryAfter: .seconds(1), blame: .peer)
 
     // MARK: The subscribers' side
 

@@ -24,7 +24,10 @@ final class Station: Sendable {
         self.roles = roles
         let policy = AccessPolicy(Host.contracts)
         router = Router(
-            interceptors: [Authentication(policy: policy, keys: [host.key], clock: host.clock)],
+            interceptors: [
+                CallLog(logger: host.logger.labelled("call"), metrics: host.metrics),
+                Authentication(policy: policy, keys: [host.key], clock: host.clock),
+            ],
             logger: host.logger.labelled("rpc"))
         neighbours = try Neighbours(host, roles: roles, router: router)
     }

@@ -1,3 +1,4 @@
+import Environment
 import RPC
 
 /// What to do when there was no conversation at all.
@@ -25,12 +26,14 @@ enum ConnectionAdvice {
             return "the host name of \(address) cannot be resolved: \(cause)"
         }
         if has("ETIMEDOUT", "ECANCELED") {
-            let seconds = settings.connectTimeout.components.seconds
+            let seconds = settings.connectTimeout.secondsValue
             return "no answer from \(address) within \(seconds) s; is a firewall in between? "
                 + "-connect-timeout SECONDS waits longer"
         }
         if has("ENETUNREACH", "EHOSTUNREACH") { return "\(address) cannot be reached: \(cause)" }
         if has("EACCES", "EPERM") { return "no permission to connect to \(address): \(cause)" }
-        return "\(address) does not speak plaintext HTTP/2: \(cause); is it a TLS or HTTP/1 port?"
+        return
+            "\(address) accepted the connection and ended it without an answer (\(cause)); is it "
+            + "a TLS or HTTP/1 port? rpcurl speaks plaintext HTTP/2"
     }
 }

@@ -28,14 +28,14 @@ struct ErrorReport {
         let output = session.output
         if session.settings.json {
             let object: JSONValue = ["status": await json(error)]
-            return try output.line(JSONText.print(object, compact: session.settings.compact))
+            return try output.line(JSONText.layout(object, compact: session.settings.compact))
         }
         var text = "rpcurl: \(error.code.name) (\(error.code.rawValue))"
         if !error.message.isEmpty { text += ": \(error.message)" }
         if let cause = error.cause, !error.message.contains(cause) { text += " [\(cause)]" }
         try output.note(text)
         for detail in await details(error) {
-            let json = JSONText.print(detail, compact: session.settings.compact)
+            let json = JSONText.layout(detail, compact: session.settings.compact)
             try output.note(String(decoding: json, as: UTF8.self))
         }
         if let advice = advice(error) { try output.note("rpcurl: \(advice)") }

@@ -3,7 +3,7 @@ import Protobuf
 /// Lays out JSON text.
 enum JSONText {
     /// Two spaces per level, or one line.
-    static func print(_ value: JSONValue, compact: Bool) -> [UInt8] {
+    static func layout(_ value: JSONValue, compact: Bool) -> [UInt8] {
         let bytes = value.encoded()
         return compact ? bytes : indented(bytes)
     }

@@ -35,7 +35,7 @@ enum Program {
                 if failure.sentence.isEmpty { return failure.exitCode }
                 let wantsJSON = arguments.contains { $0 == "-json" || $0 == "--json" }
                 if wantsJSON {
-                    let object = JSONText.print(
+                    let object = JSONText.layout(
                         ["error": .string(failure.sentence)],
                         compact: arguments.contains { $0 == "-compact" || $0 == "--compact" })
                     try output.line(object)

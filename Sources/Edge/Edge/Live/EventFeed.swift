@@ -15,6 +15,7 @@ final class EventFeed: @unchecked Sendable {  // confined to the edge's loop but
     private let logger: Logger
     private let open = Atomic<Bool>(false)
     private var positions: [Partition: Int64] = [:]
+    private var recent = RecentEvents(capacity: 4096)
     private var wasOpen = false
     private var wasReady = false
 
@@ -79,7 +80,9 @@ final class EventFeed: @unchecked Sendable {  // confined to the edge's loop but
         for try await message in stream {
             switch message.kind {
             case .ready?: becameReady()
-            case .gap?: hub.resync()
+            case .gap?:
+                positions = [:]
+                hub.resync()
             case .delivery(let delivery)?: take(delivery)
             case nil: break
             }
@@ -97,12 +100,14 @@ final class EventFeed: @unchecked Sendable {  // confined to the edge's loop but
 
     private func take(_ delivery: NotificationV1.SubscribeResponse.Delivery) {
         if let position = delivery.position {
-            let place = Partition(topic: position.topic, partition: position.partition)
-            // A redelivered event was shown already.
-            if let seen = positions[place], position.offset <= seen { return }
-            positions[place] = position.offset
+            // Also backwards: a log that was made anew begins at 0 again.
+            positions[Partition(topic: position.topic, partition: position.partition)] =
+                position.offset
         }
-        guard let event = LiveEvent(delivery) else { return }
+        // The stream is at least once: a redelivered event was shown already.
+        guard recent.insert(delivery.event?.eventId ?? ""), let event = LiveEvent(delivery) else {
+            return
+        }
         hub.publish(event)
     }
 }

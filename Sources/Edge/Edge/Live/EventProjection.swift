@@ -82,7 +82,8 @@ struct EventProjection {
         var members: Members = [("id", value("booking_id"))]
         members += fields(["course_id", "course_code", "status"])
         switch topic {
-        case "booking.created": members += fields(["first_choice_slot_id", "second_choice_slot_id"])
+        case "booking.created":
+            members += fields(["first_choice_slot_id", "second_choice_slot_id"])
         case "booking.confirmed":
             members += [("confirmed_slot_id", value("slot_id"))]
             members += fields(["needs_slot"]) + [("confirmed_at", value("confirmedAt"))]

@@ -23,6 +23,8 @@ final class Route: Sendable {
 
     let httpMethod: HTTPMethod
     let template: PathTemplate
+    /// What metrics and the access log call it: `GET /v1/things/{name}`.
+    let label: String
     let method: MethodSchema
     let descriptor: MethodDescriptor
     let access: CommonV1.Access
@@ -44,6 +46,7 @@ final class Route: Sendable {
         self.method = method
         self.httpMethod = httpMethod
         template = try PathTemplate(path)
+        label = "\(httpMethod.rawValue) \(path)"
         descriptor = MethodDescriptor(
             service: service, name: method.name, kind: Self.kind(method),
             idempotency: method.idempotency == .noSideEffects

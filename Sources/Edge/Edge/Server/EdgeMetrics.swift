@@ -30,12 +30,13 @@ final class EdgeMetrics: Sendable {
         frames = metrics.counter(
             "janji_edge_frames_total", help: "Event frames queued for WebSockets.")
         slowSockets = metrics.counter(
-            "janji_edge_slow_sockets_total", help: "WebSockets closed because they read too slowly.")
+            "janji_edge_slow_sockets_total", help: "WebSockets closed because they read too slowly."
+        )
         feedBreaks = metrics.counter(
             "janji_edge_feed_breaks_total", help: "Ends of the event stream from Notification.")
         var requests: [String: [Counter]] = [:]
         var durations: [String: Histogram] = [:]
-        for label in Self.otherLabels + routes.map({ Self.label($0) }) where requests[label] == nil {
+        for label in Self.otherLabels + routes.map(\.label) where requests[label] == nil {
             requests[label] = Self.classes.map {
                 metrics.counter(
                     "janji_edge_requests_total", help: "Requests answered.",
@@ -47,10 +48,6 @@ final class EdgeMetrics: Sendable {
         }
         self.requests = requests
         self.durations = durations
-    }
-
-    static func label(_ route: Route) -> String {
-        "\(route.httpMethod.rawValue) \(route.template.text)"
     }
 
     func answered(_ label: String, _ status: HTTPStatus, _ duration: Duration) {

@@ -120,7 +120,7 @@ final class Gateway: @unchecked Sendable {  // confined to the edge's loop
         case .none: throw .routeNotFound
         case .otherMethods(let methods): throw .methodNotAllowed(methods)
         case .found(let route):
-            let label = EdgeMetrics.label(route)
+            let label = route.label
             var verdict: RateTable.Verdict?
             do throws(EdgeFailure) {
                 if route.changesState {
@@ -196,6 +196,33 @@ final class Gateway: @unchecked Sendable {  // confined to the edge's loop
     private func call(
         _ route: Route, _ segments: [String], _ request: EdgeRequest
     ) async throws(EdgeFailure) -> HTTPResponse {
+        let outgoing = try await prepare(route, segments, request)
+        let options = CallOptions(
+            deadline: request.arrived + configuration.requestTimeout, inheritsDeadline: false)
+        do {
+            let bytes = try await outgoing.channel.unary(
+                route.descriptor, outgoing.message, metadata: outgoing.metadata, options: options)
+            return try success(
+                route, try DynamicMessage(decoding: bytes, schema: route.method.output), request,
+                session: outgoing.sessionID)
+        } catch {
+            let failure = errors.failure(RPCError(wrapping: error))
+            if failure.status == .unauthorized, let id = outgoing.sessionID { sessions.forget(id) }
+            throw failure
+        }
+    }
+
+    private struct Outgoing {
+        let channel: any Channel
+        let message: [UInt8]
+        let metadata: Metadata
+        let sessionID: String?
+    }
+
+    /// Who calls, and what: everything that can be refused before a service hears of it.
+    private func prepare(
+        _ route: Route, _ segments: [String], _ request: EdgeRequest
+    ) async throws(EdgeFailure) -> Outgoing {
         let session =
             route.access == .admin ? try await signedIn(request.head.headers) : nil
         var message = try transcoder.request(
@@ -209,18 +236,40 @@ final class Gateway: @unchecked Sendable {  // confined to the edge's loop
         }
         var metadata = Metadata()
         metadata.add(request.id, for: "x-request-id")
-        let options = CallOptions(
-            deadline: request.arrived + configuration.requestTimeout, inheritsDeadline: false)
+        return Outgoing(
+            channel: channel, message: message.encoded(), metadata: metadata,
+            sessionID: session?.id)
+    }
+
+    // MARK: Streaming
+
+    /// Starts the call of a method that streams its answers. It has no deadline: it lasts until
+    /// one side leaves.
+    func open(
+        _ route: Route, _ segments: [String], _ request: EdgeRequest
+    ) async throws(EdgeFailure) -> ClientCall {
+        let outgoing = try await prepare(route, segments, request)
         do {
-            let bytes = try await channel.unary(
-                route.descriptor, message.encoded(), metadata: metadata, options: options)
-            return try success(
-                route, try DynamicMessage(decoding: bytes, schema: route.method.output), request,
-                session: session?.id)
+            let call = try await outgoing.channel.start(
+                route.descriptor, metadata: outgoing.metadata,
+                options: CallOptions(inheritsDeadline: false))
+            // When the service answers early, its status says more than the failed write.
+            try? await call.send(outgoing.message)
+            call.finish()
+            return call
         } catch {
-            let failure = errors.failure(RPCError(wrapping: error))
-            if failure.status == .unauthorized, let session { sessions.forget(session.id) }
-            throw failure
+            throw errors.failure(RPCError(wrapping: error))
+        }
+    }
+
+    /// The next answer as a line of NDJSON; nil at the end.
+    func nextLine(of call: ClientCall, _ route: Route) async throws(EdgeFailure) -> [UInt8]? {
+        do {
+            guard let bytes = try await call.receive() else { return nil }
+            let message = try DynamicMessage(decoding: bytes, schema: route.method.output)
+            return try transcoder.response(route, message) + [UInt8(ascii: "\n")]
+        } catch {
+            throw errors.failure(RPCError(wrapping: error))
         }
     }
 
@@ -267,7 +316,8 @@ final class Gateway: @unchecked Sendable {  // confined to the edge's loop
 
     func answer(_ failure: EdgeFailure, to request: EdgeRequest) -> HTTPResponse {
         if failure.status == .internalServerError, let cause = failure.cause {
-            logger.error("call failed", ["error": .string(cause), "request_id": .string(request.id)])
+            logger.error(
+                "call failed", ["error": .string(cause), "request_id": .string(request.id)])
         }
         return Envelope.failure(failure, requestID: request.id, now: .now())
     }

@@ -1,6 +1,7 @@
 import Environment
 import HTTP1
 import Loop
+import Protobuf
 import RPC
 import WebSocket
 
@@ -23,6 +24,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
     private var task: Task<Void, Never>?
     private var out: [[UInt8]] = []
     private var flushIsPlanned = false
+    private var drainWaiter: CheckedContinuation<Void, Never>?
     /// When the present phase has lasted too long.
     private var expires: Deadline
 
@@ -61,12 +63,20 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
     }
 
     func socketDidDrain() {
+        resumeStream()
         if phase == .idle { expires = .after(configuration.idleTimeout) }
+        if phase == .closing { expires = .after(Self.lingering) }
         if phase == .closing, peerEnded { close() }
+    }
+
+    private func resumeStream() {
+        drainWaiter?.resume()
+        drainWaiter = nil
     }
 
     func socketDidClose(_ error: LoopError?) {
         task?.cancel()
+        resumeStream()
         if phase != .upgraded { server.closed(self) }
         phase = .closing
     }
@@ -123,6 +133,8 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
         let (step, label) = server.gateway.begin(request)
         switch step {
         case .answer(let response): finish(response, request, label)
+        case .call(let route, let segments, _) where route.method.serverStreaming:
+            start { await self.stream(route, segments, request, label) }
         case .call(let route, let segments, let rate):
             start {
                 let response = await self.server.gateway.perform(route, segments, rate, request)
@@ -152,8 +164,6 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
 
     private func finish(_ response: HTTPResponse, _ request: EdgeRequest, _ label: String) {
         guard phase == .busy else { return }
-        task = nil
-        head = nil
         var response = response
         var encoder = HTTPResponseEncoder(for: request.head)
         if server.isDraining || peerEnded { encoder.keepAlive = false }
@@ -161,7 +171,13 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
         let bytes = encoder.encode(response, date: server.dateField())
         server.log(request.head.method.rawValue, label, response.status, bytes.count, request)
         send(bytes)
-        if encoder.keepAlive {
+        endAnswer(keepAlive: encoder.keepAlive)
+    }
+
+    private func endAnswer(keepAlive: Bool) {
+        task = nil
+        head = nil
+        if keepAlive {
             enter(.idle, configuration.idleTimeout)
             if !isReading {
                 isReading = true
@@ -171,6 +187,55 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
         } else {
             enter(.closing, Self.lingering)
         }
+    }
+
+    /// Answers one JSON text a line, as they come (NDJSON). What fails after the first line ends
+    /// with a line that says so.
+    private func stream(
+        _ route: Route, _ segments: [String], _ request: EdgeRequest, _ label: String
+    ) async {
+        var encoder = HTTPResponseEncoder(for: request.head)
+        var response = HTTPResponse(
+            status: .ok, contentType: "application/x-ndjson", body: [])
+        var hasBegun = false
+        var count = 0
+        do throws(EdgeFailure) {
+            let call = try await server.gateway.open(route, segments, request)
+            defer { call.cancel() }
+            while let line = try await server.gateway.nextLine(of: call, route) {
+                guard phase == .busy, socket.isOpen else { return }
+                if !hasBegun {
+                    hasBegun = true
+                    server.finishFields(of: &response, request.head.headers, request.id)
+                    send(
+                        encoder.beginStream(
+                            response.status, response.headers, date: server.dateField()))
+                }
+                count += line.count
+                send(encoder.chunk(line))
+                await drained()
+                // Quiet is allowed; a reader that never reads is found by `drained`.
+                expires = .distantFuture
+            }
+        } catch {
+            guard hasBegun, phase == .busy else {
+                return finish(server.gateway.answer(error, to: request), request, label)
+            }
+            let line = Envelope.body(error, requestID: request.id, now: .now())
+            send(encoder.chunk(line + [UInt8(ascii: "\n")]))
+        }
+        guard phase == .busy else { return }
+        guard hasBegun else { return finish(response, request, label) }
+        server.log(request.head.method.rawValue, label, response.status, count, request)
+        send(encoder.endStream())
+        endAnswer(keepAlive: encoder.keepAlive && !server.isDraining && !peerEnded)
+    }
+
+    /// Waits while the client has much unread.
+    private func drained() async {
+        guard socket.isOpen, socket.queuedBytes > Self.pipelineLimit else { return }
+        expires = .after(configuration.writeTimeout)
+        await withCheckedContinuation { drainWaiter = $0 }
     }
 
     /// The answer to bytes that are no request, or to one that breaks a limit.
@@ -200,7 +265,10 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
         out = []
         guard socket.isOpen, !chunks.isEmpty else { return }
         socket.write(chunks)
-        if phase == .idle, socket.queuedBytes > 0 { expires = .after(configuration.writeTimeout) }
+        if phase == .idle, server.isDraining { enter(.closing, Self.lingering) }
+        if phase == .idle || phase == .closing, socket.queuedBytes > 0 {
+            expires = .after(configuration.writeTimeout)
+        }
         if phase == .closing {
             // FIN behind the answer; reading goes on so that no RST overtakes it (RFC 9112 §9.6).
             socket.shutdown()

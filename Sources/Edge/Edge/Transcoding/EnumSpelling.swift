@@ -43,7 +43,9 @@ struct EnumSpelling: Sendable {
             length = min(length, zip(first, name).prefix { $0 == $1 }.count)
         }
         let shared = first.prefix(length)
-        return shared.lastIndex(of: "_").map { shared.distance(from: shared.startIndex, to: $0) + 1 }
+        return shared.lastIndex(of: "_").map {
+            shared.distance(from: shared.startIndex, to: $0) + 1
+        }
             ?? 0
     }
 }

@@ -15,6 +15,16 @@ enum Envelope {
     }
 
     static func failure(_ failure: EdgeFailure, requestID: String, now: Instant) -> HTTPResponse {
+        var answer = response(failure.status, body(failure, requestID: requestID, now: now))
+        if let seconds = failure.retryAfter {
+            try? answer.headers.add("retry-after", String(seconds))
+        }
+        for field in failure.fields { try? answer.headers.add(field.name, field.value) }
+        return answer
+    }
+
+    /// The error alone: also the last line of a stream that failed after it began.
+    static func body(_ failure: EdgeFailure, requestID: String, now: Instant) -> [UInt8] {
         var body = Array(#"{"success":false,"error":{"code":"#.utf8)
         body += JSONValue.string(failure.code).encoded()
         body += Array(#","message":"#.utf8)
@@ -26,12 +36,7 @@ enum Envelope {
         }
         body += Array("]}".utf8)
         body += meta(requestID, now)
-        var answer = response(failure.status, body)
-        if let seconds = failure.retryAfter {
-            try? answer.headers.add("retry-after", String(seconds))
-        }
-        for field in failure.fields { try? answer.headers.add(field.name, field.value) }
-        return answer
+        return body
     }
 
     private static func meta(_ requestID: String, _ now: Instant) -> [UInt8] {

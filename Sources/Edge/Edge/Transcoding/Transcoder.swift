@@ -44,8 +44,9 @@ struct Transcoder: Sendable {
     }
 
     private static func trimmed(_ text: Substring) -> String {
-        String(text.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }
-            .reversed())
+        String(
+            text.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }
+                .reversed())
     }
 
     private func body(_ route: Route, _ body: [UInt8]) throws(ProtobufError) -> DynamicMessage {
@@ -83,7 +84,8 @@ struct Transcoder: Sendable {
         _ message: inout DynamicMessage
     ) throws(ProtobufError) {
         for variable in route.variables {
-            let end = variable.isMulti && route.template.segments.last == .rest
+            let end =
+                variable.isMulti && route.template.segments.last == .rest
                 ? segments.count : variable.end
             var parts = Array(segments[variable.start..<end])
             if variable.isMulti {
@@ -93,8 +95,9 @@ struct Transcoder: Sendable {
                 parts[parts.count - 1] = String(last.dropLast(verb.count + 1))
             }
             let text = parts.joined(separator: "/")
-            try FieldPath.update(variable.path[...], of: &message) { holder, field
-                throws(ProtobufError) in
+            try FieldPath.update(variable.path[...], of: &message) {
+                holder, field
+                    throws(ProtobufError) in
                 let value = try scalar(text, field, in: holder.schema)
                 if let given = holder[field], given != value {
                     throw ProtobufError(
@@ -149,8 +152,9 @@ struct Transcoder: Sendable {
                 throw ProtobufError(.mismatch, "the field is given twice", path: name)
             }
             do throws(ProtobufError) {
-                try FieldPath.update(path[...], of: &message) { holder, field
-                    throws(ProtobufError) in
+                try FieldPath.update(path[...], of: &message) {
+                    holder, field
+                        throws(ProtobufError) in
                     let value = try scalar(item.value, field, in: holder.schema)
                     guard field.isRepeated else {
                         holder[field] = value

@@ -174,7 +174,7 @@ final class CallCommand {
                 "headers": MetadataText.json(headers), "messages": .array(messages),
                 "trailers": MetadataText.json(trailers), "timings": timings.json,
             ]
-            return try session.output.line(JSONText.print(object, compact: settings.compact))
+            return try session.output.line(JSONText.layout(object, compact: settings.compact))
         }
         try noteFields("trailers", trailers)
         if settings.verbose {

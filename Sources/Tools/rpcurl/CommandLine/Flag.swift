@@ -51,7 +51,7 @@ struct Flag: Sendable {
         Flag("protoset", value: "FILE", help: "descriptor set instead of reflection (repeatable)") {
             $0.descriptorSets.append($1)
         },
-        Flag("max-time", value: "SECONDS", help: "deadline of the whole command") {
+        Flag("max-time", value: "SECONDS", help: "deadline of all RPCs of the command") {
             settings, text throws(Failure) in
             settings.maxTime = try seconds(text, "max-time")
         },

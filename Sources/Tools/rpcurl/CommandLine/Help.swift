@@ -24,6 +24,9 @@ enum Help {
         flags:
         \(flags)
 
+        -json prints {method, status, headers, messages, trailers, timings}, or {error} when there
+        was no answer.
+
         exit code: 0; 1 failure, with a sentence that says what to do; 2 wrong command line;
         64 + code when the server answered with a gRPC status (NOT_FOUND: 69). Ctrl-C cancels the
         call: 65.

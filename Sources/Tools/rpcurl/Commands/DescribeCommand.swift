@@ -24,8 +24,8 @@ struct DescribeCommand {
         let name = DescribeCommand.normalised(symbol)
         guard let pool = try await pool(name) else {
             throw Failure(
-                "there is no symbol \(name); services: "
-                    + Suggestion.text(name, of: try await source.services()))
+                "there is no symbol \(name); "
+                    + Suggestion.text(name, of: try await source.services(), "services"))
         }
         if session.settings.template {
             try template(name, pool)
@@ -94,6 +94,6 @@ struct DescribeCommand {
             throw Failure("-template takes a message or a method; \(name) is neither")
         }
         let json = MessageTemplate.json(schema, originalNames: session.settings.originalNames)
-        try session.output.line(JSONText.print(json, compact: session.settings.compact))
+        try session.output.line(JSONText.layout(json, compact: session.settings.compact))
     }
 }

@@ -32,7 +32,7 @@ struct HealthCommand {
             ?? "\(number)"
         if session.settings.json {
             let object: JSONValue = ["service": .string(service), "status": .string(name)]
-            try session.output.line(JSONText.print(object, compact: session.settings.compact))
+            try session.output.line(JSONText.layout(object, compact: session.settings.compact))
         } else {
             try session.output.line(name)
         }

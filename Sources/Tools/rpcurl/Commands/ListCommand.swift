@@ -22,7 +22,7 @@ struct ListCommand {
         }
         if session.settings.json {
             let list = JSONValue.array(names.map { .string($0) })
-            try session.output.line(JSONText.print(list, compact: session.settings.compact))
+            try session.output.line(JSONText.layout(list, compact: session.settings.compact))
         } else {
             for name in names { try session.output.line(name) }
         }

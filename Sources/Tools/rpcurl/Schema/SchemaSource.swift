@@ -17,7 +17,8 @@ extension SchemaSource {
             return (service, pool)
         }
         throw Failure(
-            "there is no service \(name); " + Suggestion.text(name, of: try await services()))
+            "there is no service \(name); "
+                + Suggestion.text(name, of: try await services(), "services"))
     }
 
     /// - Parameter path: `service/method`, `/service/method` or `service.method`.
@@ -31,7 +32,7 @@ extension SchemaSource {
         guard let method = service.method(named: name) else {
             throw Failure(
                 "\(service.fullName) has no method \(name); "
-                    + Suggestion.text(name, of: service.methods.map(\.name)))
+                    + Suggestion.text(name, of: service.methods.map(\.name), "methods"))
         }
         return (method, pool)
     }

@@ -1,8 +1,9 @@
 /// Names near a misspelt one.
 enum Suggestion {
     /// "did you mean …?", or what there is instead.
-    static func text(_ name: String, of known: [String]) -> String {
-        if known.isEmpty { return "there are none" }
+    /// - Parameter kind: what is suggested, in the plural.
+    static func text(_ name: String, of known: [String], _ kind: String) -> String {
+        if known.isEmpty { return "there are no \(kind)" }
         let lower = name.lowercased()
         let last = lower.split(separator: ".").last.map(String.init) ?? lower
         let ranked = known.map { candidate in
@@ -15,7 +16,7 @@ enum Suggestion {
             return "did you mean \(best.1)?"
         }
         let shown = known.prefix(8).joined(separator: ", ")
-        return "there are: \(shown)\(known.count > 8 ? ", …" : "")"
+        return "the \(kind) are \(shown)\(known.count > 8 ? ", …" : "")"
     }
 
     /// Levenshtein's distance.

@@ -1,0 +1,151 @@
+import Domain
+import Environment
+import Postgres
+import RPC
+import Schema
+import Testing
+
+@testable import Booking
+
+extension ServerTests {
+    @Suite(.serialized, .timeLimit(.minutes(2))) struct IdempotencyTests {
+        @Test("A-07, X-09: same key and body is DUPLICATE_REQUEST with the original booking")
+        func sameBody() async throws {
+            let fixture = try await Fixture("key_same")
+            var request = form("ani@example.com", fixture.piano)
+            let original = try #require(try await fixture.register(request).booking)
+            // The captcha's token is used up by the first try: it may differ.
+            request.captchaToken = "another"
+            let error = await refusal { try await fixture.register(request) }
+            #expect(error.code == .duplicateRequest)
+            #expect(try error.detail(BookingV1.OriginalBooking.self)?.booking == original)
+            #expect(error.rpcError.code == .alreadyExists)
+            #expect(try await fixture.number("select count(*) from booking") == 1)
+            #expect(try await fixture.number("select count(*) from booking_history") == 1)
+        }
+
+        @Test("X-09: the same key for another body is IDEMPOTENCY_KEY_REUSED")
+        func otherBody() async throws {
+            let fixture = try await Fixture("key_other")
+            var request = form("ani@example.com", fixture.piano)
+            try await fixture.register(request)
+            request.email = "budi@example.com"
+            let error = await refusal { try await fixture.register(request) }
+            #expect(error.code == .idempotencyKeyReused)
+            #expect(try await fixture.number("select count(*) from booking") == 1)
+        }
+
+        @Test("X-09: 20 racing twins make one booking; all others are told of it")
+        func twins() async throws {
+            let fixture = try await Fixture("key_race")
+            let request = form("ani@example.com", fixture.piano)
+            let outcomes = await race(20) { _ in try await fixture.register(request) }
+            let made = outcomes.compactMap(\.value)
+            #expect(made.count == 1)
+            let refusals = outcomes.compactMap(\.refusal)
+            #expect(refusals.count == 19)
+            for error in refusals {
+                #expect(error.code == .duplicateRequest)
+                let told = try error.detail(BookingV1.OriginalBooking.self)?.booking
+                #expect(told == made.first?.booking)
+            }
+            #expect(try await fixture.number("select count(*) from booking") == 1)
+        }
+
+        @Test("X-09: a twin that is still running is waited for, then REQUEST_IN_PROGRESS")
+        func inFlight() async throws {
+            let fixture = try await Fixture("key_flight")
+            let request = form("ani@example.com", fixture.piano)
+            let start = Deadline.now()
+            try await fixture.pool.transaction { transaction in
+                try await transaction.execute(
+                    """
+                    insert into idempotency_key (scope, key, request_hash, response, created_at)
+                    values ('RegisterCourse', \(request.idempotencyKey), ''::bytea, ''::bytea,
+                        clock_timestamp())
+                    """)
+                let error = await refusal { try await fixture.register(request) }
+                #expect(error.code == .requestInProgress)
+                #expect(error.retryAfter != nil)
+            }
+            #expect(start.duration(to: .now()) >= .seconds(1.5))
+        }
+
+        @Test("confirm with a key: again with the same key is the same answer, not an error")
+        func confirmReplay() async throws {
+            let fixture = try await Fixture("key_confirm")
+            let booking = try await fixture.request()
+            let first = try await fixture.confirm(booking.id) { $0.idempotencyKey = "k1" }
+            let again = try await fixture.confirm(booking.id) { $0.idempotencyKey = "k1" }
+            #expect(again == first)
+            let error = await refusal {
+                try await fixture.confirm(booking.id) {
+                    $0.idempotencyKey = "k1"
+                    $0.reason = "other"
+                }
+            }
+            #expect(error.code == .idempotencyKeyReused)
+            let other = await refusal {
+                try await fixture.confirm(booking.id) { $0.idempotencyKey = "k2" }
+            }
+            #expect(other.code == .invalidTransition)
+            #expect(try await fixture.number("select count(*) from booking_history") == 2)
+        }
+
+        @Test("assign with a key: the replay tells booking and slot, and takes no second seat")
+        func assignReplay() async throws {
+            let fixture = try await Fixture("key_assign")
+            let slot = SlotPlan(.random(), .random(), capacity: 3)
+            try await fixture.publish([slot])
+            let id = try await fixture.confirmed(slot)
+            let first = try await fixture.assign(id, slot) { $0.idempotencyKey = "k" }
+            let again = try await fixture.assign(id, slot) { $0.idempotencyKey = "k" }
+            #expect(again == first)
+            #expect(try await fixture.taken(slot) == 1)
+        }
+
+        @Test("20 racing twins of one assignment take one seat and get one answer")
+        func assignTwins() async throws {
+            let fixture = try await Fixture("key_assign_race")
+            let slot = SlotPlan(.random(), .random(), capacity: 30)
+            try await fixture.publish([slot])
+            let id = try await fixture.confirmed(slot)
+            let outcomes = await race(20) { _ in
+                try await fixture.assign(id, slot) { $0.idempotencyKey = "k" }
+            }
+            #expect(outcomes.compactMap(\.value).count == 20)
+            #expect(Set(outcomes.compactMap(\.value?.booking)).count == 1)
+            #expect(try await fixture.taken(slot) == 1)
+        }
+
+        @Test("a refused command leaves its key unused")
+        func refusedKey() async throws {
+            let fixture = try await Fixture("key_refused")
+            let slot = SlotPlan(.random(), .random())
+            try await fixture.publish([slot])
+            let booking = try await fixture.request()
+            let error = await refusal {
+                try await fixture.assign(booking.id, slot) { $0.idempotencyKey = "k" }
+            }
+            #expect(error.code == .invalidTransition)
+            try await fixture.confirm(booking.id)
+            try await fixture.assign(booking.id, slot) {
+                $0.idempotencyKey = "k"
+                $0.reason = "only this one"
+            }
+        }
+
+        @Test("X-05: a lapsed request stays BOOKING_EXPIRED, also when the key is used again")
+        func lapsedKey() async throws {
+            let fixture = try await Fixture("key_lapsed")
+            let booking = try await fixture.request()
+            try await fixture.lapse(booking.id)
+            for _ in 0..<2 {
+                let error = await refusal {
+                    try await fixture.confirm(booking.id) { $0.idempotencyKey = "k" }
+                }
+                #expect(error.code == .bookingExpired || error.code == .invalidTransition)
+            }
+        }
+    }
+}
