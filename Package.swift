@@ -16,12 +16,11 @@ func system(_ name: String, _ pkgConfig: String, apt: String) -> Target {
 }
 
 func library(
-    _ name: String, in folder: String, _ dependencies: [Target.Dependency] = [],
-    resources: [Resource] = []
+    _ name: String, in folder: String, _ dependencies: [Target.Dependency] = []
 ) -> Target {
     .target(
         name: name, dependencies: dependencies, path: "Sources/\(folder)/\(name)",
-        resources: resources, swiftSettings: settings)
+        swiftSettings: settings)
 }
 
 func tool(_ name: String, _ dependencies: [Target.Dependency], in folder: String = "Tools")
@@ -75,12 +74,18 @@ let package = Package(
         library("RPCHTTP2", in: "Runtime", ["RPC", "HTTP2", "Loop", "Telemetry", "Environment"]),
 
         library("Postgres", in: "Data", ["CLibpq", "Loop", "Telemetry", "Environment"]),
-        library("Kafka", in: "Data", ["CRdkafka", "KafkaMockPort", "Loop", "Telemetry", "Environment"]),
+        library(
+            "Kafka", in: "Data", ["CRdkafka", "KafkaMockPort", "Loop", "Telemetry", "Environment"]),
         .target(name: "KafkaMockPort", path: "Sources/C/KafkaMockPort"),
 
         library("Schema", in: "Generated", ["Protobuf", "RPC"]),
 
-        library("Domain", in: "Services", ["Schema", "RPC", "Protobuf", "Postgres", "Kafka", "Telemetry", "Lifecycle", "Crypto", "Environment", "Loop"]),
+        library(
+            "Domain", in: "Services",
+            [
+                "Schema", "RPC", "Protobuf", "Postgres", "Kafka", "Telemetry", "Lifecycle",
+                "Crypto", "Environment", "Loop",
+            ]),
         library("Identity", in: "Services", serviceDependencies + ["Crypto"]),
         library("Schedule", in: "Services", serviceDependencies),
         library("Booking", in: "Services", serviceDependencies + ["Crypto"]),
@@ -88,26 +93,34 @@ let package = Package(
 
         library("HTTP1", in: "Edge"),
         library("WebSocket", in: "Edge", ["Crypto"]),
+        .target(name: "Pages", path: "Sources/Edge/Pages", resources: [.copy("Web")]),
         library(
             "Edge", in: "Edge",
-            ["HTTP1", "WebSocket", "Schema", "RPC", "Protobuf", "Loop", "Telemetry", "Lifecycle", "Crypto", "Environment"],
-            resources: [.copy("Web")]),
+            [
+                "Pages", "HTTP1", "WebSocket", "Schema", "RPC", "Protobuf", "Loop", "Telemetry",
+                "Lifecycle", "Crypto", "Environment",
+            ]),
 
         library("Generator", in: "Tools", ["Protobuf"]),
         tool("protoc-gen-janji", ["Generator", "Protobuf"]),
         tool(
             "janji",
             [
-                "Edge", "HTTP1", "Identity", "Schedule", "Booking", "Notification", "Domain", "Schema",
-                "RPC", "RPCHTTP2", "Postgres", "Kafka", "Loop", "Telemetry", "Lifecycle", "Crypto", "Protobuf", "Environment",
+                "Edge", "HTTP1", "Identity", "Schedule", "Booking", "Notification", "Domain",
+                "Schema",
+                "RPC", "RPCHTTP2", "Postgres", "Kafka", "Loop", "Telemetry", "Lifecycle", "Crypto",
+                "Protobuf", "Environment",
             ]),
         tool("rpcurl", ["RPC", "RPCHTTP2", "Protobuf", "Loop", "Telemetry", "Environment"]),
-        tool("bench-server", ["BenchSchema", "RPC", "RPCHTTP2", "Loop", "Telemetry", "Environment"]),
+        tool(
+            "bench-server", ["BenchSchema", "RPC", "RPCHTTP2", "Loop", "Telemetry", "Environment"]),
         library("BenchSchema", in: "Generated", ["Protobuf", "RPC"]),
 
         .target(
             name: "TestKit",
-            dependencies: ["Loop", "Postgres", "Kafka", "RPC", "Telemetry", "Lifecycle", "Environment"],
+            dependencies: [
+                "Loop", "Postgres", "Kafka", "RPC", "Telemetry", "Lifecycle", "Environment",
+            ],
             path: "Tests/TestKit", swiftSettings: settings),
         tests("Environment"),
         tests("Loop", ["Environment"]),
@@ -123,7 +136,12 @@ let package = Package(
         tests("Kafka", ["TestKit", "Loop"]),
         tests("HTTP1"),
         tests("WebSocket"),
-        tests("Edge", ["Schema", "Protobuf", "HTTP1", "RPC"]),
+        tests(
+            "Edge",
+            [
+                "Schema", "Protobuf", "HTTP1", "RPC", "Loop", "WebSocket", "Telemetry",
+                "Environment",
+            ]),
         tests("Generator", ["Protobuf"]),
         tests(
             "Domain",

@@ -26,8 +26,8 @@ struct Peer {
     size_t course = 0;
     int state = 0;  // subscriber: 0 handshake, 1 open, 2 subscribed; poster: 0 free, 1 busy
     int64_t due = 0, sent = 0;
-    AnswerReader answers;
-    std::string rest;
+    AnswerReader answers{};
+    std::string rest{};
 };
 
 static std::unordered_map<std::string, Event> events;

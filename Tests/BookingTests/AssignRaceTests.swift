@@ -57,7 +57,7 @@ extension ServerTests {
                 ids.append(try await fixture.confirmed(slots[index % 30], slots[(index + 7) % 30]))
             }
             let before = try await fixture.number(Self.deadlocks)
-            let outcomes = await race(100) { [ids] index in
+            let outcomes = await allAtOnce(100) { [ids] index in
                 try await fixture.assign(ids[index], slots[index % 30])
             }
             let won = outcomes.compactMap(\.value)
@@ -89,7 +89,7 @@ extension ServerTests {
             var ids: [String] = []
             for _ in 0..<60 { ids.append(try await fixture.confirmed()) }
             let before = try await fixture.number(Self.deadlocks)
-            let outcomes = await race(60) { [ids] index in
+            let outcomes = await allAtOnce(60) { [ids] index in
                 for turn in 0..<3 {
                     do {
                         try await fixture.assign(ids[index], slots[(index * 7 + turn) % 30]) {

@@ -338,7 +338,7 @@ final class Count: Sendable {
 }
 
 /// Runs `body` for every number at the same time and returns how each ended.
-func race<T: Sendable>(
+func allAtOnce<T: Sendable>(
     _ count: Int, _ body: @escaping @Sendable (Int) async throws -> T
 ) async -> [Result<T, any Error>] {
     await withTaskGroup(of: Result<T, any Error>.self) { group in

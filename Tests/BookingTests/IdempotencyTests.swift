@@ -39,7 +39,7 @@ extension ServerTests {
         func twins() async throws {
             let fixture = try await Fixture("key_race")
             let request = form("ani@example.com", fixture.piano)
-            let outcomes = await race(20) { _ in try await fixture.register(request) }
+            let outcomes = await allAtOnce(20) { _ in try await fixture.register(request) }
             let made = outcomes.compactMap(\.value)
             #expect(made.count == 1)
             let refusals = outcomes.compactMap(\.refusal)
@@ -110,7 +110,7 @@ extension ServerTests {
             let slot = SlotPlan(.random(), .random(), capacity: 30)
             try await fixture.publish([slot])
             let id = try await fixture.confirmed(slot)
-            let outcomes = await race(20) { _ in
+            let outcomes = await allAtOnce(20) { _ in
                 try await fixture.assign(id, slot) { $0.idempotencyKey = "k" }
             }
             #expect(outcomes.compactMap(\.value).count == 20)

@@ -163,7 +163,7 @@ extension ServerTests {
         @Test("X-08: 20 racing requests of one person make exactly one booking")
         func racingDuplicates() async throws {
             let fixture = try await Fixture("register_race")
-            let outcomes = await race(20) { index in
+            let outcomes = await allAtOnce(20) { index in
                 try await fixture.request(index % 2 == 0 ? "ani@example.com" : "ANI@example.com")
             }
             #expect(outcomes.compactMap(\.value).count == 1)
@@ -199,7 +199,7 @@ extension ServerTests {
             let fixture = try await Fixture("register_lapsed_race")
             let old = try await fixture.request("ani@example.com")
             try await fixture.lapse(old.id)
-            let outcomes = await race(20) { _ in try await fixture.request("ani@example.com") }
+            let outcomes = await allAtOnce(20) { _ in try await fixture.request("ani@example.com") }
             #expect(outcomes.compactMap(\.value).count == 1)
             let others = outcomes.compactMap(\.refusal?.code)
             #expect(Set(others) == [.pendingBookingExists])

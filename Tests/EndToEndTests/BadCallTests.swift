@@ -190,6 +190,7 @@ extension EndToEnd {
                 ("/ws", stage.admin.cookieField, "https://evil.example", 403),
                 ("/ws", nil, nil, 401),
                 ("/ws", "session_id=nonsense", nil, 401),
+                ("/ws", stage.admin.cookieField, nil, 403),
             ]
             for row in rows {
                 let refused = await #expect(throws: WebSocketClient.Refused.self) {

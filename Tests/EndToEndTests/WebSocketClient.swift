@@ -24,9 +24,10 @@ final class WebSocketClient: Sendable {
     private init() {}
 
     /// Opens a socket and returns after the upgrade.
+    /// - Parameter origin: `own` is that of the pages served there; nil sends none.
     /// - Throws: ``Refused`` with the server's answer when it does not upgrade.
     static func open(
-        _ path: String, port: UInt16, cookies: String? = nil, origin: String? = nil,
+        _ path: String, port: UInt16, cookies: String? = nil, origin: String? = "own",
         loop: EventLoop = .clients
     ) async throws -> WebSocketClient {
         let client = WebSocketClient()
@@ -34,7 +35,9 @@ final class WebSocketClient: Sendable {
         head += "connection: Upgrade\r\nsec-websocket-version: 13\r\n"
         head += "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
         if let cookies { head += "cookie: \(cookies)\r\n" }
-        if let origin { head += "origin: \(origin)\r\n" }
+        if let origin {
+            head += "origin: \(origin == "own" ? "http://127.0.0.1:\(port)" : origin)\r\n"
+        }
         let bytes = Array((head + "\r\n").utf8)
         guard let address = SocketAddress(host: "127.0.0.1", port: port) else {
             throw ClientError("no address")

@@ -89,4 +89,22 @@ struct BackPressureTests {
         let statuses = try await [first.status, second.status]
         #expect(statuses.contains("8"))
     }
+
+    @Test("whole requests that wait for their half-close are in the same budget")
+    func heldRequests() async throws {
+        let configuration = ServerConfiguration(maxBufferedRequestBytes: 100_000)
+        let server = try await TestServer(configuration) { router in
+            router.handle(Methods.unary) { call in
+                try call.sendOnly([UInt8(try await call.receiveOnly().count >> 16)])
+            }
+        }
+        let peer = try await RawPeer.connect(to: server.address, on: EventLoop(name: "raw"))
+        let whole = [0, 0, 1, 0, 0] + [UInt8](repeating: 0, count: 65_536)
+        async let first = peer.request(pieces: [whole] + [[UInt8]](repeating: [], count: 50))
+        async let second = peer.request(pieces: [whole] + [[UInt8]](repeating: [], count: 50))
+        let statuses = try await [first.status ?? "", second.status ?? ""]
+        #expect(statuses.sorted() == ["0", "8"])
+        // What was held is given back: the next request has the whole budget.
+        #expect(try await peer.request(pieces: [whole]).status == "0")
+    }
 }

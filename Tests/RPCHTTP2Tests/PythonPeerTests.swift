@@ -14,7 +14,8 @@ struct PythonPeerTests {
         ch = grpc.insecure_channel(sys.argv[1])
         same = lambda x: x
         assert ch.unary_unary('/bench.Bench/Echo')(b'\\n\\x03abc', timeout=5) == b'\\n\\x03abc'
-        assert len(list(ch.unary_stream('/bench.Bench/Stream')(b'\\x10\\xe8\\x07', timeout=5))) == 1000
+        stream = ch.unary_stream('/bench.Bench/Stream')
+        assert len(list(stream(b'\\x10\\xe8\\x07', timeout=5))) == 1000
         sent = [b'\\x10' + bytes([i]) for i in range(1, 50)]
         assert list(ch.stream_stream('/bench.Bench/PingPong')(iter(sent), timeout=5)) == sent
         try:

@@ -34,7 +34,7 @@ public struct EdgeConfiguration: Sendable {
     /// How often sessions of open admin sockets are verified again. 25 s, so that a
     /// revocation counts within 60 s everywhere.
     public var sessionRecheck = Duration.seconds(25)
-    /// The folder of the pages. None: `janji_Edge.resources/Web` beside the executable.
+    /// The folder of the pages. None: `janji_Pages.resources/Web` beside the executable.
     public var webRoot: String?
     /// Ping every 30 s, dead after 10 s without a frame.
     public var heartbeat = HeartbeatPolicy.Configuration()

@@ -242,6 +242,9 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         }
     }
 
+    /// The status has gone: what still arrives is for nobody.
+    package var isOver: Bool { finished }
+
     /// The handler has taken every whole message.
     package var isStarved: Bool { inbound.isEmpty }
 

@@ -15,6 +15,9 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     @exclusivity(unchecked) private var headersSent = false
     @exclusivity(unchecked) private var handlerRuns = false
     @exclusivity(unchecked) private var isClosed = false
+    /// Of a whole request whose handler waits for the half-close.
+    @exclusivity(unchecked) private var heldBytes = 0
+    /// This stream's share of the connection's budget: held, and of a message not whole yet.
     @exclusivity(unchecked) private var bufferedBytes = 0
 
     init(_ connection: ServerConnection) {
@@ -32,6 +35,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         handlerRuns = false
         isClosed = false
         bufferedBytes = 0
+        heldBytes = 0
     }
 
     // MARK: What arrives
@@ -76,18 +80,20 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
 
     private func run(_ call: ServerCall) {
         handlerRuns = true
+        dropBuffered()
         connection.handlerWillStart()
         call.start()
     }
 
     override func didReceiveData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
-        guard let call, !isClosed, !headersSentBeforeRun else { return consume(bytes.count) }
+        guard let call, !isClosed, !call.isOver else { return consume(bytes.count) }
         var refused = false
         let problem = deframer.receive(bytes, limit: connection.configuration.maxMessageBytes) {
             messageCount += 1
             if waitsForHalfClose, messageCount > 1 {
                 refused = true
             } else {
+                if waitsForHalfClose { heldBytes = $0.count }
                 call.deliver($0)
             }
         }
@@ -102,15 +108,12 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         keepAccounts(of: call)
     }
 
-    /// The status went out before the handler began; what still arrives is thrown away.
-    private var headersSentBeforeRun: Bool { headersSent && !handlerRuns }
-
     /// A whole message is paid for when the handler takes it. A part of one is paid for at once
     /// when the handler has nothing else to take, or it could never become whole; parts are
     /// bounded by the connection's budget instead.
     private func keepAccounts(of call: ServerCall) {
         if call.isStarved { consume(Int.max) }
-        let buffered = deframer.bufferedBytes
+        let buffered = deframer.bufferedBytes + heldBytes
         if buffered == bufferedBytes { return }
         connection.bufferedBytes += buffered - bufferedBytes
         bufferedBytes = buffered
@@ -122,6 +125,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
 
     private func dropBuffered() {
         deframer.reset()
+        heldBytes = 0
         connection.bufferedBytes -= bufferedBytes
         bufferedBytes = 0
     }
@@ -184,6 +188,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
 
     func finish(_ call: ServerCall, error: RPCError?) {
         connection.count(error)
+        dropBuffered()
         guard session != nil else { return }
         guard let error else {
             sendHeaders(of: call)

@@ -54,9 +54,16 @@ public final class AvailabilityFeed: Service {
             for watcher in watchers where watcher.matches(slot) { watcher.push(slot) }
         } catch {
             logger.warning("a slot could not be read", ["error": LogValue(describing: error)])
-            for watcher in watchers { watcher.overflow() }
+            overflowAll()
         }
     }
+
+    /// Sends every watcher a new snapshot.
+    func overflowAll() {
+        for watcher in subscriptions.withLock({ Array($0.values) }) { watcher.overflow() }
+    }
+
+    var watcherCount: Int { subscriptions.withLock { $0.count } }
 
     func subscribe(_ filter: SlotFilter) -> SlotSubscription {
         let subscription = SlotSubscription(filter)

@@ -98,8 +98,8 @@ public struct AvailabilityService: BookingV1.AvailabilityService {
         _ filter: inout SlotFilter, _ rules: inout FieldRules,
         from: GoogleProtobuf.Timestamp?, to: GoogleProtobuf.Timestamp?, size: Int32, token: String
     ) throws(DomainError) {
-        if let from { filter.from = max(filter.from, Instant(from)) }
-        filter.to = to.map { Instant($0) }
+        if let from = rules.instant(from, "from") { filter.from = max(filter.from, from) }
+        filter.to = rules.instant(to, "to")
         if !(0...500).contains(size) { rules.refuse("page_size", "is not between 0 and 500") }
         filter.limit = size == 0 ? 100 : Int(size)
         filter.after = PageToken.read(token, "page_token", &rules)

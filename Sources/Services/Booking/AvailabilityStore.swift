@@ -23,7 +23,7 @@ struct AvailabilityStore: Sendable {
     func find(_ filter: SlotFilter) async throws -> [Slot] {
         var conditions: [SQL] = [
             "s.status = 'available'", "s.capacity - s.taken >= \(filter.minimumSeats)::int",
-            "s.starts_at > \(filter.from)", "not \(SlotRow.isBlocked)",
+            "s.starts_at >= \(filter.from)", "not \(SlotRow.isBlocked)",
         ]
         if let condition = Self.course(filter.course) { conditions.append(condition) }
         if let instructor = filter.instructor {

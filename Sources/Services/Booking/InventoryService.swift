@@ -80,12 +80,14 @@ public struct InventoryService: BookingV1.InventoryService {
         let exclude = rules.optionalUUID(request.excludeBookingId, "exclude_booking_id")
         if request.startTime == nil { rules.refuse("start_time", "is required") }
         if request.endTime == nil { rules.refuse("end_time", "is required") }
+        let start = rules.instant(request.startTime, "start_time")
+        let end = rules.instant(request.endTime, "end_time")
+        if let start, let end, end <= start { rules.refuse("end_time", "is not after the start") }
         try rules.check()
-        guard let instructor, let room, let start = request.startTime, let end = request.endTime
-        else { throw DomainError(.validationFailed, "instructor, room and times are required") }
+        guard let instructor, let room, let start, let end else { throw DomainError(.validationFailed, "instructor, room and times are required") }
         let found = try await DomainError.mapping {
             try await ConflictQuery(pool: store.pool).find(
-                instructor: instructor, room: room, from: Instant(start), to: Instant(end),
+                instructor: instructor, room: room, from: start, to: end,
                 excludingBooking: exclude)
         }
         var response = BookingV1.CheckConflictsResponse()
@@ -161,10 +163,10 @@ public struct InventoryService: BookingV1.InventoryService {
         let id = rules.uuid(message.id, "\(path).id")
         let instructor = rules.uuid(message.instructor?.id ?? "", "\(path).instructor.id")
         let room = rules.uuid(message.room?.id ?? "", "\(path).room.id")
-        let start = message.startTime.map { Instant($0) }
-        let end = message.endTime.map { Instant($0) }
-        if start == nil { rules.refuse("\(path).start_time", "is required") }
-        if end == nil { rules.refuse("\(path).end_time", "is required") }
+        if message.startTime == nil { rules.refuse("\(path).start_time", "is required") }
+        if message.endTime == nil { rules.refuse("\(path).end_time", "is required") }
+        let start = rules.instant(message.startTime, "\(path).start_time")
+        let end = rules.instant(message.endTime, "\(path).end_time")
         if let start, let end, end <= start {
             rules.refuse("\(path).end_time", "is not after the start")
         }

@@ -44,7 +44,10 @@ struct PageToken: Sendable, Hashable {
             return nil
         }
         let parts = String(decoding: bytes, as: UTF8.self).split(separator: " ")
-        guard parts.count == 2, let time = Int64(parts[0]), let id = UUID(String(parts[1])) else {
+        // Years 1653 to 2286: what PostgreSQL surely knows.
+        guard parts.count == 2, let time = Int64(parts[0]), abs(time / 1_000_000) < 10_000_000_000,
+            let id = UUID(String(parts[1]))
+        else {
             rules.refuse(field, "is not a token of ours")
             return nil
         }

@@ -34,7 +34,7 @@ public struct Registration: Sendable {
         if let firstChoice, firstChoice == secondChoice {
             rules.refuse("second_choice_slot_id", "is the same as the first choice")
         }
-        if firstChoice == nil, request.secondChoiceSlotId != nil, secondChoice != nil {
+        if request.firstChoiceSlotId == nil, request.secondChoiceSlotId != nil {
             rules.refuse("first_choice_slot_id", "is required when there is a second choice")
         }
         rules.text(request.idempotencyKey, "idempotency_key", limit: 200)

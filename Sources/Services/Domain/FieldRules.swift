@@ -1,4 +1,5 @@
 public import Environment
+public import Protobuf
 import Schema
 
 /// Collects what is wrong with a request, all of it, before anything is done (VALIDATION_FAILED).
@@ -45,6 +46,22 @@ public struct FieldRules {
         refuse(field, "is not a date of the form YYYY-MM-DD")
         return nil
     }
+
+    /// A point in time within the years 0001…9999, as protobuf and RFC 3339 know them; nil when it
+    /// is absent or none.
+    public mutating func instant(
+        _ value: GoogleProtobuf.Timestamp?, _ field: String
+    ) -> Instant? {
+        guard let value else { return nil }
+        if Self.seconds.contains(value.seconds), (0..<1_000_000_000).contains(value.nanos) {
+            return Instant(value)
+        }
+        refuse(field, "is not a time in the years 0001 to 9999")
+        return nil
+    }
+
+    /// 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
+    static let seconds: ClosedRange<Int64> = -62_135_596_800...253_402_300_799
 
     /// - Throws: ``DomainError`` VALIDATION_FAILED with every violation.
     public func check() throws(DomainError) {

@@ -34,7 +34,7 @@ struct StaticFiles: Sendable {
 
     func file(_ path: String) -> File? { files[path] }
 
-    /// The folder of the bundled pages: `janji_Edge.resources/Web` beside the executable.
+    /// The folder of the bundled pages: `janji_Pages.resources/Web` beside the executable.
     static var bundledRoot: String? {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
@@ -42,7 +42,7 @@ struct StaticFiles: Sendable {
         let path = String(
             decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
         guard let slash = path.lastIndex(of: "/") else { return nil }
-        return path[..<slash] + "/janji_Edge.resources/Web"
+        return path[..<slash] + "/janji_Pages.resources/Web"
     }
 
     func response(_ file: File, _ head: HTTPRequestHead) -> HTTPResponse {

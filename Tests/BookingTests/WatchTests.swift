@@ -1,0 +1,139 @@
+import Domain
+import Environment
+import Kafka
+import Loop
+import Postgres
+import Protobuf
+import RPC
+import Schema
+import Telemetry
+import TestKit
+import Testing
+
+@testable import Booking
+
+extension ServerTests {
+    @Suite(.serialized, .timeLimit(.minutes(2))) struct WatchTests {
+        @Test("A-23, X-49: a snapshot, then what changes, through outbox, broker and feed")
+        func watch() async throws {
+            let stage = try await Stage("watch")
+            let fixture = stage.fixture
+            let (ani, room) = (UUID.random(), UUID.random())
+            let slot = SlotPlan(ani, room, capacity: 2)
+            let neighbour = SlotPlan(ani, .random(), minute: 30)
+            try await fixture.publish([slot, neighbour])
+            let foreign = SlotPlan(.random(), .random(), hour: 15)
+            try await fixture.publish([foreign], of: fixture.choir)
+            try await stage.settle()
+            var request = BookingV1.WatchRequest()
+            request.courseId = "PIANO-101"
+            var answers = try await stage.client.watch(request).makeAsyncIterator()
+            let snapshot = try #require(try await answers.next()?.snapshotSlots)
+            #expect(snapshot.map(\.id) == [slot, neighbour].map(\.id.description))
+            #expect(snapshot.map(\.slotsRemaining) == [2, 1])
+
+            let id = try await fixture.confirmed(slot)
+            try await fixture.assign(id, slot)
+            var changes: [String: BookingV1.Slot] = [:]
+            while changes.count < 2, let changed = try await answers.next()?.changedSlot {
+                changes[changed.id] = changed
+            }
+            let taken = try #require(changes[slot.id.description])
+            #expect(taken.slotsRemaining == 1)
+            #expect(taken.version > snapshot[0].version)
+            let blocked = try #require(changes[neighbour.id.description])
+            #expect(blocked.slotsRemaining == 0)
+            #expect(blocked.status == .unavailable)
+
+            try await fixture.cancel(id)
+            var free = try #require(try await answers.next()?.changedSlot)
+            while free.id != slot.id.description || free.slotsRemaining < 2 {
+                free = try #require(try await answers.next()?.changedSlot)
+            }
+            #expect(free.version > taken.version)
+            await stage.close()
+        }
+
+        @Test("a watcher that cannot follow gets a snapshot again, not a hole")
+        func overflow() async throws {
+            let subscription = SlotSubscription(SlotFilter(from: .now()))
+            let slots = (0...SlotSubscription.limit).map { _ in Self.slot() }
+            for slot in slots.dropLast() { subscription.push(slot) }
+            subscription.push(slots[0])
+            guard case .changed(let first)? = await subscription.next() else {
+                Issue.record("1000 different slots fit")
+                return
+            }
+            #expect(first.map(\.id) == slots.dropLast().map(\.id))
+            for slot in slots { subscription.push(slot) }
+            guard case .overflow? = await subscription.next() else {
+                Issue.record("1001 slots do not fit")
+                return
+            }
+            subscription.push(slots[1])
+            guard case .changed(let next)? = await subscription.next() else {
+                Issue.record("it goes on after an overflow")
+                return
+            }
+            #expect(next.map(\.id) == [slots[1].id])
+        }
+
+        @Test("X-54: of a slot that changes often only the newest state waits")
+        func coalesced() async {
+            let subscription = SlotSubscription(SlotFilter(from: .now()))
+            var slot = Self.slot()
+            for version in 1...50 {
+                slot.version = Int64(version)
+                subscription.push(slot)
+            }
+            guard case .changed(let slots)? = await subscription.next() else {
+                Issue.record("nothing came")
+                return
+            }
+            #expect(slots.map(\.version) == [50])
+        }
+
+        @Test("the feed tells of trouble by a new snapshot; a cancelled watch ends")
+        func snapshotAgain() async throws {
+            let stage = try await Stage("watch_again")
+            let slot = SlotPlan(.random(), .random())
+            try await stage.fixture.publish([slot])
+            try await stage.settle()
+            let task = Task {
+                var snapshots = 0
+                for try await answer in try await stage.client.watch(BookingV1.WatchRequest()) {
+                    if answer.snapshotSlots != nil { snapshots += 1 }
+                    if snapshots == 1 { stage.fixture.feed.overflowAll() }
+                    if snapshots == 2 { break }
+                }
+                return snapshots
+            }
+            #expect(try await task.value == 2)
+            #expect(
+                try await eventually { stage.fixture.feed.watcherCount == 0 },
+                "a watch that has ended is forgotten")
+            await stage.close()
+        }
+
+        private static func slot() -> Slot {
+            let start = Instant.now() + .seconds(3600)
+            return Slot(
+                id: .random(),
+                offering: Offering(
+                    id: .random(), code: "X", title: "X", claimAt: .assign, timeZone: "UTC"),
+                instructor: NamedResource(id: .random(), name: ""),
+                room: NamedResource(id: .random(), name: ""), startsAt: start,
+                endsAt: start + .seconds(60), capacity: 1, taken: 0, status: .available,
+                version: 1, demand: 0, isBlocked: false)
+        }
+    }
+}
+
+extension BookingV1.WatchResponse {
+    var snapshotSlots: [BookingV1.Slot]? {
+        if case .snapshot(let snapshot)? = event { snapshot.slots } else { nil }
+    }
+    var changedSlot: BookingV1.Slot? {
+        if case .changed(let slot)? = event { slot } else { nil }
+    }
+}
