@@ -130,7 +130,7 @@ let package = Package(
         tests("Crypto"),
         tests("HTTP2"),
         tests("Protobuf", ["Schema"]),
-        tests("RPC", ["Loop"]),
+        tests("RPC", ["Loop", "Protobuf"]),
         tests("RPCHTTP2", ["BenchSchema", "RPC", "Loop", "Telemetry", "Protobuf", "HTTP2"]),
         tests("Postgres", ["TestKit", "Loop"]),
         tests("Kafka", ["TestKit", "Loop"]),

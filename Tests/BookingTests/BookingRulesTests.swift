@@ -83,8 +83,9 @@ struct BookingRulesTests {
         #expect(decision.takes == (takes ? Self.first : nil))
         #expect(decision.releases == (state == .assigned ? Self.first : nil))
         #expect(
-            decision.booking.confirmedAt == (state == .pending && status == .confirmed
-                ? Self.now : booking.confirmedAt))
+            decision.booking.confirmedAt
+                == (state == .pending && status == .confirmed
+                    ? Self.now : booking.confirmedAt))
         var same = decision.booking
         same.status = booking.status
         same.version = booking.version

@@ -10,7 +10,8 @@ import Testing
 
 extension ServerTests {
     @Suite(.serialized, .timeLimit(.minutes(2))) struct EventTests {
-        @Test("X-04: confirm tells booking.confirmed; assigning tells schedule and availability too")
+        @Test(
+            "X-04: confirm tells booking.confirmed; assigning tells schedule and availability too")
         func confirmAndAssign() async throws {
             let fixture = try await Fixture("events")
             let (ani, room) = (UUID.random(), UUID.random())
@@ -81,7 +82,9 @@ extension ServerTests {
             }
             #expect(versions.count == 5)
             #expect(zip(versions, versions.dropFirst()).allSatisfy { $0 < $1 })
-            #expect(events.compactMap { $0["slots_remaining"] } == (1...5).reversed().map { .number("\($0)") })
+            #expect(
+                events.compactMap { $0["slots_remaining"] }
+                    == (1...5).reversed().map { .number("\($0)") })
         }
 
         @Test("A-17, X-05: rejected, cancelled and expired requests are told")

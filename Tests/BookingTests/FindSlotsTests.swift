@@ -149,38 +149,51 @@ extension ServerTests {
 
         @Test(
             "bad parameters are refused by name, never an error of ours",
-            arguments: [
-                ("instructor_id", { $0.instructorId = "x" }),
-                ("room_id", { $0.roomId = "x" }),
-                ("min_remaining", { $0.minRemaining = -1 }),
-                ("page_size", { $0.pageSize = 501 }), ("page_size", { $0.pageSize = -1 }),
-                ("page_token", { $0.pageToken = "x" }),
-                ("course_id", { $0.courseId = String(repeating: "x", count: 41) }),
-                (
-                    "page_token",
-                    { $0.pageToken = PageToken(at: .init(microseconds: .max), id: .random()).text }
-                ),
-                (
-                    "page_token",
-                    { $0.pageToken = PageToken(at: .init(microseconds: .min), id: .random()).text }
-                ),
-                ("from", { $0.from = .seconds(.max) }), ("to", { $0.to = .seconds(.min) }),
-                ("from", { $0.from = .seconds(253_402_300_800) }),
-            ] as [(String, @Sendable (inout BookingV1.FindSlotsRequest) -> Void)])
-        func badParameters(
-            _ field: String, _ change: @Sendable (inout BookingV1.FindSlotsRequest) -> Void
-        ) async throws {
-            let fixture = try await BadParameters.fixture.value
-            let error = await refusal { _ = try await fixture.find(change) }
+            arguments: BadParameter.table)
+        func badParameters(_ bad: BadParameter) async throws {
+            let fixture = try await BadParameter.fixture.value
+            let error = await refusal { _ = try await fixture.find(bad.change) }
             #expect(error.code == .validationFailed)
-            #expect(error.violations.map(\.field) == [field])
+            #expect(error.violations.map(\.field) == [bad.field])
         }
     }
 }
 
-/// One database for the whole table.
-enum BadParameters {
+/// One query parameter that cannot be meant.
+struct BadParameter: Sendable, CustomTestStringConvertible {
+    let field: String
+    let change: @Sendable (inout BookingV1.FindSlotsRequest) -> Void
+
+    var testDescription: String { field }
+
+    init(
+        _ field: String, _ change: @escaping @Sendable (inout BookingV1.FindSlotsRequest) -> Void
+    ) {
+        self.field = field
+        self.change = change
+    }
+
+    /// One database for the whole table.
     static let fixture = Task { try await Fixture("find_bad") }
+
+    static let table = [
+        BadParameter("instructor_id") { $0.instructorId = "x" },
+        BadParameter("room_id") { $0.roomId = "x" },
+        BadParameter("min_remaining") { $0.minRemaining = -1 },
+        BadParameter("page_size") { $0.pageSize = 501 },
+        BadParameter("page_size") { $0.pageSize = -1 },
+        BadParameter("page_token") { $0.pageToken = "x" },
+        BadParameter("page_token") { $0.pageToken = token(.max) },
+        BadParameter("page_token") { $0.pageToken = token(.min) },
+        BadParameter("course_id") { $0.courseId = String(repeating: "x", count: 41) },
+        BadParameter("from") { $0.from = .seconds(.max) },
+        BadParameter("from") { $0.from = .seconds(253_402_300_800) },
+        BadParameter("to") { $0.to = .seconds(.min) },
+    ]
+
+    private static func token(_ microseconds: Int64) -> String {
+        PageToken(at: Instant(microseconds: microseconds), id: .random()).text
+    }
 }
 
 extension GoogleProtobuf.Timestamp {

@@ -137,7 +137,8 @@ struct Fixture {
 
     @discardableResult
     func assign(
-        _ id: String, _ slot: SlotPlan, _ change: (inout BookingV1.AssignSlotRequest) -> Void = {
+        _ id: String, _ slot: SlotPlan,
+        _ change: (inout BookingV1.AssignSlotRequest) -> Void = {
             _ in
         }
     ) async throws -> BookingV1.AssignSlotResponse {

@@ -3,6 +3,7 @@ import Environment
 import Postgres
 import RPC
 import Schema
+import Telemetry
 import Testing
 
 @testable import Booking
@@ -93,7 +94,7 @@ extension ServerTests {
             let pokes = Count()
             let sweeper = ExpirySweeper(
                 pool: fixture.pool, clock: .system, loop: Fixture.loop,
-                logger: .init(label: "test", sink: .discarding), committed: { pokes.add() })
+                logger: Logger(label: "test", sink: .discarding), committed: { pokes.add() })
             #expect(try await sweeper.sweep() == 5)
             #expect(try await sweeper.sweep() == 0)
             #expect(pokes.value == 1)
@@ -117,7 +118,7 @@ extension ServerTests {
             for id in ids { try await fixture.lapse(id) }
             let sweeper = ExpirySweeper(
                 pool: fixture.pool, clock: .system, loop: Fixture.loop,
-                logger: .init(label: "test", sink: .discarding), committed: {})
+                logger: Logger(label: "test", sink: .discarding), committed: {})
             let outcomes = await allAtOnce(34) { [ids] index in
                 if index < 4 {
                     _ = try await sweeper.sweep()
@@ -138,7 +139,7 @@ extension ServerTests {
             let fixture = try await Fixture("sweep_service")
             let sweeper = ExpirySweeper(
                 pool: fixture.pool, clock: .system, loop: Fixture.loop, interval: .milliseconds(50),
-                logger: .init(label: "test", sink: .discarding), committed: {})
+                logger: Logger(label: "test", sink: .discarding), committed: {})
             let running = Task(executorPreference: Fixture.loop) { try await sweeper.run() }
             let booking = try await fixture.request()
             try await fixture.lapse(booking.id)

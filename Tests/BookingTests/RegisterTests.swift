@@ -1,7 +1,7 @@
 import Domain
 import Environment
-import Protobuf
 import Postgres
+import Protobuf
 import RPC
 import Schema
 import Testing

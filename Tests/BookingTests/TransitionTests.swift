@@ -106,11 +106,13 @@ extension ServerTests {
             let fixture = try await Fixture("reject")
             let booking = try await fixture.request()
             #expect(try await fixture.reject(booking.id).booking?.status == .rejected)
-            #expect(await refusal { try await fixture.reject(booking.id) }.code == .invalidTransition)
+            #expect(
+                await refusal { try await fixture.reject(booking.id) }.code == .invalidTransition)
             #expect(
                 await refusal { try await fixture.confirm(booking.id) }.code == .invalidTransition)
             let confirmed = try await fixture.confirmed()
-            #expect(await refusal { try await fixture.reject(confirmed) }.code == .invalidTransition)
+            #expect(
+                await refusal { try await fixture.reject(confirmed) }.code == .invalidTransition)
         }
 
         @Test("A-17: cancel gives the seat back and frees instructor and room")
@@ -234,15 +236,18 @@ extension ServerTests {
                     select string_agg(concat_ws('|', coalesce(from_status, '-'), to_status, action,
                         version), ',' order by id) from booking_history
                     """)
-                    == """
-                    -|pending|created|1,pending|confirmed|confirmed|2,\
-                    confirmed|confirmed|slot_assigned|3,confirmed|cancelled|cancelled|4
-                    """)
+                        == """
+                        -|pending|created|1,pending|confirmed|confirmed|2,\
+                        confirmed|confirmed|slot_assigned|3,confirmed|cancelled|cancelled|4
+                        """)
             var request = BookingV1.GetBookingRequest()
             request.bookingId = id
             let found = try await fixture.bookings.getBooking(
                 request, Fixture.admin(BookingV1.BookingsMethods.getBooking))
-            #expect(found.history.map(\.action) == ["created", "confirmed", "slot_assigned", "cancelled"])
+            #expect(
+                found.history.map(\.action) == [
+                    "created", "confirmed", "slot_assigned", "cancelled",
+                ])
             #expect(found.history.map(\.actor) == ["public", "admin:7", "admin:7", "admin:7"])
             #expect(found.history.first?.from == nil)
             #expect(found.applicant?.fullName == "Ani Wijaya")

@@ -22,7 +22,8 @@ struct AuthenticationTests {
         let router = Router(
             interceptors: [authentication],
             logger: Logger(label: "test", sink: LogCapture().sink))
-        for method in [BookingV1.BookingsMethods.confirm, BookingV1.BookingsMethods.registerCourse] {
+        for method in [BookingV1.BookingsMethods.confirm, BookingV1.BookingsMethods.registerCourse]
+        {
             router.handle(method) { call in
                 _ = try await call.receiveOnly()
                 try call.sendOnly(Array(call.context.principal.actor.utf8))

@@ -8,7 +8,8 @@ struct TimestampTests {
     @Test(
         "microseconds to the protobuf form and back, before 1970 too",
         arguments: [
-            (0, 0, 0), (1, 0, 1000), (-1, -1, 999_999_000), (1_764_633_600_123_456, 1_764_633_600, 123_456_000),
+            (0, 0, 0), (1, 0, 1000), (-1, -1, 999_999_000),
+            (1_764_633_600_123_456, 1_764_633_600, 123_456_000),
             (-1_000_000, -1, 0),
         ] as [(Int64, Int64, Int32)])
     func roundTrip(_ microseconds: Int64, seconds: Int64, nanos: Int32) {

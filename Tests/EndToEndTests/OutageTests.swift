@@ -60,7 +60,7 @@ extension EndToEnd {
             try await Stage.own(mode, options) { stage in
                 let course = try await stage.course([.init(hour: 1)])
                 let id = try Optional(try await stage.register(course)).id
-                let courses = try await stage.system.sql("select count(*) from schedule.course")
+                let courses = try await stage.system.sql("select count(*) from schedule.courses")
                 #expect(await stage.system.stop()[.gateway] == 0)
                 #expect(
                     !FileManager.default.fileExists(
@@ -69,7 +69,7 @@ extension EndToEnd {
                 try await stage.system.launch()
                 #expect(try await stage.status(of: id) == "pending")
                 #expect(
-                    try await stage.system.sql("select count(*) from schedule.course") == courses,
+                    try await stage.system.sql("select count(*) from schedule.courses") == courses,
                     "demo data are loaded once")
             }
         }

@@ -80,6 +80,13 @@ struct InProcessTests {
         two.finish()
         #expect(await failure { _ = try await two.receive() }?.code == .unimplemented)
         #expect(await failure { _ = try await bed.unary() }?.code == .internalError)
+        let several = Bed { call in
+            try call.sendOnly([1])
+            try call.sendOnly([2])
+        }
+        let error = await failure { _ = try await several.unary() }
+        #expect(error?.code == .internalError)
+        #expect(error?.message.contains("several responses") == true)
     }
 
     @Test("limits: a request or a response over the size is RESOURCE_EXHAUSTED")

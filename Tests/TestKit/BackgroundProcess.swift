@@ -2,67 +2,84 @@ public import Foundation
 import Synchronization
 
 /// A program that runs beside the tests, its output in a file, and that never outlives them.
+///
+/// Not Foundation's `Process`: that one takes a child for running as long as any of its
+/// descendants holds a descriptor of it, and the private PostgreSQL outlives a killed Janji.
 public final class BackgroundProcess: Sendable {
     public struct Failure: Error, CustomStringConvertible {
         public let description: String
+
+        public init(description: String) { self.description = description }
     }
 
     /// What it wrote to standard output and error.
     public let logFile: URL
-    public let name: String
-    private let process: Mutex<Process>
+    public let pid: pid_t
+    private let ended = Mutex<Int32?>(nil)
 
     /// Starts the program; `logFile` is appended to.
+    /// - Parameter errorFile: for standard error, when it is not to go to the log.
     public init(
         _ executable: String, _ arguments: [String], environment: [String: String], logFile: URL,
-        folder: URL? = nil
+        errorFile: URL? = nil, folder: URL? = nil
     ) throws {
         self.logFile = logFile
-        name = ([URL(fileURLWithPath: executable).lastPathComponent] + arguments.prefix(2))
-            .joined(separator: " ")
-        if !FileManager.default.fileExists(atPath: logFile.path) { try Data().write(to: logFile) }
-        let log = try FileHandle(forWritingTo: logFile)
-        try log.seekToEnd()
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = arguments
-        process.environment = environment
-        process.currentDirectoryURL = folder
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = log
-        process.standardError = log
-        try process.run()
-        AtExit.kill(process.processIdentifier)
-        self.process = Mutex(process)
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        let flags = O_WRONLY | O_CREAT | O_APPEND
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, logFile.path, flags, 0o644)
+        if let errorFile {
+            posix_spawn_file_actions_addopen(&actions, 2, errorFile.path, flags, 0o644)
+        } else {
+            posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        }
+        if let folder { posix_spawn_file_actions_addchdir_np(&actions, folder.path) }
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+        var words = ([executable] + arguments).map { strdup($0) } + [nil]
+        var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+        defer { for word in words + variables { free(word) } }
+        var pid: pid_t = 0
+        let code = posix_spawnp(&pid, executable, &actions, nil, &words, &variables)
+        guard code == 0 else {
+            throw Failure(description: "\(executable): \(String(cString: strerror(code)))")
+        }
+        self.pid = pid
+        AtExit.kill(pid)
     }
 
-    public var pid: Int32 { process.withLock { $0.processIdentifier } }
-    public var isRunning: Bool { process.withLock { $0.isRunning } }
     /// The exit code, or the signal that ended it as a negative number; nil while it runs.
     public var status: Int32? {
-        process.withLock { process in
-            guard !process.isRunning else { return nil }
-            let code = process.terminationStatus
-            return process.terminationReason == .exit ? code : -code
+        ended.withLock { ended in
+            if let ended { return ended }
+            var status: Int32 = 0
+            guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
+            AtExit.forget(pid)
+            let signal = status & 0x7f
+            ended = signal == 0 ? (status >> 8) & 0xff : -signal
+            return ended
         }
     }
 
-    public var log: String {
-        String(decoding: (try? Data(contentsOf: logFile)) ?? Data(), as: UTF8.self)
+    public var isRunning: Bool { status == nil }
+
+    public var log: String { Self.contents(logFile) }
+
+    private static func contents(_ file: URL) -> String {
+        String(decoding: (try? Data(contentsOf: file)) ?? Data(), as: UTF8.self)
     }
 
     public func signal(_ number: Int32) {
-        if isRunning { Foundation.kill(pid, number) }
+        if isRunning { kill(pid, number) }
     }
 
     /// Waits until it has ended; nil when it still runs after that time.
     public func waitForExit(within time: Duration) async -> Int32? {
         let end = ContinuousClock.now + time
-        while isRunning {
-            if ContinuousClock.now > end { return nil }
-            try? await Task.sleep(for: .milliseconds(10))
+        while isRunning, ContinuousClock.now < end {
+            try? await Task.sleep(for: .milliseconds(5))
         }
-        AtExit.forget(pid)
         return status
     }
 
@@ -76,38 +93,28 @@ public final class BackgroundProcess: Sendable {
         return nil
     }
 
-    /// Runs a program to its end off the tests' threads.
+    /// Runs a program to its end.
     /// - Returns: its exit code and what it wrote.
     public static func run(
         _ executable: String, _ arguments: [String], environment: [String: String]? = nil,
         folder: URL? = nil, timeout: Duration = .seconds(60)
     ) async throws -> (status: Int32, output: String, errors: String) {
-        let files = ["out", "err"].map {
-            FileManager.default.temporaryDirectory
-                .appendingPathComponent("janji-run-\(UUID().uuidString).\($0)")
+        let name = "janji-run-\(UUID().uuidString)"
+        let temporary = FileManager.default.temporaryDirectory
+        let output = temporary.appendingPathComponent(name + ".out")
+        let errors = temporary.appendingPathComponent(name + ".err")
+        defer { for file in [output, errors] { try? FileManager.default.removeItem(at: file) } }
+        let process = try BackgroundProcess(
+            executable, arguments,
+            environment: environment ?? ProcessInfo.processInfo.environment, logFile: output,
+            errorFile: errors, folder: folder)
+        guard let status = await process.waitForExit(within: timeout) else {
+            process.signal(SIGKILL)
+            _ = await process.waitForExit(within: .seconds(5))
+            throw Failure(
+                description: "\(executable) \(arguments) runs longer than \(timeout): "
+                    + contents(errors).suffix(500))
         }
-        defer { for file in files { try? FileManager.default.removeItem(at: file) } }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = arguments
-        process.environment = environment ?? ProcessInfo.processInfo.environment
-        process.currentDirectoryURL = folder
-        process.standardInput = FileHandle.nullDevice
-        for file in files { try Data().write(to: file) }
-        process.standardOutput = try FileHandle(forWritingTo: files[0])
-        process.standardError = try FileHandle(forWritingTo: files[1])
-        try process.run()
-        let end = ContinuousClock.now + timeout
-        while process.isRunning {
-            if ContinuousClock.now > end {
-                Foundation.kill(process.processIdentifier, SIGKILL)
-                throw Failure(description: "\(executable) \(arguments) runs longer than \(timeout)")
-            }
-            try await Task.sleep(for: .milliseconds(5))
-        }
-        let texts = files.map {
-            String(decoding: (try? Data(contentsOf: $0)) ?? Data(), as: UTF8.self)
-        }
-        return (process.terminationStatus, texts[0], texts[1])
+        return (status, contents(output), contents(errors))
     }
 }

@@ -32,16 +32,35 @@ public final class AvailabilityFeed: Service {
 
     /// Follows the topic until cancelled.
     public func run() async throws {
-        let consumer = try KafkaConsumer(
-            topics: [Self.topic], mode: .fanOut(from: .latest, onLoss: .latest),
-            configuration: configuration, loop: loop, logger: logger, metrics: metrics)
-        do {
-            for try await record in consumer.records { await deliver(record) }
-        } catch {
-            await consumer.close()
-            throw error
+        while !Task.isCancelled {
+            do {
+                try await follow()
+            } catch {
+                if Task.isCancelled { break }
+                logger.warning(
+                    "following the availability was interrupted; beginning anew",
+                    ["error": LogValue(describing: error)])
+                try await loop.sleep(for: .seconds(1))
+            }
         }
-        await consumer.close()
+    }
+
+    /// One consumer's life. What was missed before it, watchers learn from a new snapshot.
+    private func follow() async throws {
+        let consumer = try KafkaConsumer(
+            topics: [Self.topic], mode: .fanOut(from: .latest, onLoss: .fail),
+            configuration: configuration, loop: loop, logger: logger, metrics: metrics)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            // Closing ends the wait for a broker as well as the reading.
+            group.addTask(executorPreference: loop) { [loop] in
+                while (try? await loop.sleep(for: .seconds(3600))) != nil {}
+                await consumer.close()
+            }
+            defer { group.cancelAll() }
+            try await consumer.ready
+            overflowAll()
+            for try await record in consumer.records { await deliver(record) }
+        }
     }
 
     private func deliver(_ record: ConsumedRecord) async {

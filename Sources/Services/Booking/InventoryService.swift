@@ -84,7 +84,9 @@ public struct InventoryService: BookingV1.InventoryService {
         let end = rules.instant(request.endTime, "end_time")
         if let start, let end, end <= start { rules.refuse("end_time", "is not after the start") }
         try rules.check()
-        guard let instructor, let room, let start, let end else { throw DomainError(.validationFailed, "instructor, room and times are required") }
+        guard let instructor, let room, let start, let end else {
+            throw DomainError(.validationFailed, "instructor, room and times are required")
+        }
         let found = try await DomainError.mapping {
             try await ConflictQuery(pool: store.pool).find(
                 instructor: instructor, room: room, from: start, to: end,
