@@ -37,7 +37,10 @@ static long subscribed = 0, frames = 0, duplicates = 0, strangers = 0, closed = 
 static int sockets;
 
 /// The events of the last frames: a frame is the same bytes on every socket.
-static struct { std::string bytes; Event* event; } recent[16];
+static struct {
+    std::string bytes;
+    Event* event;
+} recent[16];
 static unsigned nextRecent = 0;
 
 static void sendFrame(int fd, unsigned char opcode, const char* data, size_t size) {
@@ -51,7 +54,8 @@ static void sendFrame(int fd, unsigned char opcode, const char* data, size_t siz
 
 static Event* eventOf(const char* data, size_t size) {
     for (auto& known : recent)
-        if (known.bytes.size() == size && !memcmp(known.bytes.data(), data, size)) return known.event;
+        if (known.bytes.size() == size && !memcmp(known.bytes.data(), data, size))
+            return known.event;
     std::string text(data, size);
     size_t booking = text.find("\"booking\":{\"id\":\"");
     if (booking == std::string::npos) return nullptr;
@@ -203,7 +207,8 @@ int main(int argc, char** argv) {
         }
     };
 
-    std::string upgrade = "GET /ws/availability HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
+    std::string upgrade =
+        "GET /ws/availability HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
         "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
     std::vector<long> subscribers(courses.size());
@@ -259,7 +264,8 @@ int main(int argc, char** argv) {
         }
         int64_t pause = (due < end ? due : t + 20000) - now();
         // Rounded down, so that the last part of a millisecond is spun away, not overslept.
-        pump(line.empty() || free.empty() ? std::max<int64_t>(0, std::min<int64_t>(pause / 1000, 20)) : 0);
+        bool mustPost = !line.empty() && !free.empty();
+        pump(mustPost ? 0 : std::clamp<int64_t>(pause / 1000, 0, 20));
     }
     double wall = (now() - begin) / 1e6, used = cpuSeconds() - cpu;
 

@@ -147,13 +147,14 @@ inline std::vector<Course> readCourses(const char* path) {
     }
     fclose(file);
     for (auto& c : courses)
-        if (c.slots.size() < 2) fprintf(stderr, "load generator: %s has one slot\n", c.id.c_str()), exit(1);
-    if (courses.empty()) fprintf(stderr, "load generator: no slots in %s\n", path), exit(1);
+        if (c.slots.size() < 2) fail("a course needs two slots");
+    if (courses.empty()) fail(path);
     return courses;
 }
 
 /// Two different slots of a course, the same ones for the same number.
-inline void chooseSlots(const Course& course, int64_t n, const std::string*& a, const std::string*& b) {
+inline void chooseSlots(
+    const Course& course, int64_t n, const std::string*& a, const std::string*& b) {
     size_t count = course.slots.size();
     uint64_t mixed = (uint64_t)n * 0x9E3779B97F4A7C15ull;
     size_t first = (mixed >> 20) % count;

@@ -74,7 +74,8 @@ int main(int argc, char** argv) {
         }
     }
     double used = cpuSeconds() - cpu;
-    if (refused) fprintf(stderr, "load generator: first refusal %d %s\n", firstStatus, firstBody.c_str());
+    if (refused)
+        fprintf(stderr, "load generator: first refusal %d %s\n", firstStatus, firstBody.c_str());
     std::sort(latencies.begin(), latencies.end());
     printf("{\"completed\":%ld,\"created\":%ld,\"refused\":%ld,\"seconds\":%.4f,\"cpu\":%.4f,"
            "\"p50_us\":%.0f,\"p99_us\":%.0f}\n",

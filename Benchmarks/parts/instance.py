@@ -4,7 +4,6 @@ import argparse
 import http.client
 import json
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -39,6 +38,10 @@ def free_port():
             except OSError:
                 pass
     sys.exit("no free port")
+
+
+# What was started is also stopped when we are.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 class Instance:
@@ -89,8 +92,9 @@ class Instance:
         self.output = open(os.path.join(self.data, "up.out"), "ab")
         began = time.monotonic()
         self.process = subprocess.Popen(
-            machine.prefix(self.cpus) + [self.binary, "up"], env=environment, stdin=subprocess.DEVNULL,
-            stdout=self.output, stderr=self.output, start_new_session=True)
+            machine.prefix(self.cpus) + [self.binary, "up"], env=environment,
+            stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output,
+            start_new_session=True)
         while not self._is_ready():
             if self.process.poll() is not None or time.monotonic() - began > 120:
                 with open(self.output.name) as file:

@@ -19,7 +19,8 @@ SESSION = " ".join(
 
 ENTRY = re.compile(
     r"^\S+ \S+ \S+ \[(\d+)\] LOG:  duration: [\d.]+ ms  execute \S+: (.*?)"
-    r"(?:\n\S+ \S+ \S+ \[\1\] DETAIL:  parameters: (.*?))?(?=\n\S+ \S+ \S+ \[\d+\] |\Z)", re.S | re.M)
+    r"(?:\n\S+ \S+ \S+ \[\1\] DETAIL:  parameters: (.*?))?(?=\n\S+ \S+ \S+ \[\d+\] |\Z)",
+    re.S | re.M)
 VALUE = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
 
 
@@ -106,8 +107,9 @@ def script(trips, body, booking):
             booking: "('01a0000000007' || :seq)::uuid",
             first: "('0190a1b200007' || :a)::uuid",
             second: "('0190a1b200007' || :b)::uuid",
+            # One text value, as Janji binds it: array[…] would be planned differently.
             f"{{{first},{second}}}":
-                "array[('0190a1b200007' || :a)::uuid, ('0190a1b200007' || :b)::uuid]",
+                "('{0190a1b200007' || :a || ',0190a1b200007' || :b || '}')::uuid[]",
         }
         if value in known:
             return known[value]

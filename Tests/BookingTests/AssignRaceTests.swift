@@ -111,6 +111,35 @@ extension ServerTests {
             try await expectNoDeadlocks(fixture, before)
         }
 
+        @Test("X-15, X-117: publishing classes and assigning lessons of the same people at once")
+        func publishRace() async throws {
+            let fixture = try await Fixture("publish_race", poolSize: 40)
+            let slots = offers()
+            try await fixture.publish(slots)
+            var ids: [String] = []
+            for _ in 0..<30 { ids.append(try await fixture.confirmed()) }
+            let before = try await fixture.number(Self.deadlocks)
+            let outcomes = await allAtOnce(60) { [ids] index -> Bool in
+                if index < 30 {
+                    try await fixture.assign(ids[index], slots[index]) { $0.reason = "race" }
+                } else {
+                    let near = slots[index - 30]
+                    var lessons = (0..<3).map { step in
+                        SlotPlan(near.instructor, near.room, hour: 8 + step * 2, minute: index - 30)
+                    }
+                    lessons.shuffle()
+                    try await fixture.publish(lessons, of: fixture.choir)
+                }
+                return true
+            }
+            let refusals = outcomes.compactMap(\.refusal)
+            #expect(refusals.count == outcomes.count { $0.value == nil })
+            #expect(Set(refusals.map(\.code)).isSubset(of: [.scheduleConflict, .capacityExceeded]))
+            #expect(try await fixture.number(Self.overlaps) == 0)
+            #expect(try await fixture.number(Self.seats) == 0)
+            try await expectNoDeadlocks(fixture, before)
+        }
+
         @Test("the sweep can fail: without the constraint a planted overlap is found")
         func mutation() async throws {
             let fixture = try await Fixture("assign_mutation")

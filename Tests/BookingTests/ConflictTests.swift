@@ -1,6 +1,7 @@
 import Domain
 import Environment
 import Postgres
+import Protobuf
 import RPC
 import Schema
 import Testing
@@ -112,6 +113,29 @@ extension ServerTests {
             try await fixture.cancel(student.id)
             #expect(try await fixture.claims(lesson) == 2)
             #expect(try await fixture.taken(lesson) == 0)
+        }
+
+        @Test("X-15, X-49: a published class tells the offers that it blocks, with newer versions")
+        func publishTellsNeighbours() async throws {
+            let fixture = try await Fixture("publish_neighbours")
+            let (ani, room) = (UUID.random(), UUID.random())
+            let offer = SlotPlan(ani, .random(), hour: 10)
+            let later = SlotPlan(ani, .random(), hour: 11)
+            try await fixture.publish([offer, later])
+            let before = try #require(try await fixture.find().slots.first?.version)
+            let seen = try await fixture.lastEvent()
+            let lesson = SlotPlan(ani, room, hour: 10, minutes: 60, capacity: 8)
+            try await fixture.publish([lesson], of: fixture.choir)
+            let events = try await fixture.events(after: seen).map { try Event($0.body) }
+            #expect(events.map(\.id) == [lesson.id, offer.id].map(\.description))
+            #expect(events.last?["slots_remaining"] == .number("0"))
+            #expect(events.last?["status"] == .string("unavailable"))
+            guard case .string(let text)? = events.last?["version"], let version = Int64(text)
+            else {
+                Issue.record("no version")
+                return
+            }
+            #expect(version > before)
         }
 
         @Test("publishing again changes nothing; an id that says something else is refused")

@@ -51,6 +51,12 @@ final class Stage: Sendable {
         try await Fixture.loop.sleep(for: .milliseconds(300))
     }
 
+    /// Returns when the feed follows the topic: a watcher gets another snapshot then.
+    func feedIsReady() async throws {
+        let isReady = try await eventually { self.fixture.feed.isFollowing }
+        precondition(isReady, "the broker is there")
+    }
+
     func close() async {
         for task in tasks { task.cancel() }
         for task in tasks { _ = await task.result }

@@ -25,32 +25,32 @@ extension ServerTests {
             let foreign = SlotPlan(.random(), .random(), hour: 15)
             try await fixture.publish([foreign], of: fixture.choir)
             try await stage.settle()
+            try await stage.feedIsReady()
             var request = BookingV1.WatchRequest()
             request.courseId = "PIANO-101"
-            var answers = try await stage.client.watch(request).makeAsyncIterator()
-            let snapshot = try #require(try await answers.next()?.snapshotSlots)
-            #expect(snapshot.map(\.id) == [slot, neighbour].map(\.id.description))
-            #expect(snapshot.map(\.slotsRemaining) == [2, 1])
+            let watcher = Watcher(try await stage.client.watch(request))
+            #expect(try await eventually { watcher.slots.count == 2 })
+            #expect(watcher[slot]?.slotsRemaining == 2)
+            #expect(watcher[neighbour]?.slotsRemaining == 1)
+            let before = watcher[neighbour]?.version ?? 0
 
             let id = try await fixture.confirmed(slot)
             try await fixture.assign(id, slot)
-            var changes: [String: BookingV1.Slot] = [:]
-            while changes.count < 2, let changed = try await answers.next()?.changedSlot {
-                changes[changed.id] = changed
-            }
-            let taken = try #require(changes[slot.id.description])
-            #expect(taken.slotsRemaining == 1)
-            #expect(taken.version > snapshot[0].version)
-            let blocked = try #require(changes[neighbour.id.description])
-            #expect(blocked.slotsRemaining == 0)
-            #expect(blocked.status == .unavailable)
+            #expect(try await eventually { watcher[slot]?.slotsRemaining == 1 })
+            #expect(try await eventually { watcher[neighbour]?.slotsRemaining == 0 })
+            #expect(watcher[neighbour]?.status == .unavailable)
+            let between = watcher[neighbour]?.version ?? 0
+            #expect(between > before, "a client ignores what is not newer")
 
             try await fixture.cancel(id)
-            var free = try #require(try await answers.next()?.changedSlot)
-            while free.id != slot.id.description || free.slotsRemaining < 2 {
-                free = try #require(try await answers.next()?.changedSlot)
-            }
-            #expect(free.version > taken.version)
+            #expect(try await eventually { watcher[slot]?.slotsRemaining == 2 })
+            #expect(try await eventually { watcher[neighbour]?.slotsRemaining == 1 })
+            #expect(watcher[neighbour]?.version ?? 0 > between)
+            #expect(
+                try await fixture.find().slots.first { $0.id == neighbour.id.description }?.version
+                    == watcher[neighbour]?.version)
+            #expect(watcher.slots.count == 2, "of this course only")
+            watcher.stop()
             await stage.close()
         }
 

@@ -35,13 +35,15 @@ public final class BackgroundProcess: Sendable {
         } else {
             posix_spawn_file_actions_adddup2(&actions, 1, 2)
         }
-        if let folder { posix_spawn_file_actions_addchdir_np(&actions, folder.path) }
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
-        var words = ([executable] + arguments).map { strdup($0) } + [nil]
+        // What is open here is not the child's business.
+        for descriptor in Int32(3)..<256 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+        let prefix = folder.map { ["/usr/bin/env", "-C", $0.path] } ?? []
+        let command = prefix + [executable] + arguments
+        var words = command.map { strdup($0) } + [nil]
         var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for word in words + variables { free(word) } }
         var pid: pid_t = 0
-        let code = posix_spawnp(&pid, executable, &actions, nil, &words, &variables)
+        let code = posix_spawnp(&pid, command[0], &actions, nil, &words, &variables)
         guard code == 0 else {
             throw Failure(description: "\(executable): \(String(cString: strerror(code)))")
         }

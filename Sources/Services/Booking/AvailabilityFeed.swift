@@ -17,6 +17,7 @@ public final class AvailabilityFeed: Service {
     private let loop: EventLoop
     private let logger: Logger
     private let metrics: Metrics
+    private let following = Mutex(false)
     private let subscriptions = Mutex<[ObjectIdentifier: SlotSubscription]>([:])
 
     public init(
@@ -56,8 +57,12 @@ public final class AvailabilityFeed: Service {
                 while (try? await loop.sleep(for: .seconds(3600))) != nil {}
                 await consumer.close()
             }
-            defer { group.cancelAll() }
+            defer {
+                following.withLock { $0 = false }
+                group.cancelAll()
+            }
             try await consumer.ready
+            following.withLock { $0 = true }
             overflowAll()
             for try await record in consumer.records { await deliver(record) }
         }
@@ -81,6 +86,9 @@ public final class AvailabilityFeed: Service {
     func overflowAll() {
         for watcher in subscriptions.withLock({ Array($0.values) }) { watcher.overflow() }
     }
+
+    /// Whether changes reach the watchers as they happen.
+    var isFollowing: Bool { following.withLock { $0 } }
 
     var watcherCount: Int { subscriptions.withLock { $0.count } }
 

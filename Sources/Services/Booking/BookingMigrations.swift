@@ -8,6 +8,7 @@ public enum BookingMigrations {
         Migration(version: 2, name: "bookings", sql: bookings),
         Migration(version: 3, name: "outbox", sql: Outbox.tables),
         Migration(version: 4, name: "conflicts", sql: conflicts),
+        Migration(version: 5, name: "resource versions", sql: resourceVersions),
     ]
 
     /// Offers (slots) may overlap; occupations (claims) may not (X-15, X-82). Claims hold live
@@ -155,5 +156,12 @@ public enum BookingMigrations {
                 where b.id = p_exclude_booking_id and b.confirmed_slot_id = c.slot_id)
             order by lower(c.during), r.kind
         $$;
+        """
+
+    /// What a slot tells changes with the claims on its instructor and room too (X-49). To count
+    /// that in the slots would lock them against the lock order; the resources may count it.
+    private static let resourceVersions = """
+        alter table resource
+            add column version bigint not null default nextval('slot_version');
         """
 }

@@ -4,7 +4,8 @@ import Postgres
 import Schema
 
 /// The SQL of bookings. Lock order: slot, then booking; claims ascending by resource in one
-/// statement (design.md §4, X-117). Every transition is guarded by the version it started from.
+/// statement, then resources (design.md §4, X-117). Every transition is guarded by the version it
+/// started from.
 struct BookingStore: Sendable {
     let pool: PostgresPool
 
@@ -66,6 +67,16 @@ struct BookingStore: Sendable {
         """
     }
 
+    /// A new version for every slot of these resources: their claims have changed. Comes after the
+    /// claims in the lock order, ascending by id.
+    func touchResources(of slot: Slot) -> SQL {
+        """
+        update resource set version = nextval('slot_version') where id in (
+            select id from resource where id in (\(slot.instructor.id), \(slot.room.id))
+            order by id for no key update)
+        """
+    }
+
     /// Other future slots whose instructor or room the given one shares at that time.
     func neighbours(of slot: Slot, _ transaction: PostgresTransaction) async throws -> [Slot] {
         try await transaction.query(
@@ -80,15 +91,11 @@ struct BookingStore: Sendable {
         ).map(SlotRow.read)
     }
 
-    /// A slot as it is now, and fresh version numbers for slots whose availability changes with it.
+    /// A slot as it is now.
     func slot(_ id: UUID, _ transaction: PostgresTransaction) async throws -> Slot? {
         try await transaction.query(
             "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = \(id)"
         ).first.map(SlotRow.read)
-    }
-
-    func nextSlotVersion(_ transaction: PostgresTransaction) async throws -> Int64 {
-        try await transaction.query("select nextval('slot_version')").single()[0]
     }
 
     // MARK: Transitions

@@ -119,6 +119,7 @@ struct BookingTransitions: Sendable {
         if takes { try await take(slot, occupies, now, transaction) }
         var seat = [store.seat(slot.id, change: takes ? 1 : -1)]
         if !takes, occupies { seat.append(store.releaseClaims(slot.id)) }
+        if occupies { seat.append(store.touchResources(of: slot)) }
         guard try await transaction.batch(seat)[0].affectedRows == 1 else {
             throw SeatLost(slot: slot, code: .capacityExceeded)
         }
@@ -156,9 +157,8 @@ struct BookingTransitions: Sendable {
         ]
         if occupies {
             for neighbour in try await store.neighbours(of: slot, transaction) {
-                let version = try await store.nextSlotVersion(transaction)
                 events.append(
-                    BookingEvents.availability(neighbour, version: version, at: now))
+                    BookingEvents.availability(neighbour, version: neighbour.version, at: now))
             }
         }
         if takes, slot.remaining == 0 {

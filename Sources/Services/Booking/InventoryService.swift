@@ -109,6 +109,8 @@ public struct InventoryService: BookingV1.InventoryService {
         guard let offering = try await store.offering(course) else {
             throw DomainError(.courseNotFound, "there is no such course")
         }
+        // Names first and by themselves: their row locks must not be held while claims wait.
+        try await store.pool.execute(store.insertResources(slots))
         do {
             return try await store.pool.transaction { transaction in
                 try await insert(slots, offering, transaction)
@@ -122,7 +124,6 @@ public struct InventoryService: BookingV1.InventoryService {
         _ slots: [InventoryStore.Publication], _ offering: Offering,
         _ transaction: PostgresTransaction
     ) async throws -> Int {
-        try await transaction.execute(store.insertResources(slots))
         let new = try await store.insertSlots(slots, of: offering.id, transaction)
         let differing = try await store.differing(slots, of: offering.id, transaction)
         guard differing.isEmpty else {
@@ -132,10 +133,13 @@ public struct InventoryService: BookingV1.InventoryService {
         if offering.claimAt == .publish {
             let claimed = try await transaction.execute(store.insertClaims(new))
             if claimed < new.count * 2 { throw Occupied(slots: slots) }
+            try await transaction.execute(store.touchResources(of: new))
         }
         let now = clock.now()
         let rows = try await transaction.query(
-            "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(new))")
+            offering.claimAt == .publish
+                ? store.withNeighbours(new)
+                : "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(new))")
         let events = try rows.map { row in
             let slot = try SlotRow.read(row)
             return BookingEvents.availability(slot, version: slot.version, at: now)

@@ -112,4 +112,28 @@ struct InventoryStore: Sendable {
         on conflict do nothing
         """
     }
+
+    /// New versions for every slot of the resources of the given ones; after their claims, in the
+    /// order of ``BookingStore/touchResources(of:)``.
+    func touchResources(of ids: [UUID]) -> SQL {
+        """
+        update resource set version = nextval('slot_version') where id in (
+            select id from resource where id in (
+                select unnest(array[instructor_id, room_id]) from slot where id = any(\(ids)))
+            order by id for no key update)
+        """
+    }
+
+    /// The given slots, then the others that their claims may block.
+    func withNeighbours(_ ids: [UUID]) -> SQL {
+        """
+        select \(SlotRow.columns) from \(SlotRow.tables)
+        where s.id = any(\(ids)) or exists (
+            select from slot n where n.id = any(\(ids)) and n.id <> s.id
+                and (s.instructor_id in (n.instructor_id, n.room_id)
+                    or s.room_id in (n.instructor_id, n.room_id))
+                and s.starts_at < n.ends_at and s.ends_at > n.starts_at)
+        order by s.id = any(\(ids)) desc, s.id
+        """
+    }
 }

@@ -6,7 +6,8 @@ enum SlotRow {
     /// The columns, for a query whose slot table is called `s`.
     static let columns: SQL = """
         s.id, o.id, o.code, o.title, o.claim_at, o.time_zone, i.id, i.name, r.id, r.name,
-        s.starts_at, s.ends_at, s.capacity, s.taken, s.status, s.version,
+        s.starts_at, s.ends_at, s.capacity, s.taken, s.status,
+        greatest(s.version, i.version, r.version),
         (select count(*) from booking b
             where b.status = 'pending' and b.expires_at > clock_timestamp()
               and (b.first_choice_slot_id = s.id or b.second_choice_slot_id = s.id)),

@@ -23,8 +23,11 @@ public struct AccessPolicy: Sendable {
     /// The rule for a method. Janji's own RPCs that say nothing are for services; what is not
     /// Janji's (health, reflection) is public.
     public func access(to path: String) -> CommonV1.Access {
-        guard path.hasPrefix("/janji.") else { return .public }
+        guard Self.governs(path) else { return .public }
         let stated = access[path] ?? .unspecified
         return stated == .unspecified ? .service : stated
     }
+
+    /// Whether the method is one of Janji's own, which the policy speaks about.
+    static func governs(_ path: String) -> Bool { path.hasPrefix("/janji.") }
 }

@@ -1,0 +1,177 @@
+import Protobuf
+import TestKit
+import Testing
+
+extension EndToEnd {
+    @Suite("The two pages in Debian's chromium")
+    struct BrowserTests {
+        typealias Mode = SystemUnderTest.Mode
+
+        @Test(
+            "A-29: registered in one window, assigned in another, watched in a third",
+            arguments: Mode.allCases)
+        func story(_ mode: Mode) async throws {
+            try await withDriver(mode) { stage, driver in
+                let course = try await stage.course([
+                    .init(hour: 1, capacity: 2), .init(hour: 1.5, room: 1), .init(hour: 4),
+                    .init(hour: 6), .init(hour: 8), .init(hour: 10),
+                ])
+                let watcher = try await page(stage, driver, "/#\(course.code)")
+                let first = slot(course.slots[0])
+                #expect(try await watcher.attribute("data-remaining", of: first) == "2")
+                let admin = try await signedIn(stage, driver)
+                // Whoever reloads loses this mark.
+                for window in [watcher, admin] { try await window.run("window.mark = 'kept'") }
+
+                let student = try await page(stage, driver, "/#\(course.code)")
+                let booking = try await register(student, course)
+                try await assign(admin, booking)
+                try await watcher.wait(first + "[data-remaining='1']")
+                // The overlapping class of the same instructor is no longer offered.
+                let gone = try await eventually {
+                    try await watcher.count(slot(course.slots[1]) + "[data-open=true]") == 0
+                }
+                #expect(gone)
+                #expect(try await stage.status(of: booking) == "confirmed")
+                try await conflict(stage, admin, course)
+                for window in [watcher, admin] {
+                    #expect(try await window.run("return window.mark").string == "kept")
+                }
+                for window in [watcher, admin, student] { await window.close() }
+            }
+        }
+
+        @Test("Indonesian and English, and a wrong form", arguments: [Mode.oneProcess])
+        func languages(_ mode: Mode) async throws {
+            try await withDriver(mode) { stage, driver in
+                let course = try await stage.course([.init(hour: 1), .init(hour: 4)])
+                for path in ["/#\(course.code)", "/admin"] {
+                    let window = try await driver.window(language: "id")
+                    try await window.open("http://127.0.0.1:\(stage.system.port)\(path)")
+                    try await window.wait("h1")
+                    var titles: [String] = []
+                    for language in ["id", "en"] {
+                        try await window.click("[data-language=\(language)]")
+                        #expect(try await window.attribute("lang", of: "html") == language)
+                        titles.append(try await window.text(of: "main"))
+                    }
+                    #expect(titles[0] != titles[1])
+                    await window.close()
+                }
+                let window = try await page(stage, driver, "/#\(course.code)")
+                try await window.click("#submit")
+                try await window.wait("#form-error")
+                #expect(!(try await window.text(of: "[data-error-for=full_name]")).isEmpty)
+                #expect(!(try await window.text(of: "[data-error-for=consent]")).isEmpty)
+                #expect(
+                    try await stage.system.sql(
+                        "select count(*) from booking.booking where offering_id = '\(course.id)'")
+                        == "0")
+                await window.close()
+            }
+        }
+
+        private func slot(_ id: String) -> String { "[data-testid=slot][data-slot-id='\(id)']" }
+
+        private func withDriver(
+            _ mode: Mode, _ body: (Stage, WebDriver) async throws -> Void
+        ) async throws {
+            guard WebDriver.isInstalled else {
+                let _: Int? = try Peers.skip("browser", "chromium and chromedriver are missing")
+                return
+            }
+            let stage = try await Stage.shared(mode)
+            let driver = try await WebDriver(folder: stage.system.folder)
+            do {
+                try await body(stage, driver)
+            } catch {
+                await driver.stop()
+                throw error
+            }
+            await driver.stop()
+        }
+
+        /// A window on the student's page with its slots, following live.
+        private func page(
+            _ stage: Stage, _ driver: WebDriver, _ path: String
+        ) async throws -> BrowserWindow {
+            let window = try await driver.window()
+            try await window.open("http://127.0.0.1:\(stage.system.port)\(path)")
+            try await window.wait("[data-testid=slot]")
+            try await window.wait("#live-state[data-state=live]")
+            return window
+        }
+
+        private func signedIn(_ stage: Stage, _ driver: WebDriver) async throws -> BrowserWindow {
+            let window = try await driver.window()
+            try await window.open("http://127.0.0.1:\(stage.system.port)/admin")
+            try await window.wait("#login-form")
+            try await window.type(stage.system.adminEmail, into: "#email")
+            try await window.type("wrong", into: "#password")
+            try await window.click("#login-submit")
+            try await window.wait("#login-error")
+            try await window.type(stage.system.adminPassword, into: "#password")
+            try await window.click("#login-submit")
+            try await window.wait("#workspace")
+            try await window.wait("#live-state[data-state=live]")
+            return window
+        }
+
+        /// Fills in the form and submits; the booking's id.
+        private func register(
+            _ window: BrowserWindow, _ course: Stage.Course
+        ) async throws -> String {
+            try await window.click(slot(course.slots[0]) + " button[data-choice=first]")
+            try await window.click(slot(course.slots[2]) + " button[data-choice=second]")
+            #expect(
+                try await window.attribute("data-slot-id", of: "#first-choice") == course.slots[0])
+            for (name, value) in [
+                "full_name": "Kirana Putri", "email": "kirana.\(course.code)@contoh.id",
+                "birth_place": "Bandung", "address": "Jl. Melati 1", "school": "SD Harapan",
+                "class": "5", "guardian_name": "Ibu Putri", "guardian_wa_number": "+6281234567890",
+            ] {
+                try await window.type(value, into: "#register-form [name=\(name)]")
+            }
+            try await window.run("document.querySelector('[name=birth_date]').value = '2015-05-15'")
+            try await window.click("#consent")
+            try await window.click("#submit")
+            try await window.wait("#result[data-status=pending]")
+            return try #require(try await window.attribute("data-booking-id", of: "#result"))
+        }
+
+        /// The admin sees the request come, confirms it and gives it its first choice.
+        private func assign(_ admin: BrowserWindow, _ booking: String) async throws {
+            let row = "[data-booking-id='\(booking)']"
+            try await admin.wait("#pending \(row)")
+            #expect(
+                try await admin.text(of: "#pending \(row) [data-testid=applicant]")
+                    .contains("Kirana Putri"))
+            try await admin.click("#pending \(row) button[data-action=confirm]")
+            try await admin.click("#needs-slot \(row) button[data-action=assign-first]")
+            try await admin.waitGone(row)
+        }
+
+        /// Another student wants the class that the instructor can no longer give.
+        private func conflict(
+            _ stage: Stage, _ admin: BrowserWindow, _ course: Stage.Course
+        ) async throws {
+            let id = try Optional(try await stage.register(course, first: course.slots[1])).id
+            let row = "[data-booking-id='\(id)']"
+            try await admin.click("#pending \(row) button[data-action=confirm]")
+            try await admin.click("#needs-slot \(row) button[data-action=assign-first]")
+            let conflict = row + " [data-testid=conflict]"
+            try await admin.wait(conflict)
+            #expect(try await admin.attribute("data-code", of: conflict) == "SCHEDULE_CONFLICT")
+            #expect(try await admin.count(conflict + " [data-testid=conflict-item]") >= 1)
+            let alternatives = try await admin.count(conflict + " [data-testid=alternative]")
+            #expect((1...3).contains(alternatives))
+            let chosen = try await admin.attribute(
+                "data-slot-id", of: conflict + " [data-testid=alternative]")
+            try await admin.click(conflict + " [data-testid=alternative]")
+            try await admin.waitGone(row)
+            let slot = try await stage.system.sql(
+                "select confirmed_slot_id from booking.booking where id = '\(id)'")
+            #expect(slot == chosen)
+        }
+    }
+}

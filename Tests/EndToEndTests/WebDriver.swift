@@ -1,0 +1,147 @@
+import Foundation
+import HTTP1
+import Protobuf
+import TestKit
+
+/// chromedriver and its browser windows, over WebDriver (W3C, HTTP and JSON).
+final class WebDriver: Sendable {
+    private let process: BackgroundProcess
+    private let http: HTTPClient
+
+    static let driver = "/usr/bin/chromedriver"
+    static var isInstalled: Bool {
+        [driver, "/usr/bin/chromium"].allSatisfy {
+            FileManager.default.isExecutableFile(atPath: $0)
+        }
+    }
+
+    /// Starts chromedriver and waits until it answers.
+    init(folder: URL) async throws {
+        let port = try LocalPort.find()
+        process = try BackgroundProcess(
+            Self.driver, ["--port=\(port)"], environment: ProcessInfo.processInfo.environment,
+            logFile: folder.appendingPathComponent("chromedriver.log"))
+        http = HTTPClient(port: port)
+        let isReady = try await eventually { (try? await self.http.get("/status"))?.status == 200 }
+        guard isReady else { throw ClientError("chromedriver does not start: \(process.log)") }
+    }
+
+    func stop() async { await process.stop(grace: .seconds(5)) }
+
+    /// A browser of its own: cookies and storage are not shared with other windows.
+    func window(language: String = "id") async throws -> BrowserWindow {
+        let answer = try await http.send(
+            .post, "/session",
+            body: Self.capabilities(language).encoded(), timeout: .seconds(60))
+        guard let id = answer.json["value"]?["sessionId"]?.string else {
+            throw ClientError("no browser: \(answer)")
+        }
+        return BrowserWindow(http: http, session: id)
+    }
+
+    private static func capabilities(_ language: String) -> JSONValue {
+        let arguments: [JSONValue] = [
+            "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
+            "--no-proxy-server", "--window-size=1280,1000", .string("--lang=\(language)"),
+        ]
+        let options: JSONValue = [
+            "binary": "/usr/bin/chromium", "args": .array(arguments),
+            "prefs": ["intl.accept_languages": .string(language)],
+        ]
+        return [
+            "capabilities": [
+                "alwaysMatch": ["browserName": "chrome", "goog:chromeOptions": options]
+            ]
+        ]
+    }
+}
+
+/// One window; selectors are CSS.
+struct BrowserWindow: Sendable {
+    let http: HTTPClient
+    let session: String
+
+    func open(_ url: String) async throws {
+        _ = try await command("url", ["url": .string(url)])
+    }
+
+    func close() async { _ = try? await http.send(.delete, "/session/\(session)") }
+
+    /// Runs a function body in the page and returns its value.
+    @discardableResult
+    func run(_ script: String, _ arguments: JSONValue...) async throws -> JSONValue {
+        try await command(
+            "execute/sync", ["script": .string(script), "args": .array(arguments)])
+    }
+
+    /// Clicks as a person does: the element must be there, visible and not covered.
+    func click(_ selector: String) async throws {
+        try await wait(selector)
+        _ = try await command("element/\(try await element(selector))/click", .object([]))
+    }
+
+    func type(_ text: String, into selector: String) async throws {
+        let id = try await element(selector)
+        _ = try await command("element/\(id)/clear", .object([]))
+        _ = try await command("element/\(id)/value", ["text": .string(text)])
+    }
+
+    /// An attribute or property; nil when there is no such element.
+    func attribute(_ name: String, of selector: String) async throws -> String? {
+        try await run(
+            "return document.querySelector(arguments[0])?.getAttribute(arguments[1]) ?? null",
+            .string(selector), .string(name)
+        ).string
+    }
+
+    func text(of selector: String) async throws -> String {
+        try await run(
+            "return document.querySelector(arguments[0])?.innerText ?? ''", .string(selector)
+        ).string ?? ""
+    }
+
+    func count(_ selector: String) async throws -> Int {
+        Int(
+            try await run(
+                "return document.querySelectorAll(arguments[0]).length", .string(selector)
+            ).integer ?? 0)
+    }
+
+    /// Waits for a visible element.
+    func wait(_ selector: String, within time: Duration = .seconds(10)) async throws {
+        let isThere = try await eventually(within: time) {
+            try await self.run(
+                "const e = document.querySelector(arguments[0]);"
+                    + " return !!e && e.getClientRects().length > 0", .string(selector)
+            ).bool == true
+        }
+        guard isThere else {
+            let page = try await text(of: "main")
+            throw ClientError("\(selector) does not appear in:\n\(page.suffix(2_000))")
+        }
+    }
+
+    /// Waits until no such element is left.
+    func waitGone(_ selector: String, within time: Duration = .seconds(10)) async throws {
+        let isGone = try await eventually(within: time) { try await self.count(selector) == 0 }
+        guard isGone else { throw ClientError("\(selector) stays") }
+    }
+
+    private func element(_ selector: String) async throws -> String {
+        let value = try await command(
+            "element", ["using": "css selector", "value": .string(selector)])
+        guard let id = value["element-6066-11e4-a52e-4f735466cecf"]?.string else {
+            throw ClientError("no element \(selector)")
+        }
+        return id
+    }
+
+    private func command(_ name: String, _ body: JSONValue) async throws -> JSONValue {
+        let answer = try await http.send(
+            .post, "/session/\(session)/\(name)", body: body.encoded(), timeout: .seconds(40))
+        guard answer.status == 200, let value = answer.json["value"] else {
+            throw ClientError("WebDriver \(name) \(body.text): \(answer)")
+        }
+        return value
+    }
+}
