@@ -47,7 +47,9 @@ extension EndToEnd {
                     })
                 #expect(told.allSatisfy { listed.contains($0) })
                 #expect(try await stage.offered(course) == [course.slots[1]])
-                let drained = try await eventually { try await stage.unpublished() == 0 }
+                let drained = try await eventually(within: .seconds(30)) {
+                    try await stage.unpublished() == 0
+                }
                 #expect(drained, "what was not published before is published now")
                 try await stage.register(course, first: course.slots[1])
             }

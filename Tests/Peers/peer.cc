@@ -135,7 +135,8 @@ int main() {
     status = bookings->RegisterCourse(context().get(), wrong, &registered);
     check(status.error_code() == grpc::INVALID_ARGUMENT, "two wrong fields");
     std::set<std::string> fields;
-    for (const auto &violation : detail<google::rpc::BadRequest>(status).field_violations())
+    const auto bad = detail<google::rpc::BadRequest>(status);
+    for (const auto &violation : bad.field_violations())
         fields.insert(violation.field());
     check(fields == std::set<std::string>{"birth_date", "email"}, "the fields");
     ok("invalid");

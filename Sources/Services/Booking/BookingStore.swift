@@ -30,7 +30,7 @@ struct BookingStore: Sendable {
         }
         // The row is locked alone first: a joined query would read the other tables too early.
         let results = try await transaction.batch([
-            "select 1 from slot where id = \(slot) for update", bookingSQL,
+            "select 1 from slot where id = \(slot) for no key update", bookingSQL,
             "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = \(slot)",
         ])
         return (try results[1].first.map(BookingRow.read), try results[2].first.map(SlotRow.read))
