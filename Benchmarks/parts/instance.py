@@ -1,6 +1,7 @@
 """One `janji up` of our own: data folder, ports, private PostgreSQL, clean end."""
 
 import argparse
+import atexit
 import http.client
 import json
 import os
@@ -42,6 +43,11 @@ def free_port():
 
 # What was started is also stopped when we are.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+# The generators run in our session.
+machine.ahead()
+atexit.register(machine.ahead, "self", 0)
 
 
 class Instance:
@@ -95,12 +101,15 @@ class Instance:
             machine.prefix(self.cpus) + [self.binary, "up"], env=environment,
             stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output,
             start_new_session=True)
+        machine.ahead(self.process.pid)
         while not self._is_ready():
             if self.process.poll() is not None or time.monotonic() - began > 120:
                 with open(self.output.name) as file:
                     sys.exit("janji did not start:\n" + file.read())
             time.sleep(0.002)
-        return time.monotonic() - began
+        seconds = time.monotonic() - began
+        machine.ahead(self.postmaster)
+        return seconds
 
     def _is_ready(self):
         try:

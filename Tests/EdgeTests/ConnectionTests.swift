@@ -91,7 +91,7 @@ import Testing
             plug.send("POST", "/v1/things", body: #"{"name":"slow"}"#)
             while edge.services.seen.isEmpty { try await edge.loop.sleep(for: .milliseconds(5)) }
             plug.hangUp()
-            for _ in 0..<200 where edge.services.cancelled == 0 {
+            for _ in 0..<6000 where edge.services.cancelled == 0 {
                 try await edge.loop.sleep(for: .milliseconds(5))
             }
             #expect(edge.services.cancelled == 1)

@@ -85,7 +85,7 @@ final class EdgeFixture: Sendable {
     private static var webRoot: String {
         var parts = #filePath.split(separator: "/").map(String.init)
         parts.removeLast(3)
-        return "/" + parts.joined(separator: "/") + "/Sources/Edge/Edge/Web"
+        return "/" + parts.joined(separator: "/") + "/Sources/Edge/Pages/Web"
     }
 
     func plug() -> Plug { Plug(port) }

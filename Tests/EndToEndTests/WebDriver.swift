@@ -20,12 +20,13 @@ final class WebDriver: Sendable {
         let port = try LocalPort.find()
         process = try BackgroundProcess(
             Self.driver, ["--port=\(port)"], environment: ProcessInfo.processInfo.environment,
-            logFile: folder.appendingPathComponent("chromedriver.log"))
+            logFile: folder.appendingPathComponent("chromedriver.log"), leadsGroup: true)
         http = HTTPClient(port: port)
         let isReady = try await eventually { (try? await self.http.get("/status"))?.status == 200 }
         guard isReady else { throw ClientError("chromedriver does not start: \(process.log)") }
     }
 
+    /// Ends the driver and every browser that it started.
     func stop() async { await process.stop(grace: .seconds(5)) }
 
     /// A browser of its own: cookies and storage are not shared with other windows.
@@ -77,6 +78,10 @@ struct BrowserWindow: Sendable {
     /// Clicks as a person does: the element must be there, visible and not covered.
     func click(_ selector: String) async throws {
         try await wait(selector)
+        // Away from the header that stays at the top.
+        try await run(
+            "document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })",
+            .string(selector))
         _ = try await command("element/\(try await element(selector))/click", .object([]))
     }
 

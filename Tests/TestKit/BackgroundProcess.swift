@@ -15,15 +15,20 @@ public final class BackgroundProcess: Sendable {
     /// What it wrote to standard output and error.
     public let logFile: URL
     public let pid: pid_t
+    /// Whether it leads a group of its own, which ends with it.
+    private let leadsGroup: Bool
     private let ended = Mutex<Int32?>(nil)
 
     /// Starts the program; `logFile` is appended to.
-    /// - Parameter errorFile: for standard error, when it is not to go to the log.
+    /// - Parameters:
+    ///   - errorFile: for standard error, when it is not to go to the log.
+    ///   - leadsGroup: whether its descendants get its signals, too.
     public init(
         _ executable: String, _ arguments: [String], environment: [String: String], logFile: URL,
-        errorFile: URL? = nil, folder: URL? = nil
+        errorFile: URL? = nil, folder: URL? = nil, leadsGroup: Bool = false
     ) throws {
         self.logFile = logFile
+        self.leadsGroup = leadsGroup
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -39,16 +44,20 @@ public final class BackgroundProcess: Sendable {
         for descriptor in Int32(3)..<256 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         let prefix = folder.map { ["/usr/bin/env", "-C", $0.path] } ?? []
         let command = prefix + [executable] + arguments
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        if leadsGroup { posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP)) }
         var words = command.map { strdup($0) } + [nil]
         var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for word in words + variables { free(word) } }
         var pid: pid_t = 0
-        let code = posix_spawnp(&pid, command[0], &actions, nil, &words, &variables)
+        let code = posix_spawnp(&pid, command[0], &actions, &attributes, &words, &variables)
         guard code == 0 else {
             throw Failure(description: "\(executable): \(String(cString: strerror(code)))")
         }
         self.pid = pid
-        AtExit.kill(pid)
+        AtExit.kill(leadsGroup ? -pid : pid)
     }
 
     /// The exit code, or the signal that ended it as a negative number; nil while it runs.
@@ -57,7 +66,7 @@ public final class BackgroundProcess: Sendable {
             if let ended { return ended }
             var status: Int32 = 0
             guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
-            AtExit.forget(pid)
+            if !leadsGroup { AtExit.forget(pid) }
             let signal = status & 0x7f
             ended = signal == 0 ? (status >> 8) & 0xff : -signal
             return ended
@@ -73,7 +82,11 @@ public final class BackgroundProcess: Sendable {
     }
 
     public func signal(_ number: Int32) {
-        if isRunning { kill(pid, number) }
+        if leadsGroup {
+            kill(-pid, number)
+        } else if isRunning {
+            kill(pid, number)
+        }
     }
 
     /// Waits until it has ended; nil when it still runs after that time.
@@ -89,7 +102,10 @@ public final class BackgroundProcess: Sendable {
     @discardableResult
     public func stop(grace: Duration = .seconds(20)) async -> Int32? {
         signal(SIGTERM)
-        if let status = await waitForExit(within: grace) { return status }
+        if let status = await waitForExit(within: grace) {
+            if leadsGroup { signal(SIGKILL) }
+            return status
+        }
         signal(SIGKILL)
         _ = await waitForExit(within: .seconds(5))
         return nil

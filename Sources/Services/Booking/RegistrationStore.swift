@@ -24,13 +24,14 @@ struct RegistrationStore: Sendable {
     }
 
     func look(_ registration: Registration) async throws -> Look {
-        let choices = [registration.firstChoice, registration.secondChoice].compactMap { $0 }
         let results = try await pool.atomically(
             [
                 replaySQL(registration.idempotencyKey),
                 "select id, code, title, claim_at, time_zone from offering where id = \(registration.courseID)",
                 """
-                select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(choices))
+                select \(SlotRow.columns) from \(SlotRow.tables)
+                where s.id in (\(nullable: registration.firstChoice),
+                    \(nullable: registration.secondChoice))
                 """,
             ], options: TransactionOptions(isReadOnly: true))
         let offering = try results[1].first.map { row in

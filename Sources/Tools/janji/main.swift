@@ -29,4 +29,5 @@ func run() async -> Int32 {
     }
 }
 
+FileLimit.raise()
 exit(await run())

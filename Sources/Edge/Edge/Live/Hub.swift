@@ -113,7 +113,8 @@ final class Hub: @unchecked Sendable {  // confined to the edge's loop
         for key in event.keys {
             guard let subscriptions = filtered[key] else { continue }
             for subscription in subscriptions.values {
-                guard case .filter(let filter) = subscription.scope, filter.matches(event.keys)
+                guard case .filter(let filter) = subscription.scope,
+                    filter.hasOneDimension || filter.matches(event.keys)
                 else { continue }
                 let socket = subscription.socket
                 if socket.marks[LiveEvent.View.admin.rawValue] != generation {

@@ -55,6 +55,9 @@ struct SubscriptionFilter: Sendable, Hashable {
 
     private static func isValue(_ text: String) -> Bool { (1...64).contains(text.utf8.count) }
 
+    /// Whether a key in common is enough: nothing else is asked for.
+    var hasOneDimension: Bool { dimensions.count == 1 }
+
     func matches(_ event: Set<FilterKey>) -> Bool {
         var matched = false
         for dimension in dimensions {

@@ -34,6 +34,7 @@ struct Transcoder: Sendable {
     ) throws(EdgeFailure) {
         guard !body.isEmpty else { return }
         let type = head.headers.first("content-type") ?? ""
+        if type == "application/json" { return }
         let parts = type.split(separator: ";", maxSplits: 1)
         let name = parts.first.map { Self.trimmed($0).lowercased() } ?? ""
         guard name == "application/json" else {
