@@ -15,8 +15,9 @@ final class SharedPort: @unchecked Sendable {  // `open` confined to the loop
 
     var address: SocketAddress { listener.address }
 
-    /// Connections that have not said anything after this time are closed.
-    static let patience = Duration.seconds(10)
+    /// Connections that have not said anything after this time are closed. As long as an idle
+    /// connection may live at the edge: browsers open some in advance.
+    static let patience = Duration.seconds(75)
 
     /// - Throws: ``ConfigurationError`` when the port is taken.
     init(
