@@ -65,7 +65,7 @@ struct ChannelTests {
         let server = try await TestServer { router in
             router.handle(Methods.unary) { call in
                 await started.set(true)
-                try await call.loop.sleep(for: .milliseconds(300))
+                try await call.loop.sleep(for: .seconds(3))
                 try call.sendOnly([1])
             }
         }

@@ -41,7 +41,7 @@ public final class BackgroundProcess: Sendable {
             posix_spawn_file_actions_adddup2(&actions, 1, 2)
         }
         // What is open here is not the child's business.
-        for descriptor in Int32(3)..<256 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+        for descriptor in Int32(3)..<4096 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         let prefix = folder.map { ["/usr/bin/env", "-C", $0.path] } ?? []
         let command = prefix + [executable] + arguments
         var attributes = posix_spawnattr_t()

@@ -19,9 +19,9 @@ final class KafkaServer: Sendable {
     private let port: UInt16
     private let home: String
     private let folder: URL
-    private let process = Mutex<Process?>(nil)
+    private let process = Mutex<BackgroundProcess?>(nil)
 
-    private static let startTimeout: TimeInterval = 60
+    private static let startTimeout = Duration.seconds(60)
 
     init() throws {
         guard let home = Self.home else { throw StartError(description: "KAFKA_HOME is not set") }
@@ -32,13 +32,6 @@ final class KafkaServer: Sendable {
             .appendingPathComponent("janji-kafka-\(getpid())-\(port)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try properties.write(to: propertiesFile, atomically: true, encoding: .utf8)
-        let id = try run("kafka-storage.sh", ["random-uuid"])
-        _ = try run(
-            "kafka-storage.sh",
-            [
-                "format", "--config", propertiesFile.path, "--cluster-id", id,
-                "--ignore-formatted",
-            ])
     }
 
     private var propertiesFile: URL { folder.appendingPathComponent("server.properties") }
@@ -77,20 +70,24 @@ final class KafkaServer: Sendable {
         """
     }
 
-    /// Returns when clients are served.
+    /// Returns when clients are served; formats the folder at the first start.
     func start() async throws {
-        if !FileManager.default.fileExists(atPath: logFile.path) { try Data().write(to: logFile) }
-        let server = command("kafka-server-start.sh", [propertiesFile.path])
-        let log = try FileHandle(forWritingTo: logFile)
-        try log.seekToEnd()
-        server.standardOutput = log
-        server.standardError = log
-        try server.run()
-        Children.add(server.processIdentifier)
+        if !FileManager.default.fileExists(atPath: folder.path + "/log/meta.properties") {
+            let id = try await run("kafka-storage.sh", ["random-uuid"])
+            _ = try await run(
+                "kafka-storage.sh",
+                [
+                    "format", "--config", propertiesFile.path, "--cluster-id", id,
+                    "--ignore-formatted",
+                ])
+        }
+        let server = try BackgroundProcess(
+            script("kafka-server-start.sh"), [propertiesFile.path], environment: environment,
+            logFile: logFile, folder: folder)
         process.withLock { $0 = server }
-        let deadline = Date().addingTimeInterval(Self.startTimeout)
+        let deadline = ContinuousClock.now + Self.startTimeout
         while !isListening {
-            guard server.isRunning, Date() < deadline else {
+            guard server.isRunning, ContinuousClock.now < deadline else {
                 throw StartError(description: "Kafka did not start, see \(logFile.path)")
             }
             try await Task.sleep(for: .milliseconds(50))
@@ -112,36 +109,26 @@ final class KafkaServer: Sendable {
             return process
         }
         guard let server else { return }
-        Glibc.kill(server.processIdentifier, signal)
-        while server.isRunning { try? await Task.sleep(for: .milliseconds(20)) }
-        Children.remove(server.processIdentifier)
+        server.signal(signal)
+        _ = await server.waitForExit(within: .seconds(30))
     }
 
-    private func command(_ script: String, _ arguments: [String]) -> Process {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: home).appendingPathComponent("bin/" + script)
-        process.arguments = arguments
-        process.currentDirectoryURL = folder
+    private func script(_ name: String) -> String { "\(home)/bin/\(name)" }
+
+    private var environment: [String: String] {
         var environment = ProcessInfo.processInfo.environment
         environment["LOG_DIR"] = folder.path
-        process.environment = environment
-        process.standardInput = FileHandle.nullDevice
-        return process
+        return environment
     }
 
-    private func run(_ script: String, _ arguments: [String]) throws -> String {
-        let process = command(script, arguments)
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        let text = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
+    private func run(_ name: String, _ arguments: [String]) async throws -> String {
+        let outcome = try await BackgroundProcess.run(
+            script(name), arguments, environment: environment, folder: folder)
+        guard outcome.status == 0 else {
             throw StartError(
-                description: "\(script) \(arguments) exits \(process.terminationStatus)")
+                description: "\(name) \(arguments) exits \(outcome.status): \(outcome.errors)")
         }
-        return String(decoding: text, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        return outcome.output.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     private var isListening: Bool { Self.withSocket(port) { connect($0, $1, $2) == 0 } }
@@ -173,19 +160,4 @@ final class KafkaServer: Sendable {
             }
         }
     }
-}
-
-/// The brokers that must not outlive the tests.
-private enum Children {
-    private static let pids = Mutex<Set<Int32>>([])
-    private static let atEnd: Void = {
-        _ = atexit { for pid in Children.pids.withLock({ $0 }) { kill(pid, SIGKILL) } }
-    }()
-
-    static func add(_ pid: Int32) {
-        _ = atEnd
-        _ = pids.withLock { $0.insert(pid) }
-    }
-
-    static func remove(_ pid: Int32) { _ = pids.withLock { $0.remove(pid) } }
 }
