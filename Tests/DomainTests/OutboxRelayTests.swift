@@ -31,7 +31,7 @@ extension ServerTests {
             await shop.close()
         }
 
-        @Test("reliability 4: a transaction that commits late is not passed over")
+        @Test("reliability 4: a transaction that commits late is not passed over and holds nobody")
         func lateCommit() async throws {
             let shop = try await Shop("relay_late")
             let relay = try shop.relay()
@@ -41,7 +41,7 @@ extension ServerTests {
                 try await shop.commit(key: "fast", version: 1)
                 relay.relay.poke()
                 try await Bench.loop.sleep(for: .milliseconds(400))
-                #expect(shop.heard.count == 0, "order needs the older transaction to end first")
+                #expect(shop.heard.keys == ["fast"], "other aggregates do not wait for it")
             }
             relay.relay.poke()
             #expect(try await eventually { shop.heard.count == 2 })

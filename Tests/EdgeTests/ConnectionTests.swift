@@ -27,6 +27,18 @@ import Testing
         }
     }
 
+    @Test("Answers that nobody reads stop the asking; once read, every request has its answer")
+    func unreadPipeline() async throws {
+        try await EdgeFixture.with { edge in
+            let plug = edge.plug()
+            let count = 2000
+            for _ in 0..<count { plug.send("GET", "/metrics") }
+            try await edge.loop.sleep(for: .milliseconds(300))
+            for _ in 0..<count { #expect(try plug.answer().status == 200) }
+            #expect(try plug.ask("GET", "/health").status == 200)
+        }
+    }
+
     @Test("A streaming method answers NDJSON; a failure in between is its last line")
     func streaming() async throws {
         try await EdgeFixture.with { edge in

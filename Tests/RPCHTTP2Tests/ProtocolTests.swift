@@ -47,6 +47,15 @@ struct ProtocolTests {
     }
 
     @Test(
+        "a deadline in the far future is no deadline at all", arguments: ["99999999H", "2562048H"])
+    func farDeadline(timeout: String) async throws {
+        let (_, peer) = try await bed()
+        let answer = try await peer.request(
+            path: "/test.T/Unary", extra: [("grpc-timeout", timeout)], pieces: [[0, 0, 0, 0, 0]])
+        #expect(answer.status == "0")
+    }
+
+    @Test(
         "broken requests get the status that the specification says, in one header block",
         arguments: [
             ("/no.S/M", [], [[0, 0, 0, 0, 0]], "12"),

@@ -28,6 +28,7 @@ extension ConsumerCore {
                 return
             }
             if let found { return self.assign(found) }
+            self.timer?.cancel()
             self.timer = self.loop.schedule(after: .milliseconds(100)) { [weak self] in
                 guard let self, self.generation == generation else { return }
                 self.assignCommitted(partitions, generation)

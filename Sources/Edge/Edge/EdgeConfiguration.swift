@@ -1,3 +1,4 @@
+public import Environment
 public import WebSocket
 
 /// What may be set at the edge. Every value has a default that suits one machine on the internet.
@@ -58,19 +59,4 @@ public struct EdgeConfiguration: Sendable {
     public var serviceName = "gateway"
 
     public init() {}
-}
-
-/// A token bucket: `burst` tokens, refilled with `perSecond`. A burst of 0 means no limit.
-public struct RateLimit: Sendable, Hashable {
-    public var burst: Int
-    public var perSecond: Double
-
-    public init(burst: Int, perSecond: Double) {
-        self.burst = burst
-        self.perSecond = perSecond
-    }
-
-    public static let unlimited = RateLimit(burst: 0, perSecond: 0)
-
-    var isUnlimited: Bool { burst <= 0 }
 }

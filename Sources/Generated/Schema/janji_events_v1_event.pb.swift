@@ -62,7 +62,7 @@ extension EventsV1 {
         public var action: Swift::String = ""
         /// Ids and numbers only; never personal data.
         public var data: GoogleProtobuf.Struct?
-        /// 1, 2, 3 … without a hole within one aggregate and topic.
+        /// Grows with every event of the aggregate from one producer; holes are normal.
         public var version: Swift::Int64 = 0
         public var unknownFields = Protobuf::UnknownFields()
 

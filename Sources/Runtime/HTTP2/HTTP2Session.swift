@@ -159,6 +159,9 @@ public final class HTTP2Session {
 
     public var openStreams: Int { streams.count }
 
+    /// Frames that wait inside nghttp2 to be sent: grows while a peer does not read.
+    public var queuedFrames: Int { nghttp2_session_get_outbound_queue_size(raw) }
+
     func add(_ stream: HTTP2Stream, id: Int32) {
         stream.id = id
         stream.session = self

@@ -36,7 +36,7 @@ public final class LoopTimer {
     /// Rounded up: a timer never fires early.
     private static func milliseconds(_ duration: Duration) -> UInt64 {
         let nanoseconds = duration.nanoseconds
-        return nanoseconds <= 0 ? 0 : UInt64((nanoseconds + 999_999) / 1_000_000)
+        return nanoseconds <= 0 ? 0 : (UInt64(nanoseconds) + 999_999) / 1_000_000
     }
 
     /// Starts the time anew. Has no effect on a timer that was cancelled or has fired.

@@ -79,6 +79,7 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         if loop.isInLoop {
             if let message = inbound.popFirst() {
                 transport?.clientCall(self, didConsume: message.count)
+                if ended, inbound.isEmpty { transport = nil }
                 return message
             }
             if let failure { throw failure }
@@ -192,6 +193,7 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         precondition(receiver == nil, "two tasks receive from one call at a time")
         if let message = inbound.popFirst() {
             transport?.clientCall(self, didConsume: message.count)
+            if ended, inbound.isEmpty { transport = nil }
             continuation.resume(returning: message)
         } else if let failure {
             continuation.resume(throwing: failure)
@@ -317,7 +319,11 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     }
 
     private func abandon(_ error: RPCError) {
-        guard !ended else { return }
+        guard !ended else {
+            inbound.removeAll()
+            transport = nil
+            return
+        }
         let transport = transport
         inbound.removeAll()
         end(error)

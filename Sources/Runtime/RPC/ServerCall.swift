@@ -59,7 +59,11 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
                 if loop.isInLoop { return attach(receiver: continuation) }
-                loop.execute { self.attach(receiver: continuation) }
+                let isGone = Task.isCancelled
+                loop.execute {
+                    self.attach(receiver: continuation)
+                    if isGone { self.resumeReceiver(throwing: CancellationError()) }
+                }
             }
         } onCancel: {
             loop.execute { self.resumeReceiver(throwing: CancellationError()) }
@@ -132,7 +136,11 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
                 if loop.isInLoop { return attach(writer: continuation) }
-                loop.execute { self.attach(writer: continuation) }
+                let isGone = Task.isCancelled
+                loop.execute {
+                    self.attach(writer: continuation)
+                    if isGone { self.resumeWriter(throwing: CancellationError()) }
+                }
             }
         } onCancel: {
             loop.execute { self.resumeWriter(throwing: CancellationError()) }

@@ -12,6 +12,7 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     private var goawayText: String?
     private var failure: String?
     private var keepalive: LoopTimer?
+    private var handshake: LoopTimer?
     private var awaitsPong = false
     private var heard = true
     /// The peer's SETTINGS came: it is an HTTP/2 server.
@@ -29,6 +30,13 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         socket.setHandler(self)
         session.start()
         socket.startReading()
+        // A peer that accepts and says nothing must not hold the calls of the channel.
+        handshake = channel.loop.schedule(after: channel.configuration.connectTimeout) {
+            [self] in
+            guard !wasReady else { return }
+            failure = "no HTTP/2 SETTINGS in time"
+            socket.close()
+        }
         guard let time = channel.configuration.keepaliveTime else { return }
         keepalive = channel.loop.schedule(every: time) { [self] in keepAlive(time) }
     }
@@ -90,6 +98,8 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     func socketDidClose(_ error: LoopError?) {
         keepalive?.cancel()
         keepalive = nil
+        handshake?.cancel()
+        handshake = nil
         awaitsPong = false
         let cause =
             [failure, error.map { "\($0)" }, goawayText].compactMap { $0 }.joined(separator: "; ")
@@ -127,6 +137,8 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
 
     func sessionDidReceiveSettings(_ session: HTTP2Session) {
         wasReady = true
+        handshake?.cancel()
+        handshake = nil
         channel.connectionIsReady(self)
     }
 

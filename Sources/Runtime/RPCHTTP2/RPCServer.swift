@@ -1,3 +1,4 @@
+import Environment
 public import Loop
 public import RPC
 import Synchronization
@@ -95,10 +96,9 @@ public final class RPCServer: Sendable {
             report.openCalls += open ?? 0
         }
         guard let loop = connections.first?.loop else { return report }
-        var waited = Duration.zero
-        while waited < grace, !state.withLock({ $0.connections.isEmpty }) {
+        let end = Deadline.after(grace)
+        while !end.hasPassed, !state.withLock({ $0.connections.isEmpty }) {
             do { try await loop.sleep(for: .milliseconds(10)) } catch { break }
-            waited += .milliseconds(10)
         }
         for connection in state.withLock({ Array($0.connections.values) }) {
             let open = try? await connection.loop.submit {

@@ -60,6 +60,10 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         guard let session else { return }
         do {
             try session.receive(bytes)
+            // Who does not read our answers is not asked for more.
+            if socket.queuedBytes > 0, session.queuedFrames > Self.queuedFrameLimit {
+                socket.stopReading()
+            }
         } catch {
             server.connectionFailed(self, "\(error)")
             flush()
@@ -74,7 +78,11 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
 
     func socketDidDrain() {
         flush()
+        if socket.isOpen, socket.queuedBytes == 0 { socket.startReading() }
     }
+
+    /// Frames that may wait for a peer that does not read.
+    private static let queuedFrameLimit = 1_000
 
     func socketDidClose(_ error: LoopError?) {
         handshakeTimer?.cancel()

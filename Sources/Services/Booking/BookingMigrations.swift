@@ -9,6 +9,7 @@ public enum BookingMigrations {
         Migration(version: 3, name: "outbox", sql: Outbox.tables),
         Migration(version: 4, name: "conflicts", sql: conflicts),
         Migration(version: 5, name: "resource versions", sql: resourceVersions),
+        Migration(version: 6, name: "queue order", sql: Outbox.queueOrder + confirmedSlots),
     ]
 
     /// Offers (slots) may overlap; occupations (claims) may not (X-15, X-82). Claims hold live
@@ -156,6 +157,12 @@ public enum BookingMigrations {
                 where b.id = p_exclude_booking_id and b.confirmed_slot_id = c.slot_id)
             order by lower(c.during), r.kind
         $$;
+        """
+
+    /// Explaining a conflict asks who holds a slot.
+    static let confirmedSlots = """
+        create index booking_by_confirmed_slot on booking (confirmed_slot_id)
+            where confirmed_slot_id is not null;
         """
 
     /// What a slot tells changes with the claims on its instructor and room too (X-49). To count

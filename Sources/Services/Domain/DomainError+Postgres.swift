@@ -6,7 +6,11 @@ extension DomainError {
     /// What a caller may know of a database error: that the service is not available for a
     /// while, or that it is our fault. The database's own words stay in the log.
     public init(_ error: PostgresError) {
-        if error.isUnavailable || error.isAmbiguous || error.isRetryable {
+        if error.sqlState == .lockNotAvailable {
+            self.init(
+                .requestInProgress, "another request holds this at the moment; try again",
+                retryAfter: .seconds(1), cause: "\(error)")
+        } else if error.isUnavailable || error.isAmbiguous || error.isRetryable {
             self.init(
                 .upstreamUnavailable, "the database is not available; try again",
                 retryAfter: .seconds(1), blame: .us, cause: "\(error)")

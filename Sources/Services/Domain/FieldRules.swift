@@ -16,7 +16,7 @@ public struct FieldRules {
     public mutating func text(_ value: String, _ field: String, limit: Int, required: Bool = true) {
         if required, !value.contains(where: { !$0.isWhitespace }) {
             refuse(field, "is required")
-        } else if value.count > limit {
+        } else if value.unicodeScalars.count > limit {
             refuse(field, "is longer than \(limit) characters")
         } else if value.unicodeScalars.contains(where: { $0.value < 32 && $0.value != 10 }) {
             refuse(field, "holds control characters")

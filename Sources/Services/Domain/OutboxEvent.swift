@@ -57,8 +57,9 @@ public enum Outbox {
 
     /// The tables of the outbox; part of the first migration of every service that publishes.
     ///
-    /// Rows are read in the order of (xid, id) below the oldest running transaction: by id alone
-    /// a late commit would be passed over (reliability.md, finding 4).
+    /// The queue is the rows without `published_at`, so that a late commit is never passed over
+    /// (reliability.md, finding 4). Within one aggregate ids follow commits: its row is locked when
+    /// the event is written.
     public static let tables = """
         create table outbox (
             id bigint generated always as identity primary key,
@@ -76,5 +77,13 @@ public enum Outbox {
             owner uuid not null,
             expires_at timestamptz not null
         );
+        """
+
+    /// A later migration of every service that publishes: rows are taken in the order of ids. The
+    /// order of transaction ids is that of their first writes, not of their locks.
+    public static let queueOrder = """
+        drop index outbox_unpublished;
+        create index outbox_queue on outbox (id) where published_at is null;
+
         """
 }

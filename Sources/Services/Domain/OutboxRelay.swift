@@ -55,7 +55,6 @@ public final class OutboxRelay: Service {
                 failed = 0
                 switch outcome {
                 case .more: continue
-                case .held: try await loop.sleep(for: .milliseconds(3))
                 case .empty: await wakeup.wait(upTo: Self.idle, on: loop)
                 }
             } catch {
@@ -74,7 +73,7 @@ public final class OutboxRelay: Service {
     }
 
     private enum Outcome {
-        case more, held, empty
+        case more, empty
     }
 
     private struct Row {
@@ -82,21 +81,19 @@ public final class OutboxRelay: Service {
         let topic: String
         let key: String
         let body: String
-        let visible: Bool
     }
 
     private func publishOnce() async throws -> Outcome {
         guard try await holdLease() else { return .empty }
         let rows = try await pending()
-        let ready = Array(rows.prefix { $0.visible })
-        guard !ready.isEmpty else { return rows.isEmpty ? .empty : .held }
-        let records = ready.map { row in
+        guard !rows.isEmpty else { return .empty }
+        let records = rows.map { row in
             KafkaRecord(topic: row.topic, key: Array(row.key.utf8), value: Array(row.body.utf8))
         }
         var delivered: [Int64] = []
         var firstFailure: KafkaError?
         var failedKeys: Set<String> = []
-        for (row, result) in zip(ready, await producer.send(records)) {
+        for (row, result) in zip(rows, await producer.send(records)) {
             switch result {
             // What came after a failure of the same key goes again with it, so that order holds.
             case .success: if !failedKeys.contains(row.key) { delivered.append(row.id) }
@@ -108,7 +105,7 @@ public final class OutboxRelay: Service {
         try await mark(delivered)
         published.add(delivered.count)
         if let firstFailure { throw firstFailure }
-        return rows.count == Self.batchLimit ? .more : (ready.count < rows.count ? .held : .empty)
+        return rows.count == Self.batchLimit ? .more : .empty
     }
 
     private func holdLease() async throws -> Bool {
@@ -136,14 +133,11 @@ public final class OutboxRelay: Service {
     private func pending() async throws -> [Row] {
         let rows = try await pool.query(
             """
-            select id, topic, key, body, xid < pg_snapshot_xmin(pg_current_snapshot())
-            from outbox where published_at is null
-            order by xid, id limit \(unescaped: String(Self.batchLimit))
+            select id, topic, key, body from outbox where published_at is null
+            order by id limit \(unescaped: String(Self.batchLimit))
             """)
         return try rows.map { row in
-            Row(
-                id: try row[0], topic: try row[1], key: try row[2], body: try row[3],
-                visible: try row[4])
+            Row(id: try row[0], topic: try row[1], key: try row[2], body: try row[3])
         }
     }
 

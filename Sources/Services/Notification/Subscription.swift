@@ -14,6 +14,7 @@ struct Subscription: Sendable {
     let isStaff: Bool
 
     static let filterLimit = 1000
+    static let topicLimit = 64
 
     /// - Throws: VALIDATION_FAILED, or UNAUTHENTICATED for topics that are not the public's.
     init(
@@ -21,6 +22,13 @@ struct Subscription: Sendable {
     ) throws(DomainError) {
         isStaff = principal != .anonymous
         var rules = FieldRules()
+        if request.topics.count > Self.topicLimit {
+            rules.refuse("topics", "names more than \(Self.topicLimit)")
+        }
+        if request.resume.count > Self.filterLimit {
+            rules.refuse("resume", "names more than \(Self.filterLimit)")
+        }
+        try rules.check()
         var wanted: TopicSet = []
         for (index, name) in request.topics.enumerated() {
             guard let topic = TopicSet(name) else {

@@ -62,10 +62,10 @@ struct NewClassSchedules: Sendable {
         if schedule.capacity != 0 {
             CourseRules.checkSeats(schedule.capacity, "\(path).capacity", &rules)
         }
-        let start = schedule.startTime.map { Instant($0) }
-        let end = schedule.endTime.map { Instant($0) }
-        if start == nil { rules.refuse("\(path).start_time", "is required") }
-        if end == nil { rules.refuse("\(path).end_time", "is required") }
+        let start = rules.instant(schedule.startTime, "\(path).start_time")
+        let end = rules.instant(schedule.endTime, "\(path).end_time")
+        if schedule.startTime == nil { rules.refuse("\(path).start_time", "is required") }
+        if schedule.endTime == nil { rules.refuse("\(path).end_time", "is required") }
         guard let start, let end else { return nil }
         if end <= start {
             rules.refuse("\(path).end_time", "is not after start_time")

@@ -6,6 +6,7 @@ public enum ScheduleMigrations {
     public static let all: [Migration] = [
         Migration(version: 1, name: "timetable", sql: timetable),
         Migration(version: 2, name: "outbox", sql: Outbox.tables),
+        Migration(version: 3, name: "queue order", sql: Outbox.queueOrder),
     ]
 
     /// A course or class schedule exists for others once `published_at` is set: Inventory has it.

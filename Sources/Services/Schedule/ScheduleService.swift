@@ -55,9 +55,9 @@ public struct ScheduleService: ScheduleV1.ScheduleService {
     public func listClassSchedules(
         _ request: ScheduleV1.ListClassSchedulesRequest, _ context: ServerContext
     ) async throws -> ScheduleV1.ListClassSchedulesResponse {
-        let from = request.from.map { Instant($0) }
-        let to = request.to.map { Instant($0) }
         var rules = FieldRules()
+        let from = rules.instant(request.from, "from")
+        let to = rules.instant(request.to, "to")
         if let from, let to, to <= from { rules.refuse("to", "is not after from") }
         try rules.check()
         let course = try await publishedCourse(request.courseId)

@@ -22,8 +22,10 @@ struct Doors: Service {
         // A task of its own: the cancelled one could not wait for anything.
         let closing = Task { [self] in
             for port in ports { await port.close() }
-            if let edge { await edge.drain(grace: Self.grace) }
-            return await rpc.drain(grace: Self.grace)
+            async let edgeIsEmpty: Void? = edge?.drain(grace: Self.grace)
+            let report = await rpc.drain(grace: Self.grace)
+            _ = await edgeIsEmpty
+            return report
         }
         let report = await closing.value
         logger.info(

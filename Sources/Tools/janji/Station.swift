@@ -23,10 +23,12 @@ final class Station: Sendable {
         self.host = host
         self.roles = roles
         let policy = AccessPolicy(Host.contracts)
+        let isLimited = try host.configuration.flag(.rateLimit)
         router = Router(
             interceptors: [
                 CallLog(logger: host.logger.labelled("call"), metrics: host.metrics),
                 Authentication(policy: policy, keys: [host.key], clock: host.clock),
+                isLimited ? PublicRate() : PublicRate(reading: .unlimited, writing: .unlimited),
             ],
             logger: host.logger.labelled("rpc"))
         neighbours = try Neighbours(host, roles: roles, router: router)

@@ -15,6 +15,8 @@ final class StatusResponder: StreamSocketHandler {
 
     /// A connection that asks nothing for this long is closed.
     private static let patience = Duration.seconds(30)
+    /// Bytes of answers that a client may leave unread.
+    private static let unreadLimit = 1 << 20
 
     private init(
         _ socket: StreamSocket, service: String, metrics: Metrics,
@@ -54,6 +56,9 @@ final class StatusResponder: StreamSocketHandler {
     }
 
     private func answer(_ head: HTTPRequestHead) {
+        guard socket.isOpen else { return }
+        // Who asks and does not read is not answered any more.
+        guard socket.queuedBytes < Self.unreadLimit else { return socket.close() }
         let encoder = HTTPResponseEncoder(for: head)
         socket.write(encoder.encode(response(head), date: ""))
         if !encoder.keepAlive { socket.shutdown() }

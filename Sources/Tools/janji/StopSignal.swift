@@ -24,13 +24,18 @@ final class StopSignal: Sendable {
         waiter?.resume()
     }
 
+    /// Returns at the first signal, or when the task is cancelled because everything else ended.
     func wait() async {
-        await withCheckedContinuation { continuation in
-            let received = state.withLock { state in
-                if !state.received { state.waiter = continuation }
-                return state.received
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let received = state.withLock { state in
+                    if !state.received { state.waiter = continuation }
+                    return state.received
+                }
+                if received { continuation.resume() }
             }
-            if received { continuation.resume() }
+        } onCancel: {
+            receive()
         }
     }
 }

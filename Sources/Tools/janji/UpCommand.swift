@@ -19,7 +19,13 @@ struct UpCommand {
         let logger = try logger(in: data)
         let rehearsal = try await PortRehearsal(configuration, loop: loop)
         let database = try await database(data, loop, logger)
-        let broker = try broker()
+        let broker: (address: String, own: EmbeddedBroker?)
+        do {
+            broker = try self.broker()
+        } catch {
+            await stop(database.own, nil)
+            throw error
+        }
         do {
             try await serve(
                 data, loop, logger, database: database.url,

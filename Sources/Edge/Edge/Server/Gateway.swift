@@ -67,6 +67,9 @@ final class Gateway: @unchecked Sendable {  // confined to the edge's loop
         let head = request.head
         let path = String(decoding: head.path, as: UTF8.self)
         do throws(EdgeFailure) {
+            if let verdict = overallRates.take(request.address), !verdict.isAllowed {
+                throw .rateLimited(retryAfter: verdict.retryAfter)
+            }
             switch path {
             case "/health":
                 try check(head, allows: .get)
@@ -81,9 +84,6 @@ final class Gateway: @unchecked Sendable {  // confined to the edge's loop
                             body: text)), "metrics"
                 )
             default: break
-            }
-            if let verdict = overallRates.take(request.address), !verdict.isAllowed {
-                throw .rateLimited(retryAfter: verdict.retryAfter)
             }
             if path == "/ws" || path == "/ws/availability" {
                 try check(head, allows: .get)

@@ -23,6 +23,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
     private var isReading = true
     private var task: Task<Void, Never>?
     private var out: [[UInt8]] = []
+    private var outBytes = 0
     private var flushIsPlanned = false
     private var drainWaiter: CheckedContinuation<Void, Never>?
     /// When the present phase has lasted too long.
@@ -50,10 +51,23 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
         guard phase != .closing else { return }
         parser.feed(bytes)
         advance()
-        if phase == .busy, parser.bufferedBytes > Self.pipelineLimit {
+        if isClogged || phase == .busy && parser.bufferedBytes > Self.pipelineLimit {
             isReading = false
             socket.stopReading()
         }
+    }
+
+    /// The client asks and does not read: it is not asked what else it wants.
+    private var isClogged: Bool { socket.queuedBytes + outBytes > Self.pipelineLimit }
+
+    /// Goes on with pipelined requests once the client has read enough.
+    private func unclog() {
+        guard !isClogged, phase == .idle || phase == .head || phase == .body else { return }
+        if !isReading {
+            isReading = true
+            socket.startReading()
+        }
+        advance()
     }
 
     func socketDidEnd() {
@@ -67,6 +81,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
         if phase == .idle { expires = .after(configuration.idleTimeout) }
         if phase == .closing { expires = .after(Self.lingering) }
         if phase == .closing, peerEnded { close() }
+        unclog()
     }
 
     private func resumeStream() {
@@ -87,7 +102,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
         guard !isAdvancing else { return }
         isAdvancing = true
         defer { isAdvancing = false }
-        while phase != .busy, phase != .closing, phase != .upgraded {
+        while phase != .busy, phase != .closing, phase != .upgraded, !isClogged {
             do throws(HTTPError) {
                 guard let event = try parser.next() else { break }
                 take(event)
@@ -95,7 +110,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
                 refuse(error)
             }
         }
-        if phase == .idle, !parser.isIdle { enter(.head, configuration.headerTimeout) }
+        if phase == .idle, !parser.isIdle, !isClogged { enter(.head, configuration.headerTimeout) }
         if wantsContinue, phase == .body {
             wantsContinue = false
             send(HTTPResponseEncoder.continueResponse)
@@ -179,11 +194,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
         head = nil
         if keepAlive {
             enter(.idle, configuration.idleTimeout)
-            if !isReading {
-                isReading = true
-                socket.startReading()
-            }
-            advance()
+            unclog()
         } else {
             enter(.closing, Self.lingering)
         }
@@ -254,6 +265,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
 
     private func send(_ bytes: [UInt8]) {
         out.append(bytes)
+        outBytes += bytes.count
         guard !flushIsPlanned else { return }
         flushIsPlanned = true
         socket.loop.atTurnEnd { self.flush() }
@@ -263,6 +275,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
         flushIsPlanned = false
         let chunks = out
         out = []
+        outBytes = 0
         guard socket.isOpen, !chunks.isEmpty else { return }
         socket.write(chunks)
         if phase == .idle, server.isDraining { enter(.closing, Self.lingering) }
@@ -274,6 +287,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
             socket.shutdown()
             if peerEnded, socket.queuedBytes == 0 { close() }
         }
+        unclog()
     }
 
     private func close() {
@@ -298,6 +312,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
             task = nil
             let pending = out + [bytes]
             out = []
+            outBytes = 0
             let remaining = parser.takeRemaining()
             phase = .upgraded
             server.closed(self)

@@ -1,22 +1,20 @@
-import Environment
-
-/// Token buckets by client address in a table of fixed size. Loop only.
+/// Token buckets by client address in a table of fixed size. A value: its owner confines it.
 ///
 /// Four places per hash; when they are taken the one that was used longest ago gives way, so a
 /// flood of addresses costs no memory and only ever forgives.
-struct RateTable {
-    private struct Bucket {
+public struct RateTable: Sendable {
+    private struct Bucket: Sendable {
         var key: UInt64 = 0
         var tokens: Double = 0
         var refilled: UInt64 = 0
     }
 
-    struct Verdict: Sendable, Hashable {
-        let isAllowed: Bool
-        let limit: Int
-        let remaining: Int
+    public struct Verdict: Sendable, Hashable {
+        public let isAllowed: Bool
+        public let limit: Int
+        public let remaining: Int
         /// Seconds until a token is there, at least 1 when refused.
-        let retryAfter: Int
+        public let retryAfter: Int
     }
 
     private let limit: RateLimit
@@ -25,7 +23,8 @@ struct RateTable {
 
     static let ways = 4
 
-    init(_ limit: RateLimit, size: Int) {
+    /// - Parameter size: addresses that are remembered.
+    public init(_ limit: RateLimit, size: Int) {
         self.limit = limit
         seed = UUID.random().bytes.0
         var count = Self.ways
@@ -34,7 +33,7 @@ struct RateTable {
     }
 
     /// Takes one token of the address; nil when there is no limit.
-    mutating func take(_ address: String, now: Deadline = .now()) -> Verdict? {
+    public mutating func take(_ address: String, now: Deadline = .now()) -> Verdict? {
         guard !limit.isUnlimited else { return nil }
         var hasher = Hasher()
         hasher.combine(seed)

@@ -1,0 +1,35 @@
+import Environment
+import Loop
+import RPC
+import Schema
+import Testing
+
+@testable import Domain
+
+@Suite struct PublicRateTests {
+    private static let writing = MethodDescriptor(
+        service: "test.Shop", name: "Buy", kind: .unary, idempotency: .unknown)
+
+    @Test func `X-25: calls inside the process are not counted`() async throws {
+        let loop = EventLoop()
+        let rate = PublicRate(
+            reading: RateLimit(burst: 1, perSecond: 0.001),
+            writing: RateLimit(burst: 1, perSecond: 0.001))
+        let router = Router(interceptors: [rate])
+        router.handle(Self.writing) { call in
+            _ = try await call.receiveOnly()
+            try call.sendOnly([])
+        }
+        let channel = InProcessChannel(router: router, loop: loop)
+        for _ in 0..<5 {
+            _ = try await channel.unary(Self.writing, [], metadata: Metadata(), options: .init())
+        }
+        await loop.stop()
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1:5000", "127.0.0.1"), ("[::1]:5000", "[::1]"), ("unix", "unix"),
+    ]) func `an address is counted without its port`(row: (String, String)) {
+        #expect(PublicRate.host(row.0) == row.1)
+    }
+}
