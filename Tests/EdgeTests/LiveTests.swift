@@ -1,3 +1,4 @@
+import Environment
 import HTTP1
 import Loop
 import Protobuf
