@@ -67,7 +67,9 @@ final class Gateway: @unchecked Sendable {  // confined to the edge's loop
         let head = request.head
         let path = String(decoding: head.path, as: UTF8.self)
         do throws(EdgeFailure) {
-            if let verdict = overallRates.take(request.address), !verdict.isAllowed {
+            if path != "/health", let verdict = overallRates.take(request.address),
+                !verdict.isAllowed
+            {
                 throw .rateLimited(retryAfter: verdict.retryAfter)
             }
             switch path {
