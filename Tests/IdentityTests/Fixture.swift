@@ -60,7 +60,7 @@ struct Fixture {
     }
 }
 
-/// Stands in for the architect's interceptor: `x-test-admin` names the admin.
+/// Stands in for Domain's authentication: `x-test-admin` names the admin.
 struct Caller: ServerInterceptor {
     func intercept(
         _ call: ServerCall, _ next: @Sendable (ServerCall) async throws -> Void
