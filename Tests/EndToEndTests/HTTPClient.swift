@@ -162,7 +162,7 @@ private final class HTTPExchange: StreamSocketHandler {
 
     func socketDidDrain() {}
 
-    func socketDidClose(_ error: LoopError?) {
+    func socketDidClose(_ error: (any Error)?) {
         finish(.failure(error ?? ClientError("the connection was closed") as any Error))
     }
 }

@@ -227,7 +227,7 @@ private final class WebSocketConnection: StreamSocketHandler, @unchecked Sendabl
 
     func socketDidDrain() {}
 
-    func socketDidClose(_ error: LoopError?) {
+    func socketDidClose(_ error: (any Error)?) {
         opened(.failure(error ?? ClientError("closed during the upgrade") as any Error))
         client.end(nil)
     }

@@ -12,7 +12,7 @@ private final class Echo: StreamSocketHandler {
     func socketDidRead(_ bytes: UnsafeRawBufferPointer) { socket.write(bytes) }
     func socketDidEnd() { socket.shutdown(); socket.close() }
     func socketDidDrain() {}
-    func socketDidClose(_ error: LoopError?) {}
+    func socketDidClose(_ error: (any Error)?) {}
 }
 
 private final class Collector: StreamSocketHandler, @unchecked Sendable {
@@ -32,7 +32,7 @@ private final class Collector: StreamSocketHandler, @unchecked Sendable {
     }
     func socketDidEnd() { finish() }
     func socketDidDrain() {}
-    func socketDidClose(_ error: LoopError?) {
+    func socketDidClose(_ error: (any Error)?) {
         finish()
     }
     private func finish() {

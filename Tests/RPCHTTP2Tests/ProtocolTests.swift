@@ -111,6 +111,6 @@ struct ProtocolTests {
         func socketDidRead(_ bytes: UnsafeRawBufferPointer) {}
         func socketDidEnd() { Task { [closed] in await closed.set(true) } }
         func socketDidDrain() {}
-        func socketDidClose(_ error: LoopError?) { Task { [closed] in await closed.set(true) } }
+        func socketDidClose(_ error: (any Error)?) { Task { [closed] in await closed.set(true) } }
     }
 }

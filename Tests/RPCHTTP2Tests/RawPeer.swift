@@ -110,7 +110,7 @@ final class RawPeer: StreamSocketHandler, HTTP2SessionHandler, @unchecked Sendab
     func socketDidRead(_ bytes: UnsafeRawBufferPointer) { try? session?.receive(bytes) }
     func socketDidEnd() { socket.close() }
     func socketDidDrain() { flush() }
-    func socketDidClose(_ error: LoopError?) {
+    func socketDidClose(_ error: (any Error)?) {
         let session = session
         self.session = nil
         session?.abandon(.internalError)

@@ -59,7 +59,7 @@ public final class EdgeServer: Service, @unchecked Sendable {  // confined to `l
     public var isFollowingEvents: Bool { feed.isOpen }
 
     /// Takes a connection over, with the bytes of it that were read already. Loop only.
-    public func accept(_ socket: StreamSocket, initialBytes: [UInt8] = []) {
+    public func accept(_ socket: any ByteStream, initialBytes: [UInt8] = []) {
         loop.preconditionInLoop()
         guard !isDraining, connections.count < configuration.maxConnections else {
             socket.close()
@@ -194,7 +194,7 @@ public final class EdgeServer: Service, @unchecked Sendable {  // confined to `l
     }
 
     func open(
-        _ socket: StreamSocket, _ admission: Admission, address: String, _ remaining: [UInt8]
+        _ socket: any ByteStream, _ admission: Admission, address: String, _ remaining: [UInt8]
     ) {
         let live = LiveSocket(
             socket, hub, configuration, session: admission.session, address: address)

@@ -15,7 +15,7 @@ public final class StreamSocket: @unchecked Sendable {  // confined to `loop`, a
     private var stream: UnsafeMutablePointer<uv_stream_t>?
     private var handler: (any StreamSocketHandler)?
     private var reading = false
-    private var closeError: LoopError?
+    private var closeError: (any Error)?
 
     public var isOpen: Bool { stream != nil }
 
@@ -143,8 +143,13 @@ public final class StreamSocket: @unchecked Sendable {  // confined to `loop`, a
         if code < 0 { request.deallocate() }
     }
 
+    public func unixCredentials() -> UnixCredentials? {
+        guard let stream, case .unix = peer else { return nil }
+        return UnixCredentials(stream)
+    }
+
     /// Closes at once; `socketDidClose` follows on a later turn with this error.
-    public func close(_ error: LoopError? = nil) {
+    public func close(_ error: (any Error)?) {
         loop.preconditionInLoop()
         guard let stream else { return }
         self.stream = nil

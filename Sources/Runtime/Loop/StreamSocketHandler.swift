@@ -6,6 +6,7 @@ public protocol StreamSocketHandler: AnyObject {
     func socketDidEnd()
     /// Everything that was queued has been taken by the kernel.
     func socketDidDrain()
-    /// The socket is gone; the last call, made exactly once.
-    func socketDidClose(_ error: LoopError?)
+    /// The socket is gone; the last call, made exactly once. The error is a `LoopError` of the
+    /// system, or of the layer that closed it; nil when it was closed on purpose.
+    func socketDidClose(_ error: (any Error)?)
 }

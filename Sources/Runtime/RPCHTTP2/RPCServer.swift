@@ -50,7 +50,7 @@ public final class RPCServer: Sendable {
     }
 
     /// Takes over a connected socket, on its loop. `initialBytes` were read from it already.
-    public func accept(_ socket: StreamSocket, initialBytes: [UInt8] = []) {
+    public func accept(_ socket: any ByteStream, initialBytes: [UInt8] = []) {
         socket.loop.preconditionInLoop()
         let connection = ServerConnection(socket, self)
         let accepted = state.withLock { state in

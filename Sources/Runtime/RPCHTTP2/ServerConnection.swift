@@ -15,7 +15,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     let table: MethodTable
     let configuration: ServerConfiguration
     private let server: RPCServer
-    private let socket: StreamSocket
+    private let socket: any ByteStream
     @exclusivity(unchecked) private var session: HTTP2Session?
     @exclusivity(unchecked) private var pool: [ServerStream] = []
     /// Handlers that have not returned, with those whose call is over (rapid reset).
@@ -25,7 +25,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     private var handshakeTimer: LoopTimer?
     private var lingering: LoopTimer?
 
-    init(_ socket: StreamSocket, _ server: RPCServer) {
+    init(_ socket: any ByteStream, _ server: RPCServer) {
         self.socket = socket
         self.server = server
         loop = socket.loop
@@ -84,7 +84,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     /// Frames that may wait for a peer that does not read.
     private static let queuedFrameLimit = 1_000
 
-    func socketDidClose(_ error: LoopError?) {
+    func socketDidClose(_ error: (any Error)?) {
         handshakeTimer?.cancel()
         handshakeTimer = nil
         lingering?.cancel()

@@ -7,7 +7,7 @@ import Telemetry
 /// One port for gRPC and HTTP/1.1: the first bytes tell them apart (RFC 9113 §3.4: an HTTP/2
 /// client begins with `PRI * HTTP/2.0`, which no HTTP/1.1 request does).
 final class SharedPort: @unchecked Sendable {  // `open` confined to the loop
-    typealias Accept = @Sendable (StreamSocket, [UInt8]) -> Void
+    typealias Accept = @Sendable (any ByteStream, [UInt8]) -> Void
 
     private let rpc: RPCServer
     private let http: Accept
@@ -49,13 +49,13 @@ final class SharedPort: @unchecked Sendable {  // `open` confined to the loop
 private final class ProtocolSniffer: StreamSocketHandler {
     private static let preface = Array("PRI * HTTP/2.0\r\n".utf8)
 
-    private let socket: StreamSocket
+    private let socket: any ByteStream
     private let rpc: RPCServer
     private let http: SharedPort.Accept
     private var bytes: [UInt8] = []
     private var timer: LoopTimer?
 
-    init(_ socket: StreamSocket, rpc: RPCServer, http: @escaping SharedPort.Accept) {
+    init(_ socket: any ByteStream, rpc: RPCServer, http: @escaping SharedPort.Accept) {
         self.socket = socket
         self.rpc = rpc
         self.http = http
@@ -77,5 +77,5 @@ private final class ProtocolSniffer: StreamSocketHandler {
 
     func socketDidEnd() { socket.close() }
     func socketDidDrain() {}
-    func socketDidClose(_ error: LoopError?) { timer?.cancel() }
+    func socketDidClose(_ error: (any Error)?) { timer?.cancel() }
 }

@@ -5,7 +5,7 @@ import Telemetry
 
 /// `/health` and `/metrics` by HTTP/1.1, for roles without an edge (D-23, requirements 1.7).
 final class StatusResponder: StreamSocketHandler {
-    private let socket: StreamSocket
+    private let socket: any ByteStream
     private let service: String
     private let metrics: Metrics
     private let isReady: @Sendable () -> Bool
@@ -19,7 +19,7 @@ final class StatusResponder: StreamSocketHandler {
     private static let unreadLimit = 1 << 20
 
     private init(
-        _ socket: StreamSocket, service: String, metrics: Metrics,
+        _ socket: any ByteStream, service: String, metrics: Metrics,
         isReady: @escaping @Sendable () -> Bool
     ) {
         self.socket = socket
@@ -29,7 +29,7 @@ final class StatusResponder: StreamSocketHandler {
     }
 
     static func accept(
-        _ socket: StreamSocket, _ bytes: [UInt8], service: String, metrics: Metrics,
+        _ socket: any ByteStream, _ bytes: [UInt8], service: String, metrics: Metrics,
         isReady: @escaping @Sendable () -> Bool
     ) {
         let responder = StatusResponder(
@@ -88,5 +88,5 @@ final class StatusResponder: StreamSocketHandler {
 
     func socketDidEnd() { socket.close() }
     func socketDidDrain() {}
-    func socketDidClose(_ error: LoopError?) { timer?.cancel() }
+    func socketDidClose(_ error: (any Error)?) { timer?.cancel() }
 }

@@ -13,7 +13,7 @@ final class LiveSocket: StreamSocketHandler, @unchecked Sendable {  // confined 
     var marks = Array(repeating: UInt64(0), count: LiveEvent.View.allCases.count)
     var onClosed: () -> Void = {}
 
-    private let socket: StreamSocket
+    private let socket: any ByteStream
     private let hub: Hub
     private let configuration: EdgeConfiguration
     private let clientID = UUID.random().description
@@ -33,7 +33,7 @@ final class LiveSocket: StreamSocketHandler, @unchecked Sendable {  // confined 
     var isAdmin: Bool { sessionID != nil }
 
     init(
-        _ socket: StreamSocket, _ hub: Hub, _ configuration: EdgeConfiguration,
+        _ socket: any ByteStream, _ hub: Hub, _ configuration: EdgeConfiguration,
         session: (id: String, session: EdgeSession)?, address: String
     ) {
         self.socket = socket
@@ -82,7 +82,7 @@ final class LiveSocket: StreamSocketHandler, @unchecked Sendable {  // confined 
         if closingUntil == nil { flush() } else { finishClosing() }
     }
 
-    func socketDidClose(_ error: LoopError?) {
+    func socketDidClose(_ error: (any Error)?) {
         for subscription in subscriptions { hub.remove(subscription) }
         subscriptions = []
         hub.remove(self)

@@ -11,7 +11,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
     private enum Phase { case idle, head, body, busy, closing, upgraded }
 
     private let server: EdgeServer
-    private let socket: StreamSocket
+    private let socket: any ByteStream
     private var parser: HTTPRequestParser
     private var phase = Phase.idle
     private var head: HTTPRequestHead?
@@ -36,7 +36,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
 
     private var configuration: EdgeConfiguration { server.configuration }
 
-    init(_ socket: StreamSocket, _ server: EdgeServer) {
+    init(_ socket: any ByteStream, _ server: EdgeServer) {
         self.socket = socket
         self.server = server
         parser = HTTPRequestParser(
@@ -89,7 +89,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
         drainWaiter = nil
     }
 
-    func socketDidClose(_ error: LoopError?) {
+    func socketDidClose(_ error: (any Error)?) {
         task?.cancel()
         resumeStream()
         if phase != .upgraded { server.closed(self) }

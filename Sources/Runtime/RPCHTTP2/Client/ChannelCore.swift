@@ -124,7 +124,7 @@ final class ChannelCore: @unchecked Sendable {
         }
     }
 
-    private func dial() async throws -> StreamSocket {
+    private func dial() async throws -> any ByteStream {
         var last: any Error = RPCError(.unavailable, "\(authority) has no address")
         for address in try await target.addresses(on: loop) {
             do {

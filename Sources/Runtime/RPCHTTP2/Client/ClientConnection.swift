@@ -5,7 +5,7 @@ import RPC
 /// One HTTP/2 connection of a channel, confined to its loop.
 final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @unchecked Sendable {
     private let channel: ChannelCore
-    private let socket: StreamSocket
+    private let socket: any ByteStream
     private(set) var session: HTTP2Session?
     /// The server will take no more streams (GOAWAY).
     private(set) var isLeaving = false
@@ -18,7 +18,7 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     /// The peer's SETTINGS came: it is an HTTP/2 server.
     private(set) var wasReady = false
 
-    init(_ socket: StreamSocket, _ channel: ChannelCore) {
+    init(_ socket: any ByteStream, _ channel: ChannelCore) {
         self.socket = socket
         self.channel = channel
     }
@@ -95,7 +95,7 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         flush()
     }
 
-    func socketDidClose(_ error: LoopError?) {
+    func socketDidClose(_ error: (any Error)?) {
         keepalive?.cancel()
         keepalive = nil
         handshake?.cancel()
