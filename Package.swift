@@ -115,6 +115,9 @@ let package = Package(
         tool(
             "bench-server", ["BenchSchema", "RPC", "RPCHTTP2", "Loop", "Telemetry", "Environment"]),
         library("BenchSchema", in: "Generated", ["Protobuf", "RPC"]),
+        .executableTarget(
+            name: "protobuf-conformance", dependencies: ["Protobuf"], path: "Tests/Conformance",
+            swiftSettings: settings),
 
         .target(
             name: "TestKit",

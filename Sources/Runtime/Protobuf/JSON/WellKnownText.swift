@@ -67,7 +67,7 @@ enum WellKnownText {
             seconds = seconds * 10 + Int64(digit - 48)
         }
         guard count > 0, let nanos = fraction(&rest), take("s", &rest), rest.isEmpty,
-            durationRange.contains(seconds), seconds < durationRange.upperBound || nanos == 0
+            durationRange.contains(seconds)
         else { return nil }
         return isNegative ? (-seconds, -nanos) : (seconds, nanos)
     }
