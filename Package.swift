@@ -113,7 +113,10 @@ let package = Package(
             ]),
         tool("rpcurl", ["RPC", "RPCHTTP2", "Protobuf", "Loop", "Telemetry", "Environment"]),
         tool(
-            "bench-server", ["BenchSchema", "RPC", "RPCHTTP2", "Loop", "Telemetry", "Environment"]),
+            "bench-server",
+            ["BenchSchema", "RPC", "RPCHTTP2", "Protobuf", "Loop", "Telemetry", "Environment"]),
+        tool(
+            "bench-client", ["BenchSchema", "RPC", "RPCHTTP2", "Loop", "Telemetry", "Environment"]),
         library("BenchSchema", in: "Generated", ["Protobuf", "RPC"]),
         .executableTarget(
             name: "protobuf-conformance", dependencies: ["Protobuf"], path: "Tests/Conformance",

@@ -24,15 +24,24 @@ def release(product, given=None):
     return os.path.join(folder.stdout.strip(), product)
 
 
-def generator(name):
-    """The load generator Benchmarks/load/NAME.cc, compiled when it has changed."""
+def _compiled(source, output, command):
+    """Benchmarks/load/SOURCE as OUTPUT, compiled when something there has changed."""
     folder = os.path.join(ROOT, "Benchmarks", "load")
-    source = os.path.join(folder, name + ".cc")
     target = os.path.join(tempfile.gettempdir(), f"janji-bench-programs-{os.getuid()}")
     os.makedirs(target, mode=0o700, exist_ok=True)
-    binary = os.path.join(target, name)
+    binary = os.path.join(target, output)
     newest = max(os.path.getmtime(os.path.join(folder, f)) for f in os.listdir(folder))
     if not os.path.exists(binary) or os.path.getmtime(binary) < newest:
-        subprocess.run(
-            ["g++", "-O2", "-std=c++17", "-Wall", "-Wextra", "-o", binary, source], check=True)
+        subprocess.run([*command, "-o", binary, os.path.join(folder, source)], check=True)
     return binary
+
+
+def generator(name):
+    """The load generator Benchmarks/load/NAME.cc."""
+    return _compiled(name + ".cc", name, ["g++", "-O2", "-std=c++17", "-Wall", "-Wextra"])
+
+
+def preload(name):
+    """The library Benchmarks/load/NAME.c, to be preloaded."""
+    return _compiled(
+        name + ".c", name + ".so", ["gcc", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC"])

@@ -1,6 +1,7 @@
 import BenchSchema
 import Glibc
 import Loop
+import Protobuf
 import RPC
 import RPCHTTP2
 import Telemetry
@@ -65,7 +66,14 @@ guard let port = argument("--port").flatMap(UInt16.init(exactly:)) else {
 }
 let loops = (0..<max(1, argument("--loops") ?? 1)).map { EventLoop(name: "bench-\($0)") }
 let router = Router()
-BenchMethods().register(in: router)
+router.register(BenchMethods())
+let health = HealthService()
+for service in router.services { health.set(.serving, for: service) }
+router.register(health)
+router.register(
+    ReflectionService(
+        pool: DescriptorPool(BenchFiles.all + RPCFiles.all + WellKnownFiles.all),
+        services: router.services))
 let server = RPCServer(router: router, logger: logger)
 for loop in loops {
     Task.detached {
