@@ -224,13 +224,6 @@ import Testing
         #expect(queue.take() == [[4]])
     }
 
-    @Test("An event that comes again is known, the oldest are forgotten")
-    func recentEvents() {
-        var recent = RecentEvents(capacity: 2)
-        let verdicts = ["a", "a", "b", "c", "b", "a", "", ""].map { recent.insert($0) }
-        #expect(verdicts == [true, false, true, true, false, true, true, true])
-    }
-
     @Test("One frame of a view is encoded once for all sockets")
     func sharedFrames() throws {
         guard

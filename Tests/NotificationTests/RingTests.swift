@@ -62,17 +62,4 @@ struct RingTests {
         #expect(ring.items(after: [0: 1998]).map(\.position.offset) == [1999])
         #expect(!ring.holdsAll(after: 1000, of: 0))
     }
-
-    @Test("recent ids are known, old ones are forgotten")
-    func recent() {
-        var recent = RecentIDs(limit: 3)
-        let ids = (0..<5).map { _ in UUID.random() }
-        for id in ids {
-            let isNew = recent.insert(id)
-            let isKnown = recent.insert(id)
-            #expect(isNew && !isKnown)
-        }
-        let (oldest, newest) = (recent.insert(ids[0]), recent.insert(ids[4]))
-        #expect(oldest && !newest)
-    }
 }

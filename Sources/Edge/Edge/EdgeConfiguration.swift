@@ -17,10 +17,10 @@ public struct EdgeConfiguration: Sendable {
     public var writeTimeout = Duration.seconds(30)
     /// HTTP connections at once; more are closed at once. 16,384.
     public var maxConnections = 16_384
-    /// State-changing public calls (registration, sign-in) per client address. 20 at once, 5/s.
-    public var publicRate = RateLimit(burst: 20, perSecond: 5)
-    /// All requests per client address. 400 at once, 200/s.
-    public var overallRate = RateLimit(burst: 400, perSecond: 200)
+    /// State-changing public calls (registration, sign-in) per client address.
+    public var publicRate = RateLimit.publicWriting
+    /// All requests per client address.
+    public var overallRate = RateLimit.publicReading
     /// Client addresses whose rates are remembered. 8,192.
     public var rateTableSize = 8192
     /// Field in which a trusted proxy names the client, its last member counts: `x-forwarded-for`.

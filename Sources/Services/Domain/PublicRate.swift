@@ -18,11 +18,11 @@ public final class PublicRate: ServerInterceptor {
     static let size = 8192
 
     /// - Parameters:
-    ///   - reading: for RPCs without side effects. 400 at once, 200/s.
-    ///   - writing: for all others. 20 at once, 5/s.
+    ///   - reading: for RPCs without side effects, and for health, reflection and the like.
+    ///   - writing: for all others.
     public init(
-        reading: RateLimit = RateLimit(burst: 400, perSecond: 200),
-        writing: RateLimit = RateLimit(burst: 20, perSecond: 5)
+        reading: RateLimit = .publicReading,
+        writing: RateLimit = .publicWriting
     ) {
         tables = Mutex(
             Tables(
@@ -34,15 +34,24 @@ public final class PublicRate: ServerInterceptor {
         _ call: ServerCall, _ next: @Sendable (ServerCall) async throws -> Void
     ) async throws {
         let context = call.context
-        let isOurs =
-            context.peer === Peer.inProcess || context.metadata.first("authorization") != nil
-        if !isOurs { try admit(context) }
+        try admit(context)
         try await next(call)
     }
 
-    private func admit(_ context: ServerContext) throws(DomainError) {
+    /// A token counts only where it has been checked.
+    private func isTrusted(_ context: ServerContext) -> Bool {
+        if context.peer === Peer.inProcess { return true }
+        return AccessPolicy.governs(context.method.path)
+            && context.metadata.first("authorization") != nil
+    }
+
+    /// - Throws: `.rateLimited` with the time to wait.
+    func admit(_ context: ServerContext) throws(DomainError) {
+        if isTrusted(context) { return }
         let address = Self.host(context.peer.address)
-        let isReading = context.method.idempotency == .noSideEffects
+        let method = context.method
+        let isReading =
+            method.idempotency == .noSideEffects || !AccessPolicy.governs(method.path)
         let verdict = tables.withLock { tables in
             isReading ? tables.reading.take(address) : tables.writing.take(address)
         }

@@ -1,4 +1,5 @@
 import Domain
+import Environment
 import Kafka
 import RPC
 import Schema
@@ -10,7 +11,7 @@ public import Telemetry
 public final class EventHub: Sendable {
     private struct State {
         var rings: [String: TopicRing] = [:]
-        var recent: RecentIDs
+        var recent: RecentSet<UUID>
         var subscribers: [ObjectIdentifier: Subscriber] = [:]
         /// Who has to be told of a gap once reading goes on: what is refetched before may miss more.
         var interrupted: Set<ObjectIdentifier> = []
@@ -34,7 +35,7 @@ public final class EventHub: Sendable {
     ) {
         ringLimit = ring
         queueLimit = queue
-        state = Mutex(State(recent: RecentIDs(limit: recentIDs)))
+        state = Mutex(State(recent: RecentSet(capacity: recentIDs)))
         events = metrics.counter(
             "janji_notification_events_total", help: "Events given to subscribers' queues.")
         gaps = metrics.counter(

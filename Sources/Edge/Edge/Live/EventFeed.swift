@@ -15,7 +15,7 @@ final class EventFeed: @unchecked Sendable {  // confined to the edge's loop but
     private let logger: Logger
     private let open = Atomic<Bool>(false)
     private var positions: [Partition: Int64] = [:]
-    private var recent = RecentEvents(capacity: 4096)
+    private var recent = RecentSet<String>(capacity: 4096)
     private var wasOpen = false
     private var wasReady = false
 
@@ -105,9 +105,8 @@ final class EventFeed: @unchecked Sendable {  // confined to the edge's loop but
                 position.offset
         }
         // The stream is at least once: a redelivered event was shown already.
-        guard recent.insert(delivery.event?.eventId ?? ""), let event = LiveEvent(delivery) else {
-            return
-        }
+        if let id = delivery.event?.eventId, !id.isEmpty, !recent.insert(id) { return }
+        guard let event = LiveEvent(delivery) else { return }
         hub.publish(event)
     }
 }
