@@ -121,6 +121,11 @@ let package = Package(
         .executableTarget(
             name: "protobuf-conformance", dependencies: ["Protobuf"], path: "Tests/Conformance",
             swiftSettings: settings),
+        library("InteropSchema", in: "Generated", ["Protobuf", "RPC"]),
+        library("Interop", in: "Tools", ["InteropSchema", "RPC", "Protobuf", "Loop"]),
+        tool(
+            "interop-server", ["Interop", "InteropSchema", "RPC", "RPCHTTP2", "Loop", "Telemetry"]),
+        tool("interop-client", ["Interop", "RPCHTTP2", "Loop", "Telemetry"]),
 
         .target(
             name: "TestKit",
@@ -140,6 +145,7 @@ let package = Package(
         tests("RPCHTTP2", ["BenchSchema", "RPC", "Loop", "Telemetry", "Protobuf", "HTTP2"]),
         tests("Postgres", ["TestKit", "Loop"]),
         tests("Kafka", ["TestKit", "Loop"]),
+        tests("Interop", ["TestKit", "interop-server", "interop-client"]),
         tests("HTTP1"),
         tests("WebSocket"),
         tests(

@@ -77,7 +77,8 @@ extension EndToEnd {
             _ mode: Mode, _ body: (Stage, WebDriver) async throws -> Void
         ) async throws {
             guard WebDriver.isInstalled else {
-                let _: Int? = try Peers.skip("browser", "chromium and chromedriver are missing")
+                let _: Int? = try PeerPrograms.skip(
+                    "browser", "chromium and chromedriver are missing")
                 return
             }
             let stage = try await Stage.shared(mode)

@@ -43,8 +43,8 @@ extension EndToEnd {
             guard let peer = try await Peers.python.value("", { try await Peers.makePython() })
             else { return }
             try await check(
-                try await Stage.shared(mode), [peer.python, peer.script.path],
-                folder: peer.generated)
+                try await Stage.shared(mode), [peer.python, peer.script],
+                folder: peer.folder)
         }
 
         @Test("gRPC C++", arguments: Mode.allCases)
@@ -60,13 +60,7 @@ extension EndToEnd {
 
 /// Makes the peers' programs once per run.
 enum Peers {
-    struct Python: Sendable {
-        let python: String
-        let script: URL
-        let generated: URL
-    }
-
-    static let python = AsyncCache<String, Python?>()
+    static let python = AsyncCache<String, PeerPrograms.Python?>()
     static let cxx = AsyncCache<String, URL?>()
 
     private static let protos = [
@@ -76,107 +70,23 @@ enum Peers {
         "janji/notification/v1/notification.proto", "janji/schedule/v1/schedule.proto",
         "google/api/annotations.proto", "google/api/http.proto",
     ]
-    private static var package: URL { Executables.package }
 
-    static func makePython() async throws -> Python? {
-        let named = ProcessInfo.processInfo.environment["JANJI_PYTHON"] ?? ""
-        let python = named.isEmpty ? "/usr/bin/python3" : named
-        let probe = try? await BackgroundProcess.run(
-            python, ["-c", "import grpc, grpc_tools, grpc_reflection, grpc_health, grpc_status"])
-        guard probe?.status == 0 else {
-            return try skip("Python peer", "\(python) has no grpcio; set JANJI_PYTHON")
-        }
-        let folder = try makeFolder("python")
-        let tools = try await BackgroundProcess.run(
-            python, ["-c", "import grpc_tools; print(grpc_tools.__path__[0])"])
-        let include = tools.output.trimmingCharacters(in: .whitespacesAndNewlines) + "/_proto"
-        try await must(
-            python,
-            [
-                "-m", "grpc_tools.protoc", "-I", package.appendingPathComponent("proto").path,
-                "-I", include, "--python_out=\(folder.path)", "--grpc_python_out=\(folder.path)",
-            ] + protos)
-        return Python(
-            python: python, script: package.appendingPathComponent("Tests/Peers/peer.py"),
-            generated: folder)
+    static func makePython() async throws -> PeerPrograms.Python? {
+        try await PeerPrograms.python(
+            "peer.py", modules: ["grpc_reflection", "grpc_health", "grpc_status"], files: protos)
     }
 
     static func makeCxx() async throws -> URL? {
-        for tool in ["protoc", "grpc_cpp_plugin", "g++"] {
-            guard FileManager.default.isExecutableFile(atPath: "/usr/bin/" + tool) else {
-                return try skip("C++ peer", "there is no \(tool)")
-            }
-        }
-        let folder = try makeFolder("cxx")
-        let files =
-            protos + ["grpc/health/v1/health.proto", "grpc/reflection/v1/reflection.proto"]
-            + ["google/rpc/status.proto", "google/rpc/error_details.proto"]
-        try await must(
-            "/usr/bin/protoc",
-            [
-                "-I", package.appendingPathComponent("proto").path, "-I", "/usr/include",
-                "--cpp_out=\(folder.path)", "--grpc_out=\(folder.path)",
-                "--plugin=protoc-gen-grpc=/usr/bin/grpc_cpp_plugin",
-            ] + files)
-        let program = folder.appendingPathComponent("peer")
-        let units = files.map { file in
-            folder.appendingPathComponent(String(file.dropLast(6))).path + ".pb.cc"
-        }
-        let services = [
-            "janji/booking/v1/booking", "janji/booking/v1/availability",
-            "janji/notification/v1/notification", "grpc/health/v1/health",
-            "grpc/reflection/v1/reflection",
-        ].map { folder.appendingPathComponent($0).path + ".grpc.pb.cc" }
-        let sources =
-            [package.appendingPathComponent("Tests/Peers/peer.cc").path] + units + services
-        // One of two cores each.
-        let halves = [0, 1].map { half in
-            sources.enumerated().filter { $0.offset % 2 == half }.map(\.element)
-        }
-        _ = try await parallel(2) { half in
-            for source in halves[half] {
-                try await must(
-                    "/usr/bin/g++",
-                    [
-                        "-std=c++17", "-O0", "-I", folder.path, "-c", source, "-o",
-                        object(of: source, in: folder),
-                    ])
-            }
-        }
-        try await must(
-            "/usr/bin/g++",
-            sources.map { object(of: $0, in: folder) } + [
-                "-o", program.path, "-Wl,--copy-dt-needed-entries", "-lgrpc++", "-lprotobuf",
-                "-lpthread",
+        try await PeerPrograms.cxx(
+            "peer.cc",
+            files: protos + [
+                "grpc/health/v1/health.proto", "grpc/reflection/v1/reflection.proto",
+                "google/rpc/status.proto", "google/rpc/error_details.proto",
+            ],
+            services: [
+                "janji/booking/v1/booking", "janji/booking/v1/availability",
+                "janji/notification/v1/notification", "grpc/health/v1/health",
+                "grpc/reflection/v1/reflection",
             ])
-        return program
-    }
-
-    private static func object(of source: String, in folder: URL) -> String {
-        folder.appendingPathComponent(source.replacing("/", with: "_") + ".o").path
-    }
-
-    private static func makeFolder(_ name: String) throws -> URL {
-        let folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("janji-peer-\(name)-\(getpid())")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        return folder
-    }
-
-    private static func must(_ program: String, _ arguments: [String]) async throws {
-        let result = try await BackgroundProcess.run(
-            program, arguments, timeout: .seconds(300))
-        guard result.status == 0 else {
-            throw ClientError("\(program): \(result.errors.suffix(3_000))")
-        }
-    }
-
-    /// Only a developer's machine may lack a tool chain.
-    static func skip<T>(_ what: String, _ why: String) throws -> T? {
-        guard ProcessInfo.processInfo.environment["CI"] == nil else {
-            throw ClientError("\(what): \(why); CI needs it")
-        }
-        FileHandle.standardError.write(Data("skipped: \(what): \(why)\n".utf8))
-        return nil
     }
 }

@@ -7,6 +7,10 @@ public enum Executables {
     /// `rpcurl`: RPCURL_BINARY, else beside the tests.
     public static var rpcurl: String { path("rpcurl", variable: "RPCURL_BINARY") }
 
+    /// `interop-server` and `interop-client`: beside the tests.
+    public static var interopServer: String { path("interop-server", variable: "INTEROP_SERVER") }
+    public static var interopClient: String { path("interop-client", variable: "INTEROP_CLIENT") }
+
     private static func path(_ name: String, variable: String) -> String {
         if let named = ProcessInfo.processInfo.environment[variable], !named.isEmpty {
             return named

@@ -1,0 +1,68 @@
+import Glibc
+import Interop
+import Loop
+import RPCHTTP2
+import Telemetry
+
+let help = """
+    interop-client: gRPC's official interop test client.
+
+    usage: interop-client --server_port N --test_case NAME[,NAME…]|all [flags]
+
+      --server_host HOST            127.0.0.1 by default
+      --server_host_override HOST   what to put into :authority (and what TLS checks)
+      --test_case NAME              \(InteropCase.allCases.map(\.rawValue).joined(separator: ",\n                                    "))
+
+    Prints `ok NAME` or `FAILED NAME: why` for each case.
+    exit code: 0; 1 a case failed; 2 wrong command line.
+    """
+let logger = Logger(label: "interop-client")
+let known: Set<String> = ["server_host", "server_port", "server_host_override", "test_case"]
+
+func cases(_ text: String?) throws -> [InteropCase] {
+    guard let text else { throw InteropFlags.Usage("--test_case is missing") }
+    if text == "all" { return InteropCase.allCases }
+    return try text.split(separator: ",").map {
+        guard let name = InteropCase(rawValue: String($0)) else {
+            throw InteropFlags.Usage("no test case \($0)")
+        }
+        return name
+    }
+}
+
+func run(_ arguments: [String]) async throws -> Int32 {
+    let flags = try InteropFlags(arguments, known: known)
+    if flags.wantsHelp {
+        print(help)
+        return 0
+    }
+    let names = try cases(flags.text("test_case"))
+    let host = flags.text("server_host") ?? "127.0.0.1"
+    let target = "\(host.contains(":") ? "[\(host)]" : host):\(try flags.port("server_port"))"
+    var configuration = ChannelConfiguration()
+    configuration.authority = flags.text("server_host_override")
+    let channel = try HTTP2Channel(
+        target: target, loop: EventLoop(name: "interop-client"), configuration: configuration)
+    let client = InteropClient(channel)
+    var code: Int32 = 0
+    for name in names {
+        do {
+            try await client.run(name)
+            print("ok \(name.rawValue)")
+        } catch {
+            print("FAILED \(name.rawValue): \(error)")
+            code = 1
+        }
+    }
+    return code
+}
+
+do {
+    exit(try await run(Array(CommandLine.arguments.dropFirst())))
+} catch let usage as InteropFlags.Usage {
+    logger.error("\(usage); see --help")
+    exit(2)
+} catch {
+    logger.error("\(error)")
+    exit(1)
+}

@@ -1,0 +1,56 @@
+import Glibc
+import Interop
+import InteropSchema
+import Loop
+import RPC
+import RPCHTTP2
+import Telemetry
+
+let help = """
+    interop-server: gRPC's official interop test server (grpc.testing.TestService).
+
+    usage: interop-server --port N [flags]
+
+      --port N             where to listen on 127.0.0.1; 0 takes a free one
+      --host ADDRESS       another numeric address to listen on
+
+    Says `listening` on standard error, with the address. SIGTERM drains and ends it.
+    exit code: 0; 1 cannot listen; 2 wrong command line.
+    """
+let logger = Logger(label: "interop-server")
+let known: Set<String> = ["port", "host"]
+
+func serve(_ arguments: [String], on loop: EventLoop) async throws {
+    let flags = try InteropFlags(arguments, known: known)
+    if flags.wantsHelp {
+        print(help)
+        exit(0)
+    }
+    let host = flags.text("host") ?? "127.0.0.1"
+    guard let address = SocketAddress(host: host, port: try flags.port("port")) else {
+        throw InteropFlags.Usage("--host \(host) is no numeric address")
+    }
+    let router = Router(logger: logger)
+    InteropService(loop: loop).register(in: router)
+    let server = RPCServer(router: router, logger: logger)
+    let listener = try await server.listen(on: address, loop: loop)
+    logger.info("listening", ["address": .string("\(listener.address)")])
+    loop.onSignal(SIGTERM) {
+        Task {
+            _ = await server.drain(grace: .seconds(2))
+            exit(0)
+        }
+    }
+    while true { try await loop.sleep(for: .seconds(3600)) }
+}
+
+do {
+    let loop = EventLoop(name: "interop-server")
+    try await serve(Array(CommandLine.arguments.dropFirst()), on: loop)
+} catch let usage as InteropFlags.Usage {
+    logger.error("\(usage); see --help")
+    exit(2)
+} catch {
+    logger.error("cannot serve", ["error": .string("\(error)")])
+    exit(1)
+}

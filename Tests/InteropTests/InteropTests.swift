@@ -1,0 +1,74 @@
+import Foundation
+import Interop
+import TestKit
+import Testing
+
+/// gRPC's official interop cases, between real processes: our programs, Debian's gRPC C++ and
+/// PyPI's grpcio.
+@Suite("Official interop", .timeLimit(.minutes(5)))
+struct InteropTests {
+    private struct Pairing {
+        let client: InteropPeer
+        let server: InteropPeer
+
+        var name: String { "\(client.name)→\(server.name)" }
+    }
+
+    @Test("every case, client × server")
+    func matrix() async throws {
+        async let cxx = PeerPrograms.cxx(
+            "interop.cc", files: InteropTests.files, services: ["grpc/testing/test"])
+        let python = try await PeerPrograms.python("interop.py", files: InteropTests.files)
+        var pairings = [Pairing(client: .ours, server: .ours)]
+        for other in [try await cxx.map(InteropPeer.cxx), python.map(InteropPeer.python)] {
+            guard let other else { continue }
+            pairings.append(Pairing(client: .ours, server: other))
+            pairings.append(Pairing(client: other, server: .ours))
+        }
+        var columns: [(name: String, results: [InteropCase: String])] = []
+        for pairing in pairings {
+            columns.append((pairing.name, try await results(of: pairing)))
+        }
+        print(table(columns))
+    }
+
+    private static let files = ["empty", "messages", "test"].map { "grpc/testing/\($0).proto" }
+
+    /// `ok` or `FAIL` for each case that both can do.
+    private func results(of pairing: Pairing) async throws -> [InteropCase: String] {
+        let port = try LocalPort.find()
+        let server = try pairing.server.server(port: port)
+        defer { server.signal(SIGKILL) }
+        while !server.log.contains("listening") {
+            try #require(server.isRunning, "\(pairing.name): \(server.log)")
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        let impossible = pairing.client.impossible.client.union(pairing.server.impossible.server)
+        let cases = InteropCase.allCases.filter { !impossible.contains($0) }
+        let lines = try await pairing.client.client(port: port, cases: cases)
+        var results: [InteropCase: String] = [:]
+        for name in cases {
+            let isGood = lines.contains("ok \(name.rawValue)")
+            #expect(isGood, "\(pairing.name) \(name.rawValue):\n\(lines.joined(separator: "\n"))")
+            results[name] = isGood ? "ok" : "FAIL"
+        }
+        return results
+    }
+
+    private func table(
+        _ columns: [(name: String, results: [InteropCase: String])]
+    ) -> String {
+        let head = "client→server".padded(28) + columns.map { $0.name.padded(14) }.joined()
+        let rows = InteropCase.allCases.map { name in
+            name.rawValue.padded(28)
+                + columns.map { ($0.results[name] ?? "-").padded(14) }.joined()
+        }
+        return ([head] + rows).map { "interop \($0)" }.joined(separator: "\n")
+    }
+}
+
+extension String {
+    fileprivate func padded(_ width: Int) -> String {
+        self + String(repeating: " ", count: max(1, width - count))
+    }
+}
