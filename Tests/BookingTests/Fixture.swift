@@ -6,7 +6,6 @@ import Postgres
 import Protobuf
 import RPC
 import Schema
-import Synchronization
 import Telemetry
 import TestKit
 import Testing
@@ -317,25 +316,6 @@ extension DomainError {
         let url = "type.googleapis.com/\(type.schema.fullName)"
         return try details.first { $0.typeURL == url }.map { try M(decoding: $0.value) }
     }
-}
-
-/// Repeats `condition` until it holds, for ten seconds at least.
-func eventually(
-    _ pause: Duration = .milliseconds(20), _ condition: () async throws -> Bool
-) async throws -> Bool {
-    let deadline = Deadline.after(.seconds(10))
-    while !deadline.hasPassed {
-        if try await condition() { return true }
-        try await Fixture.loop.sleep(for: pause)
-    }
-    return false
-}
-
-/// Counts from any task.
-final class Count: Sendable {
-    private let count = Atomic<Int>(0)
-    var value: Int { count.load(ordering: .relaxed) }
-    func add() { count.add(1, ordering: .relaxed) }
 }
 
 /// Runs `body` for every number at the same time and returns how each ended.

@@ -4,6 +4,7 @@ import Postgres
 import RPC
 import Schema
 import Telemetry
+import TestKit
 import Testing
 
 @testable import Booking

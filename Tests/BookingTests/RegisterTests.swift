@@ -4,6 +4,7 @@ import Postgres
 import Protobuf
 import RPC
 import Schema
+import TestKit
 import Testing
 
 @testable import Booking

@@ -4,7 +4,6 @@ import Loop
 import Postgres
 import Protobuf
 import RPC
-import Synchronization
 import Telemetry
 import TestKit
 import Testing
@@ -23,25 +22,6 @@ enum Bench {
             configuration: PostgresConfiguration(url: url).forService("shop"), loop: loop,
             logger: Logger(label: "test", sink: LogCapture().sink), metrics: metrics)
     }
-}
-
-/// Repeats `condition` until it holds, for ten seconds at least.
-func eventually(
-    _ pause: Duration = .milliseconds(20), _ condition: () async throws -> Bool
-) async throws -> Bool {
-    let deadline = Deadline.after(.seconds(10))
-    while !deadline.hasPassed {
-        if try await condition() { return true }
-        try await Bench.loop.sleep(for: pause)
-    }
-    return false
-}
-
-/// Counts from any task.
-final class Count: Sendable {
-    private let count = Atomic<Int>(0)
-    var value: Int { count.load(ordering: .relaxed) }
-    func add() { count.add(1, ordering: .relaxed) }
 }
 
 extension RPCError {

@@ -164,7 +164,10 @@ extension ServerTests {
                 try await shop.commit(key: "k", version: version)
                 let start = Deadline.now()
                 relay.relay.poke()
-                #expect(try await eventually(.milliseconds(1)) { shop.heard.count == version + 1 })
+                #expect(
+                    try await eventually(every: .milliseconds(1)) {
+                        shop.heard.count == version + 1
+                    })
                 times.append(start.duration(to: .now()).nanoseconds / 1000)
             }
             times.sort()

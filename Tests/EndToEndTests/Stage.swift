@@ -229,16 +229,3 @@ extension JSONValue {
     var int: Int64? { integer ?? string.flatMap { Int64($0) } }
     var text: String { String(decoding: encoded(), as: UTF8.self) }
 }
-
-/// Asks until the condition holds; false when it does not in time.
-func eventually(
-    within time: Duration = .seconds(10), every pause: Duration = .milliseconds(20),
-    _ condition: () async throws -> Bool
-) async throws -> Bool {
-    let end = ContinuousClock.now + time
-    while ContinuousClock.now < end {
-        if try await condition() { return true }
-        try await Task.sleep(for: pause)
-    }
-    return try await condition()
-}

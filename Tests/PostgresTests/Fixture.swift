@@ -1,7 +1,6 @@
 import Environment
 import Loop
 import Postgres
-import Synchronization
 import Telemetry
 import TestKit
 import Testing
@@ -54,22 +53,6 @@ func failure(
     }
     Issue.record("nothing was thrown", sourceLocation: location)
     return PostgresError(code: .closed, message: "", blame: .us)
-}
-
-/// Repeats `condition` until it holds, for at most ten seconds.
-func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-    for _ in 0..<500 {
-        if try await condition() { return true }
-        try await Fixture.loop.sleep(for: .milliseconds(20))
-    }
-    return false
-}
-
-/// Counts from any task.
-final class Count: Sendable {
-    private let count = Atomic<Int>(0)
-    var value: Int { count.load(ordering: .relaxed) }
-    func add() { count.add(1, ordering: .relaxed) }
 }
 
 /// The error of a call that must fail, and how long that took. Measured on the loop, because the

@@ -1,0 +1,12 @@
+import Synchronization
+
+/// Counts from any task.
+public final class Count: Sendable {
+    private let count = Atomic<Int>(0)
+
+    public init() {}
+
+    public var value: Int { count.load(ordering: .relaxed) }
+
+    public func add() { count.add(1, ordering: .relaxed) }
+}
