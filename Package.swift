@@ -53,7 +53,7 @@ let package = Package(
         .executable(name: "janji", targets: ["janji"]),
         .executable(name: "rpcurl", targets: ["rpcurl"]),
         .executable(name: "protoc-gen-janji", targets: ["protoc-gen-janji"]),
-        .library(name: "RPC", targets: ["RPC", "RPCHTTP2", "Protobuf", "Loop"]),
+        .library(name: "RPC", targets: ["RPC", "RPCHTTP2", "Compression", "Protobuf", "Loop"]),
     ],
     targets: [
         system("CUV", "libuv", apt: "libuv1-dev"),
@@ -61,6 +61,7 @@ let package = Package(
         system("CProtobufC", "libprotobuf-c", apt: "libprotobuf-c-dev"),
         system("CLibpq", "libpq", apt: "libpq-dev"),
         system("CRdkafka", "rdkafka", apt: "librdkafka-dev"),
+        system("CZlib", "zlib", apt: "zlib1g-dev"),
         system("CCrypto", "libcrypto", apt: "libssl-dev"),
 
         library("Environment", in: "Runtime"),
@@ -70,8 +71,13 @@ let package = Package(
         library("Lifecycle", in: "Runtime", ["Loop", "Telemetry", "Environment"]),
         library("HTTP2", in: "Runtime", ["CNghttp2"]),
         library("Protobuf", in: "Runtime", ["CProtobufC"]),
-        library("RPC", in: "Runtime", ["Loop", "Protobuf", "Telemetry", "Environment"]),
-        library("RPCHTTP2", in: "Runtime", ["RPC", "HTTP2", "Loop", "Telemetry", "Environment"]),
+        library("Compression", in: "Runtime", ["CZlib"]),
+        library(
+            "RPC", in: "Runtime",
+            ["Compression", "Loop", "Protobuf", "Telemetry", "Environment"]),
+        library(
+            "RPCHTTP2", in: "Runtime",
+            ["RPC", "HTTP2", "Compression", "Loop", "Telemetry", "Environment"]),
 
         library("Postgres", in: "Data", ["CLibpq", "Loop", "Telemetry", "Environment"]),
         library(
@@ -141,8 +147,13 @@ let package = Package(
         tests("Crypto"),
         tests("HTTP2"),
         tests("Protobuf", ["Schema"]),
+        tests("Compression"),
         tests("RPC", ["Loop", "Protobuf"]),
-        tests("RPCHTTP2", ["BenchSchema", "RPC", "Loop", "Telemetry", "Protobuf", "HTTP2"]),
+        tests(
+            "RPCHTTP2",
+            [
+                "BenchSchema", "Compression", "RPC", "Loop", "Telemetry", "Protobuf", "HTTP2",
+            ]),
         tests("Postgres", ["TestKit", "Loop"]),
         tests("Kafka", ["TestKit", "Loop"]),
         tests("Interop", ["TestKit", "interop-server", "interop-client"]),

@@ -52,18 +52,26 @@ struct CodecTests {
     @Test("messages come out whole however the bytes are cut")
     func deframer() {
         let messages: [[UInt8]] = [[], [1], Array(0..<200), [], [7, 8]]
-        let bytes = messages.flatMap { ([0, 0, 0, 0, UInt8($0.count)] as [UInt8]) + $0 }
+        let flags: [UInt8] = [1, 0, 1, 0, 0]
+        let bytes = zip(flags, messages).flatMap { flag, message in
+            ([flag, 0, 0, 0, UInt8(message.count)] as [UInt8]) + message
+        }
         for size in 1...bytes.count {
             var deframer = MessageDeframer()
             var received: [[UInt8]] = []
+            var receivedFlags: [UInt8] = []
             for start in stride(from: 0, to: bytes.count, by: size) {
                 let piece = Array(bytes[start..<min(start + size, bytes.count)])
                 let problem = piece.withUnsafeBytes {
-                    deframer.receive($0, limit: 200) { received.append($0) }
+                    deframer.receive($0, limit: 200) { message, isCompressed in
+                        received.append(message)
+                        receivedFlags.append(isCompressed ? 1 : 0)
+                    }
                 }
                 #expect(problem == nil)
             }
             #expect(received == messages)
+            #expect(receivedFlags == flags)
             #expect(deframer.isBetweenMessages)
         }
     }
@@ -72,7 +80,7 @@ struct CodecTests {
     func deframerLimit() {
         var deframer = MessageDeframer()
         let problem = ([0, 0, 0, 0, 11] as [UInt8]).withUnsafeBytes {
-            deframer.receive($0, limit: 10) { _ in }
+            deframer.receive($0, limit: 10) { _, _ in }
         }
         guard case .tooLarge(11) = problem else {
             Issue.record("\(String(describing: problem))")

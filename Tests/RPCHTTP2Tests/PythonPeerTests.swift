@@ -1,7 +1,9 @@
 import BenchSchema
+import Compression
 import Glibc
 import Loop
 import RPC
+import RPCHTTP2
 import Testing
 
 /// grpcio as the client. Needs `JANJI_PYTHON`, a Python with grpcio; without it the test is off.
@@ -24,6 +26,49 @@ struct PythonPeerTests {
         except grpc.RpcError as e:
             assert e.code() == grpc.StatusCode.UNIMPLEMENTED
         """
+
+    private static let compression = """
+        import sys, grpc
+        big = b'\\x0a\\x88\\x27' + b'z' * 5000
+        for algorithm in (grpc.Compression.Gzip, grpc.Compression.Deflate):
+            ch = grpc.insecure_channel(sys.argv[1], compression=algorithm)
+            assert ch.unary_unary('/bench.Bench/Echo')(big, timeout=5) == big
+            assert ch.unary_unary('/bench.Bench/Echo')(b'', timeout=5) == b''
+            sent = [big, b'\\x10\\x01', big]
+            assert list(ch.stream_stream('/bench.Bench/PingPong')(iter(sent), timeout=5)) == sent
+        """
+
+    /// Counts what came compressed, so that the test cannot pass without compression.
+    private actor Seen {
+        var compressed = 0
+        func add() { compressed += 1 }
+    }
+
+    @Test("gzip and deflate both ways", .enabled(if: python != nil))
+    func compressed() async throws {
+        var configuration = ServerConfiguration()
+        configuration.compression.algorithm = .gzip
+        let seen = Seen()
+        let server = try await TestServer(configuration) { router in
+            for name in ["Echo", "PingPong"] {
+                let method = MethodDescriptor(
+                    service: "bench.Bench", name: name,
+                    kind: name == "Echo" ? .unary : .bidirectional)
+                router.handle(method) { call in
+                    while let message = try await call.receive() {
+                        if call.context.requestIsCompressed { await seen.add() }
+                        try await call.send(message)
+                    }
+                }
+            }
+        }
+        let child = try await ChildProcess.start(
+            executable: python ?? "",
+            arguments: ["-c", PythonPeerTests.compression, server.target],
+            environment: nil, user: nil, output: nil, on: server.loop)
+        #expect(await child.waitForExit() == 0)
+        #expect(await seen.compressed >= 6)
+    }
 
     @Test("unary, streaming, bidirectional and UNIMPLEMENTED", .enabled(if: python != nil))
     func grpcio() async throws {

@@ -91,6 +91,19 @@ final class RawPeer: StreamSocketHandler, HTTP2SessionHandler, @unchecked Sendab
         }
     }
 
+    /// Server: a response of headers, these bytes and an OK.
+    func answer(_ stream: Stream, encoding: String?, body: [UInt8]) {
+        let headers = HTTP2Fields()
+        headers.append(":status", "200")
+        headers.append("content-type", "application/grpc")
+        if let encoding { headers.append("grpc-encoding", encoding) }
+        let trailers = HTTP2Fields()
+        trailers.append("grpc-status", "0")
+        session?.respond(stream, headers)
+        _ = body.withUnsafeBytes { stream.write($0) }
+        stream.endBody(trailers: trailers)
+    }
+
     func sessionDidOpenStream(_ session: HTTP2Session) -> HTTP2Stream? {
         let stream = Stream()
         let number = count

@@ -13,9 +13,10 @@ public struct BidirectionalCall<Request: Message, Response: Message>: Sendable {
     public var call: ClientCall { responses.call }
 
     /// Sends one request; suspends while the server does not read.
+    /// - Parameter compress: as `ClientCall.send` takes it; nil: by the channel's policy.
     @inlinable
-    public func send(_ message: Request) async throws {
-        try await responses.owner.call.send(message.encoded())
+    public func send(_ message: Request, compress: Bool? = nil) async throws {
+        try await responses.owner.call.send(message.encoded(), compress: compress)
     }
 
     /// Half-closes: no more requests follow. The responses may go on.

@@ -1,3 +1,4 @@
+public import Compression
 public import Environment
 
 /// What a client says about one call besides its metadata.
@@ -10,15 +11,18 @@ public struct CallOptions: Sendable {
     /// The largest response message that is accepted; the channel's limit when nil.
     public var maxResponseBytes: Int?
     public var inheritsDeadline: Bool
+    /// For the requests; the channel's when nil. The server may answer with it too.
+    public var compression: CompressionAlgorithm?
 
     public init(
         deadline: Deadline? = nil, waitForReady: Bool = false, maxResponseBytes: Int? = nil,
-        inheritsDeadline: Bool = true
+        inheritsDeadline: Bool = true, compression: CompressionAlgorithm? = nil
     ) {
         self.deadline = deadline
         self.waitForReady = waitForReady
         self.maxResponseBytes = maxResponseBytes
         self.inheritsDeadline = inheritsDeadline
+        self.compression = compression
     }
 
     /// A deadline that much after now.

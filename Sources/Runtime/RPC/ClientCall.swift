@@ -13,6 +13,8 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
 
     private var transport: (any ClientCallTransport)?
     private var inbound = MessageQueue()
+    /// Set by the transport before it delivers.
+    package var inflation = MessageInflation()
     private var headers: Metadata?
     private var trailerFields = Metadata()
     private var ended = false
@@ -36,15 +38,17 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     // MARK: For callers
 
     /// Sends a message; suspends while the server does not read.
+    /// - Parameter compress: false: never, true: whatever its size, when the call has an
+    ///   algorithm (`CallOptions.compression`, or the channel's); nil: by the channel's policy.
     /// - Throws: the status when the call has ended; CANCELLED after `finish`.
-    public func send(_ message: [UInt8]) async throws {
+    public func send(_ message: [UInt8], compress: Bool? = nil) async throws {
         if loop.isInLoop, !mustWait {
-            try sendNow(message)
+            try sendNow(message, compress)
             guard mustWait else { return }
         } else {
             if try await loop.submit({ [self] in mustWait }) { try await drain() }
             let wait = try await loop.submit { [self] in
-                try sendNow(message)
+                try sendNow(message, compress)
                 return mustWait
             }
             guard wait else { return }
@@ -77,11 +81,7 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     /// - Throws: the call's status (`RPCError`) otherwise.
     public func receive() async throws -> [UInt8]? {
         if loop.isInLoop {
-            if let message = inbound.popFirst() {
-                transport?.clientCall(self, didConsume: message.count)
-                if ended, inbound.isEmpty { transport = nil }
-                return message
-            }
+            if let message = try take() { return message }
             if let failure { throw failure }
             if ended { return nil }
         }
@@ -117,7 +117,7 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
                     unaryWaiter = continuation
                     begin()
                     if let transport, !ended {
-                        _ = transport.send(message, of: self)
+                        _ = transport.send(message, compress: nil, of: self)
                         halfClosed = true
                         transport.halfClose(self)
                     }
@@ -135,10 +135,38 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         unaryWaiter = nil
         if let failure {
             waiter.resume(throwing: failure)
-        } else if let message = inbound.popFirst() {
-            waiter.resume(returning: message)
         } else {
-            waiter.resume(throwing: ClientCall.noResponse)
+            waiter.resume(
+                with: Result {
+                    guard let message = try take() else { throw ClientCall.noResponse }
+                    return message
+                })
+        }
+    }
+
+    /// The next message that waits, inflated. Compressed ones are inflated only here, when the
+    /// caller wants them.
+    private func take() throws(RPCError) -> [UInt8]? {
+        guard let message = inbound.popFirst() else { return nil }
+        transport?.clientCall(self, didConsume: message.count)
+        if ended, inbound.isEmpty { transport = nil }
+        return inbound.lastWasCompressed ? try inflate(message) : message
+    }
+
+    private func inflate(_ message: [UInt8]) throws(RPCError) -> [UInt8] {
+        do throws(RPCError) {
+            return try inflation.inflate(message)
+        } catch {
+            abandon(error)
+            failure = failure ?? error
+            throw error
+        }
+    }
+
+    /// Whether the response that was received last came compressed.
+    public var responseIsCompressed: Bool {
+        get async {
+            (try? await loop.submit { [self] in inbound.lastWasCompressed }) ?? false
         }
     }
 
@@ -171,12 +199,14 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         }
     }
 
-    private func sendNow(_ message: [UInt8]) throws {
+    private func sendNow(_ message: [UInt8], _ compress: Bool?) throws {
         if let failure { throw failure }
         if ended || halfClosed {
             throw RPCError(.cancelled, ended ? "the call has ended" : "a message after the end")
         }
-        if let transport, !transport.send(message, of: self) { mustWait = true }
+        if let transport, !transport.send(message, compress: compress, of: self) {
+            mustWait = true
+        }
     }
 
     private func drain() async throws {
@@ -191,10 +221,8 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
 
     private func attach(receiver continuation: UnsafeContinuation<[UInt8]?, any Error>) {
         precondition(receiver == nil, "two tasks receive from one call at a time")
-        if let message = inbound.popFirst() {
-            transport?.clientCall(self, didConsume: message.count)
-            if ended, inbound.isEmpty { transport = nil }
-            continuation.resume(returning: message)
+        if !inbound.isEmpty {
+            continuation.resume(with: Result { try take() })
         } else if let failure {
             continuation.resume(throwing: failure)
         } else if ended {
@@ -263,16 +291,21 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         headersWaiter = nil
     }
 
-    package func deliver(_ message: [UInt8]) {
+    package func deliver(_ message: [UInt8], isCompressed: Bool = false) {
         if ended { return }
         if let receiver {
             self.receiver = nil
             transport?.clientCall(self, didConsume: message.count)
-            receiver.resume(returning: message)
+            inbound.pass(isCompressed: isCompressed)
+            if inbound.lastWasCompressed {
+                receiver.resume(with: Result { try inflate(message) })
+            } else {
+                receiver.resume(returning: message)
+            }
         } else if unaryWaiter != nil, !inbound.isEmpty {
             abandon(ClientCall.severalResponses)
         } else {
-            inbound.append(message)
+            inbound.append(message, isCompressed: isCompressed)
         }
     }
 

@@ -1,7 +1,8 @@
 /// What carries one client call. Loop only.
 package protocol ClientCallTransport: AnyObject {
-    /// Sends one message. False: wait for `ClientCall.didDrain()`.
-    func send(_ message: [UInt8], of call: ClientCall) -> Bool
+    /// Sends one message; `compress` is the sender's wish, nil leaves it to the policy. False:
+    /// wait for `ClientCall.didDrain()`.
+    func send(_ message: [UInt8], compress: Bool?, of call: ClientCall) -> Bool
     /// No more messages follow.
     func halfClose(_ call: ClientCall)
     /// The caller took messages of that many bytes.

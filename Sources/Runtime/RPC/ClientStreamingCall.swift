@@ -12,9 +12,10 @@ public struct ClientStreamingCall<Request: Message, Response: Message>: Sendable
     public var call: ClientCall { owner.call }
 
     /// Sends one request; suspends while the server does not read.
+    /// - Parameter compress: as `ClientCall.send` takes it; nil: by the channel's policy.
     @inlinable
-    public func send(_ message: Request) async throws {
-        try await owner.call.send(message.encoded())
+    public func send(_ message: Request, compress: Bool? = nil) async throws {
+        try await owner.call.send(message.encoded(), compress: compress)
     }
 
     /// Half-closes and waits for the response.

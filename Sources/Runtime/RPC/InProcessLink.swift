@@ -45,7 +45,7 @@ final class InProcessLink: ServerCallTransport, ClientCallTransport, @unchecked 
 
     // MARK: Client side
 
-    func send(_ message: [UInt8], of call: ClientCall) -> Bool {
+    func send(_ message: [UInt8], compress: Bool?, of call: ClientCall) -> Bool {
         guard let server else { return true }
         requestCount += 1
         if message.count > maxRequestBytes {
@@ -99,7 +99,7 @@ final class InProcessLink: ServerCallTransport, ClientCallTransport, @unchecked 
             call.context.hasResponseMetadata ? call.context.responseMetadata : Metadata())
     }
 
-    func send(_ message: [UInt8], of call: ServerCall) -> Bool {
+    func send(_ message: [UInt8], compress: Bool?, of call: ServerCall) -> Bool {
         sendHeaders(of: call)
         if message.count > maxResponseBytes {
             client.end(.messageTooLarge(message.count, limit: maxResponseBytes))

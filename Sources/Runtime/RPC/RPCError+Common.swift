@@ -6,6 +6,10 @@ extension RPCError {
             blame: .caller)
     }
 
+    package static func badFlag(_ flag: UInt8) -> RPCError {
+        RPCError(.internalError, "a message prefix begins with the byte \(flag)", blame: .peer)
+    }
+
     package static let noRequest = RPCError(
         .unimplemented, "the client sent no request message", blame: .peer)
 

@@ -10,12 +10,13 @@ public struct ResponseWriter<M: Message>: Sendable {
     }
 
     /// Sends one message; suspends while the client does not read (bounded memory).
+    /// - Parameter compress: as `ServerCall.send` takes it; nil: by the server's policy.
     /// - Throws: the call's failure; the handler should end then.
     @inlinable
-    public func write(_ message: M) async throws {
+    public func write(_ message: M, compress: Bool? = nil) async throws {
         let bytes = message.encoded()
-        if try call.trySend(bytes) { return }
-        try await call.send(bytes)
+        if try call.trySend(bytes, compress: compress) { return }
+        try await call.send(bytes, compress: compress)
     }
 
     /// Sends the response headers before the first message is ready.

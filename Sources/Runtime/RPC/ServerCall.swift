@@ -18,6 +18,8 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
     private let registered: RegisteredMethod
     private let transport: any ServerCallTransport
     @exclusivity(unchecked) private var inbound = MessageQueue()
+    /// Set by the transport before it delivers.
+    @exclusivity(unchecked) package var inflation = MessageInflation()
     @exclusivity(unchecked) private var inboundEnded = false
     @exclusivity(unchecked) private var failure: RPCError?
     @exclusivity(unchecked) private var finished = false
@@ -47,10 +49,7 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         if loop.isInLoop {
             if let failure { throw failure }
             if finished { throw ServerCall.hasEnded }
-            if let message = inbound.popFirst() {
-                transport.serverCall(self, didConsume: message.count)
-                return message
-            }
+            if let message = try take() { return message }
             if inboundEnded { return nil }
         }
         if isOwnTask {
@@ -83,30 +82,51 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         return message
     }
 
+    /// The next message that waits, inflated. Compressed ones are inflated only here, when the
+    /// handler wants them.
+    private func take() throws(RPCError) -> [UInt8]? {
+        guard let message = inbound.popFirst() else { return nil }
+        transport.serverCall(self, didConsume: message.count)
+        return inbound.hasCompressed ? try inflate(message) : message
+    }
+
+    private func inflate(_ message: [UInt8]) throws(RPCError) -> [UInt8] {
+        context.markRequest(compressed: inbound.lastWasCompressed)
+        guard inbound.lastWasCompressed else { return message }
+        do throws(RPCError) {
+            return try inflation.inflate(message)
+        } catch {
+            fail(error)
+            throw error
+        }
+    }
+
     /// Sends a response message; suspends while the client does not read.
+    /// - Parameter compress: false: never, true: whatever its size, when the call has an
+    ///   algorithm (`context.responseCompression`, or the server's); nil: by the server's policy.
     /// - Throws: the call's failure; nothing more can be sent then.
-    public func send(_ message: [UInt8]) async throws {
+    public func send(_ message: [UInt8], compress: Bool? = nil) async throws {
         guard loop.isInLoop else {
-            try await sendFromOutside(message)
+            try await sendFromOutside(message, compress)
             return
         }
         if mustWait { try await drain() }
-        try sendOnly(message)
+        try sendOnly(message, compress: compress)
     }
 
     /// Sends when that needs no waiting; false, and nothing done, when it does.
-    public func trySend(_ message: [UInt8]) throws -> Bool {
+    public func trySend(_ message: [UInt8], compress: Bool? = nil) throws -> Bool {
         guard loop.isInLoop, !mustWait else { return false }
-        try sendOnly(message)
+        try sendOnly(message, compress: compress)
         return true
     }
 
     /// Sends without suspending: for the one answer of a method that does not stream.
     /// On the loop only.
-    public func sendOnly(_ message: [UInt8]) throws {
+    public func sendOnly(_ message: [UInt8], compress: Bool? = nil) throws {
         if let failure { throw failure }
         if finished { throw ServerCall.hasEnded }
-        if !transport.send(message, of: self) { mustWait = true }
+        if !transport.send(message, compress: compress, of: self) { mustWait = true }
     }
 
     /// Sends `context.responseMetadata` now instead of with the first message.
@@ -118,9 +138,9 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         }
     }
 
-    private func sendFromOutside(_ message: [UInt8]) async throws {
+    private func sendFromOutside(_ message: [UInt8], _ compress: Bool?) async throws {
         if try await loop.submit({ [self] in mustWait }) { try await drain() }
-        try await loop.submit { [self] in try sendOnly(message) }
+        try await loop.submit { [self] in try sendOnly(message, compress: compress) }
     }
 
     /// The handler's own task, on the loop. Only `fail` cancels it, and that resumes whoever
@@ -151,9 +171,8 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         precondition(receiver == nil, "two tasks receive from one call at a time")
         if finished {
             continuation.resume(throwing: failure ?? ServerCall.hasEnded)
-        } else if let message = inbound.popFirst() {
-            transport.serverCall(self, didConsume: message.count)
-            continuation.resume(returning: message)
+        } else if !inbound.isEmpty {
+            continuation.resume(with: Result { try take() })
         } else if inboundEnded {
             continuation.resume(returning: nil)
         } else {
@@ -239,14 +258,23 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
     }
 
     /// A whole request message has arrived.
-    package func deliver(_ message: [UInt8]) {
+    package func deliver(_ message: [UInt8], isCompressed: Bool = false) {
         if finished { return }
-        if let receiver {
-            self.receiver = nil
-            transport.serverCall(self, didConsume: message.count)
-            receiver.resume(returning: message)
-        } else {
-            inbound.append(message)
+        guard let receiver else {
+            return inbound.append(message, isCompressed: isCompressed)
+        }
+        self.receiver = nil
+        transport.serverCall(self, didConsume: message.count)
+        inbound.pass(isCompressed: isCompressed)
+        guard inbound.hasCompressed else { return receiver.resume(returning: message) }
+        context.markRequest(compressed: isCompressed)
+        guard isCompressed else { return receiver.resume(returning: message) }
+        do throws(RPCError) {
+            receiver.resume(returning: try inflation.inflate(message))
+        } catch {
+            receiver.resume(throwing: error)
+            // Later: the transport is in the middle of what it delivers.
+            loop.execute { self.fail(error) }
         }
     }
 

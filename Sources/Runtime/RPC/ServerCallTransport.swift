@@ -4,8 +4,9 @@ package protocol ServerCallTransport: AnyObject {
     func serverCall(_ call: ServerCall, didConsume count: Int)
     /// Sends the response headers (`context.responseMetadata`) unless they have gone already.
     func sendHeaders(of call: ServerCall)
-    /// Sends one message, after the headers. False: wait for `ServerCall.didDrain()`.
-    func send(_ message: [UInt8], of call: ServerCall) -> Bool
+    /// Sends one message, after the headers; `compress` is the sender's wish, nil leaves it to
+    /// the policy. False: wait for `ServerCall.didDrain()`.
+    func send(_ message: [UInt8], compress: Bool?, of call: ServerCall) -> Bool
     /// Sends the status: nil is OK. Called once, perhaps before the handler has ended.
     func finish(_ call: ServerCall, error: RPCError?)
     /// The handler's task has ended; nothing is asked of the transport any more.

@@ -1,3 +1,4 @@
+public import Compression
 public import Environment
 import Synchronization
 
@@ -28,7 +29,12 @@ public final class ServerContext: Sendable {
     public let peer: Peer
     private let cancelled = Atomic<Bool>(false)
     private let hasResponseFields = Atomic<Bool>(false)
+    private let requestCompressed = Atomic<Bool>(false)
+    /// Of an algorithm, or `unset`.
+    private let responseAlgorithm = Atomic<UInt8>(ServerContext.unset)
     private let lazy: Mutex<Lazy>
+
+    private static var unset: UInt8 { 255 }
 
     package init(
         method: RegisteredMethod, metadata: FlatMetadata, deadline: Deadline?, peer: Peer
@@ -104,6 +110,22 @@ public final class ServerContext: Sendable {
         set {
             hasResponseFields.store(true, ordering: .relaxed)
             lazy.withLock { $0.trailing = newValue }
+        }
+    }
+
+    /// Whether the request message that was received last came compressed.
+    public var requestIsCompressed: Bool { requestCompressed.load(ordering: .relaxed) }
+
+    package func markRequest(compressed: Bool) {
+        requestCompressed.store(compressed, ordering: .relaxed)
+    }
+
+    /// For the responses, where the client accepts it; the server's policy when nil. Changes
+    /// after the first response do nothing.
+    public var responseCompression: CompressionAlgorithm? {
+        get { CompressionAlgorithm(rawValue: responseAlgorithm.load(ordering: .relaxed)) }
+        set {
+            responseAlgorithm.store(newValue?.rawValue ?? ServerContext.unset, ordering: .relaxed)
         }
     }
 

@@ -2,23 +2,24 @@
 /// (big endian), the message. Messages may span DATA frames, and a frame hold several.
 struct MessageDeframer {
     enum Problem {
-        /// The flag is set though no encoding was agreed on.
-        case compressed
+        /// The first byte of a prefix is neither 0 nor 1.
+        case badFlag(UInt8)
         case tooLarge(Int)
     }
 
     private var head: UInt64 = 0
     private var headCount = 0
     private var length = 0
+    private var isCompressed = false
     private var message: [UInt8] = []
 
     /// Bytes of an incomplete message that are kept.
     var bufferedBytes: Int { message.count + headCount }
     var isBetweenMessages: Bool { headCount == 0 }
 
-    /// Takes bytes; calls `deliver` for each whole message.
+    /// Takes bytes; calls `deliver` for each whole message, with its compressed flag.
     mutating func receive(
-        _ bytes: UnsafeRawBufferPointer, limit: Int, deliver: ([UInt8]) -> Void
+        _ bytes: UnsafeRawBufferPointer, limit: Int, deliver: ([UInt8], Bool) -> Void
     ) -> Problem? {
         var offset = 0
         while offset < bytes.count {
@@ -27,7 +28,8 @@ struct MessageDeframer {
                 headCount += 1
                 offset += 1
                 guard headCount == 5 else { continue }
-                if head >> 32 != 0 { return .compressed }
+                if head >> 33 != 0 { return .badFlag(UInt8(truncatingIfNeeded: head >> 32)) }
+                isCompressed = head >> 32 != 0
                 length = Int(head & 0xffff_ffff)
                 if length > limit { return .tooLarge(length) }
                 if length > 0 { continue }
@@ -36,15 +38,16 @@ struct MessageDeframer {
             let part = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + taken])
             offset += taken
             if message.isEmpty, taken == length {
+                let isCompressed = isCompressed
                 reset()
-                deliver([UInt8](part))
+                deliver([UInt8](part), isCompressed)
             } else {
                 if message.isEmpty { message.reserveCapacity(min(length, 64 << 10)) }
                 message.append(contentsOf: part)
                 guard message.count == length else { continue }
-                let whole = message
+                let (whole, isCompressed) = (message, isCompressed)
                 reset()
-                deliver(whole)
+                deliver(whole, isCompressed)
             }
         }
         return nil
@@ -54,6 +57,7 @@ struct MessageDeframer {
         head = 0
         headCount = 0
         length = 0
+        isCompressed = false
         if !message.isEmpty { message = [] }
     }
 }

@@ -1,3 +1,4 @@
+import Compression
 import HTTP2
 import RPC
 
@@ -6,8 +7,12 @@ struct RequestHead: ~Copyable {
     var method: RegisteredMethod?
     var isPOST = false
     var hasGRPCContentType = false
-    /// `grpc-encoding` other than identity.
-    var encoding: String?
+    /// `grpc-encoding`.
+    var encoding = CompressionAlgorithm.identity
+    /// The same when nobody here knows it.
+    var unknownEncoding: String?
+    /// `grpc-accept-encoding`.
+    var accepted: CompressionAlgorithms = []
     var timeout: Duration?
     var hasBadTimeout = false
     var metadata = FlatMetadata()
@@ -48,9 +53,17 @@ struct RequestHead: ~Copyable {
             timeout = GRPCTimeout.parse(value)
             hasBadTimeout = timeout == nil
         } else if name.isEqual(to: "grpc-encoding") {
-            if !value.isEqual(to: "identity") {
-                encoding = String(decoding: value, as: UTF8.self)
+            if value.isEqual(to: "identity") { return }
+            if let known = CompressionAlgorithm(name: value) {
+                encoding = known
+            } else {
+                unknownEncoding = String(decoding: value, as: UTF8.self)
             }
+        } else if name.isEqual(to: "grpc-accept-encoding") {
+            // What C-core sends with every call.
+            accepted =
+                value.isEqual(to: "identity, deflate, gzip")
+                ? .all : CompressionAlgorithms(list: value)
         } else if name.isEqual(to: "grpc-trace-bin") || name.isEqual(to: "grpc-tags-bin") {
             metadata.append(name: name, value: value)
         }

@@ -1,3 +1,4 @@
+import Compression
 import HTTP2
 import RPC
 
@@ -25,10 +26,17 @@ enum ResponseFields {
         return fields
     }
 
-    static func headers(_ context: ServerContext) -> HTTP2Fields {
-        guard context.hasResponseMetadata else { return headers }
+    static func headers(
+        _ context: ServerContext, _ compression: CompressionAlgorithm, _ policy: CompressionPolicy
+    ) -> HTTP2Fields {
+        let isCompressed = compression != .identity
+        guard context.hasResponseMetadata || isCompressed else { return headers }
         let fields = HTTP2Fields(copying: headers)
-        fields.append(context.responseMetadata)
+        if isCompressed {
+            fields.append("grpc-encoding", compression.name)
+            fields.append("grpc-accept-encoding", policy.acceptedList)
+        }
+        if context.hasResponseMetadata { fields.append(context.responseMetadata) }
         return fields
     }
 

@@ -1,3 +1,4 @@
+import Compression
 import Environment
 import HTTP2
 import RPC
@@ -15,6 +16,8 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     @exclusivity(unchecked) private var headersSent = false
     @exclusivity(unchecked) private var handlerRuns = false
     @exclusivity(unchecked) private var isClosed = false
+    @exclusivity(unchecked) private var accepted: CompressionAlgorithms = []
+    @exclusivity(unchecked) private var responseCompression = CompressionAlgorithm.identity
     /// Of a whole request whose handler waits for the half-close.
     @exclusivity(unchecked) private var heldBytes = 0
     /// This stream's share of the connection's budget: held, and of a message not whole yet.
@@ -34,6 +37,8 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         headersSent = false
         handlerRuns = false
         isClosed = false
+        accepted = []
+        responseCompression = .identity
         bufferedBytes = 0
         heldBytes = 0
     }
@@ -53,10 +58,12 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
             let path = block.first(":path") ?? "?"
             return refuse(RPCError(.unimplemented, "no method \(path)"))
         }
-        if let encoding = head.encoding {
+        let policy = connection.configuration.compression
+        if head.unknownEncoding != nil || !policy.accepted.contains(head.encoding) {
+            let encoding = head.unknownEncoding ?? head.encoding.name
             let error = RPCError(.unimplemented, "no support for grpc-encoding \(encoding)")
             let fields = ResponseFields.status(error, nil, only: true)
-            fields.append("grpc-accept-encoding", "identity")
+            fields.append("grpc-accept-encoding", policy.acceptedList)
             connection.count(error)
             return refuse(fields)
         }
@@ -73,6 +80,9 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         let call = ServerCall(
             method: method, context: context, loop: connection.loop, transport: self)
         self.call = call
+        call.inflation = MessageInflation(
+            algorithm: head.encoding, limit: connection.configuration.maxMessageBytes)
+        accepted = head.accepted
         waitsForHalfClose = method.waitsForHalfClose
         guard call.startDeadline() else { return }
         if !waitsForHalfClose { run(call) }
@@ -87,21 +97,23 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
 
     override func didReceiveData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
         guard let call, !isClosed, !call.isOver else { return consume(bytes.count) }
-        var refused = false
+        var refusal: RPCError?
         let problem = deframer.receive(bytes, limit: connection.configuration.maxMessageBytes) {
+            message, isCompressed in
             messageCount += 1
             if waitsForHalfClose, messageCount > 1 {
-                refused = true
+                refusal = .severalRequests
+            } else if isCompressed, call.inflation.algorithm == .identity {
+                refusal = refusal ?? .compressedWithoutEncoding
             } else {
-                if waitsForHalfClose { heldBytes = $0.count }
-                call.deliver($0)
+                if waitsForHalfClose { heldBytes = message.count }
+                call.deliver(message, isCompressed: isCompressed)
             }
         }
-        if refused { call.fail(.severalRequests) }
+        if let refusal { call.fail(refusal) }
         switch problem {
         case nil: break
-        case .compressed:
-            call.fail(RPCError(.internalError, "a compressed message without grpc-encoding"))
+        case .badFlag(let flag): call.fail(.badFlag(flag))
         case .tooLarge(let count):
             call.fail(.messageTooLarge(count, limit: connection.configuration.maxMessageBytes))
         }
@@ -173,13 +185,18 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     func sendHeaders(of call: ServerCall) {
         guard !headersSent, let session else { return }
         headersSent = true
-        session.respond(self, ResponseFields.headers(call.context))
+        let policy = connection.configuration.compression
+        let wanted = call.context.responseCompression ?? policy.algorithm
+        if wanted != .identity, accepted.contains(wanted) { responseCompression = wanted }
+        session.respond(self, ResponseFields.headers(call.context, responseCompression, policy))
     }
 
-    func send(_ message: [UInt8], of call: ServerCall) -> Bool {
+    func send(_ message: [UInt8], compress: Bool?, of call: ServerCall) -> Bool {
         guard session != nil else { return true }
         sendHeaders(of: call)
-        return write(framed: message)
+        if responseCompression == .identity { return write(framed: message) }
+        let policy = connection.configuration.compression
+        return write(framed: WireMessage(message, responseCompression, policy, compress))
     }
 
     func serverCall(_ call: ServerCall, didConsume count: Int) {

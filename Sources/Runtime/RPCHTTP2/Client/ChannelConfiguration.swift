@@ -1,4 +1,5 @@
 public import HTTP2
+public import RPC
 
 /// The limits and habits of a client channel.
 public struct ChannelConfiguration: Sendable {
@@ -15,6 +16,9 @@ public struct ChannelConfiguration: Sendable {
     /// Pings an otherwise silent connection; nil: never.
     public var keepaliveTime: Duration?
     public var keepaliveTimeout = Duration.seconds(20)
+    /// Of requests, unless the call says otherwise, and what servers may answer with. Default:
+    /// none. `maxMessageBytes` is for the inflated size.
+    public var compression = CompressionPolicy()
     public var userAgent = "grpc-swift-janji/1.0"
     /// `:authority`; nil: what the target says.
     public var authority: String?

@@ -32,7 +32,9 @@ final class ChannelCore: @unchecked Sendable {
         self.loop = loop
         self.configuration = configuration
         authority = configuration.authority ?? target.authority
-        fields = RequestFields(authority: authority, userAgent: configuration.userAgent)
+        fields = RequestFields(
+            authority: authority, userAgent: configuration.userAgent,
+            compression: configuration.compression)
         backoff = Backoff(configuration)
     }
 
@@ -70,7 +72,8 @@ final class ChannelCore: @unchecked Sendable {
     private func send(_ stream: ClientStream, on connection: ClientConnection) {
         guard let session = connection.session else { return wait(stream) }
         do {
-            try session.request(stream, fields.make(stream.call, stream.metadata))
+            try session.request(
+                stream, fields.make(stream.call, stream.metadata, stream.compression))
         } catch {
             stream.call.end(
                 RPCError(.unavailable, "cannot open a stream to \(authority)", cause: "\(error)"))

@@ -1,3 +1,4 @@
+import Compression
 import HTTP2
 import Loop
 import RPC
@@ -14,11 +15,12 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     let call: ClientCall
     let metadata: Metadata
     let waitForReady: Bool
+    let compression: CompressionAlgorithm
     private let channel: ChannelCore
     private let maxMessageBytes: Int
     private var deframer = MessageDeframer()
     private var head: ResponseHead?
-    private var replay: [[UInt8]]? = []
+    private var replay: [WireMessage]? = []
     private var replayBytes = 0
     private var halfClosed = false
     private var attempt = 1
@@ -32,14 +34,19 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
         self.metadata = metadata
         self.channel = channel
         waitForReady = options.waitForReady
+        compression = options.compression ?? channel.configuration.compression.algorithm
         maxMessageBytes = options.maxResponseBytes ?? channel.configuration.maxMessageBytes
     }
 
     // MARK: What leaves
 
-    func send(_ message: [UInt8], of call: ClientCall) -> Bool {
+    func send(_ message: [UInt8], compress: Bool?, of call: ClientCall) -> Bool {
+        let message =
+            compression == .identity
+            ? WireMessage(message)
+            : WireMessage(message, compression, channel.configuration.compression, compress)
         if replay != nil {
-            replayBytes += message.count
+            replayBytes += message.bytes.count
             if replayBytes > ClientStream.replayLimit {
                 replay = nil
             } else {
@@ -82,6 +89,8 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
         if received.httpStatus >= 100, received.httpStatus < 200 { return }
         replay = nil
         head = received
+        call.inflation = MessageInflation(
+            algorithm: received.encoding ?? .identity, limit: maxMessageBytes)
         guard received.httpStatus == 200, received.isGRPC else {
             let why =
                 received.httpStatus == 200
@@ -108,14 +117,18 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
 
     override func didReceiveData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
         guard !call.hasEnded, let head else { return consume(bytes.count) }
-        let problem = deframer.receive(bytes, limit: maxMessageBytes) { call.deliver($0) }
+        var refusal: RPCError?
+        let problem = deframer.receive(bytes, limit: maxMessageBytes) { message, isCompressed in
+            if isCompressed, head.encoding == nil || head.encoding == .identity {
+                refusal = head.encoding == nil ? .unknownEncoding : .compressedWithoutEncoding
+            } else if refusal == nil {
+                call.deliver(message, isCompressed: isCompressed)
+            }
+        }
+        if let refusal { return fail(refusal) }
         switch problem {
         case nil: break
-        case .compressed:
-            let encoding = head.encoding ?? "none"
-            return fail(
-                RPCError(.internalError, "a compressed message, encoding \(encoding)", blame: .peer)
-            )
+        case .badFlag(let flag): return fail(.badFlag(flag))
         case .tooLarge(let count):
             return fail(.messageTooLarge(count, limit: maxMessageBytes))
         }

@@ -1,3 +1,4 @@
+import Compression
 import Environment
 import HTTP2
 import RPC
@@ -6,20 +7,31 @@ import RPC
 struct RequestFields {
     private let authority: String
     private let userAgent: String
+    private let compression: CompressionPolicy
     private var cache: [String: HTTP2Fields] = [:]
 
-    init(authority: String, userAgent: String) {
+    init(authority: String, userAgent: String, compression: CompressionPolicy) {
         self.authority = authority
         self.userAgent = userAgent
+        self.compression = compression
     }
 
-    mutating func make(_ call: ClientCall, _ metadata: Metadata) -> HTTP2Fields {
+    mutating func make(
+        _ call: ClientCall, _ metadata: Metadata, _ algorithm: CompressionAlgorithm
+    ) -> HTTP2Fields {
         let base = base(call.method)
-        if metadata.isEmpty, call.deadline == nil { return base }
+        if metadata.isEmpty, call.deadline == nil, algorithm == .identity { return base }
         let fields = HTTP2Fields(copying: base)
         if let deadline = call.deadline {
             let text = GRPCTimeout.print(nanoseconds: deadline.remaining.nanoseconds)
             fields.append("grpc-timeout", text, indexed: false)
+        }
+        if algorithm != .identity {
+            fields.append("grpc-encoding", algorithm.name)
+            if compression.accepted.isEmpty {
+                let all = CompressionPolicy(accepted: .all)
+                fields.append("grpc-accept-encoding", all.acceptedList)
+            }
         }
         fields.append(metadata)
         return fields
@@ -35,6 +47,9 @@ struct RequestFields {
         fields.append("te", "trailers")
         fields.append("content-type", "application/grpc")
         fields.append("user-agent", userAgent)
+        if !compression.accepted.isEmpty {
+            fields.append("grpc-accept-encoding", compression.acceptedList)
+        }
         cache[method.path] = fields
         return fields
     }

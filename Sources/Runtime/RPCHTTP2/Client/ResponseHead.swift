@@ -1,3 +1,4 @@
+import Compression
 import HTTP2
 import RPC
 
@@ -9,8 +10,8 @@ struct ResponseHead {
     var code: RPCError.Code?
     var message = ""
     var details: [RPCError.Detail] = []
-    /// `grpc-encoding` other than identity.
-    var encoding: String?
+    /// `grpc-encoding`; nil when nobody here knows it.
+    var encoding: CompressionAlgorithm? = .identity
     private var flat = FlatMetadata()
 
     /// The custom fields.
@@ -42,8 +43,8 @@ struct ResponseHead {
             message = StatusMessage.decode(value)
         } else if name.isEqual(to: "grpc-status-details-bin") {
             details = MetadataBase64.decode(value).map { StatusDetails.decode($0) } ?? []
-        } else if name.isEqual(to: "grpc-encoding"), !value.isEqual(to: "identity") {
-            encoding = String(decoding: value, as: UTF8.self)
+        } else if name.isEqual(to: "grpc-encoding") {
+            encoding = CompressionAlgorithm(name: value)
         } else if name.isEqual(to: "grpc-retry-pushback-ms") {
             flat.append(name: name, value: value)
         }
