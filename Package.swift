@@ -145,7 +145,8 @@ let package = Package(
         tests("Lifecycle", ["Environment", "Loop", "Telemetry"]),
         tests("janji"),
         tests("Crypto"),
-        tests("HTTP2"),
+        .target(name: "Frames", path: "Tests/Frames", swiftSettings: settings),
+        tests("HTTP2", ["Frames"]),
         tests("Protobuf", ["Schema"]),
         tests("Compression"),
         tests("RPC", ["Loop", "Protobuf"]),
@@ -153,6 +154,7 @@ let package = Package(
             "RPCHTTP2",
             [
                 "BenchSchema", "Compression", "RPC", "Loop", "Telemetry", "Protobuf", "HTTP2",
+                "Frames", "Environment",
             ]),
         tests("Postgres", ["TestKit", "Loop"]),
         tests("Kafka", ["TestKit", "Loop"]),

@@ -1,3 +1,4 @@
+import Frames
 import HTTP2
 
 /// A session's owner that writes down what happens, and keeps what would be sent.

@@ -1,3 +1,4 @@
+import Frames
 import HTTP2
 import Testing
 

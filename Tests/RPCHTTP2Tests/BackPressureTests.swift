@@ -75,7 +75,7 @@ struct BackPressureTests {
 
     @Test("unfinished messages of one connection are bounded together")
     func unfinishedMessages() async throws {
-        let configuration = ServerConfiguration(maxBufferedRequestBytes: 100_000)
+        let configuration = ServerConfiguration(maxConnectionBytes: 100_000)
         let server = try await TestServer(configuration) { router in
             router.handle(Methods.unary) { call in
                 try call.sendOnly(try await call.receiveOnly())
@@ -92,7 +92,7 @@ struct BackPressureTests {
 
     @Test("whole requests that wait for their half-close are in the same budget")
     func heldRequests() async throws {
-        let configuration = ServerConfiguration(maxBufferedRequestBytes: 100_000)
+        let configuration = ServerConfiguration(maxConnectionBytes: 100_000)
         let server = try await TestServer(configuration) { router in
             router.handle(Methods.unary) { call in
                 try call.sendOnly([UInt8(try await call.receiveOnly().count >> 16)])

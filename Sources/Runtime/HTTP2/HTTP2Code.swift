@@ -10,6 +10,7 @@ public struct HTTP2Code: RawRepresentable, Sendable, Hashable, CustomStringConve
     public static let protocolError = HTTP2Code(rawValue: 1)
     public static let internalError = HTTP2Code(rawValue: 2)
     public static let flowControlError = HTTP2Code(rawValue: 3)
+    public static let settingsTimeout = HTTP2Code(rawValue: 4)
     public static let streamClosed = HTTP2Code(rawValue: 5)
     public static let refusedStream = HTTP2Code(rawValue: 7)
     public static let cancel = HTTP2Code(rawValue: 8)

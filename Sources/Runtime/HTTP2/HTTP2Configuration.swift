@@ -12,14 +12,21 @@ public struct HTTP2Configuration: Sendable {
     public var maxHeaderFields = 128
     /// How much output is gathered before the socket gets it.
     public var maxOutputBytes = 256 << 10
-    /// Streams that the peer may reset at once, and per second after that.
-    public var resetBurst: UInt64 = 10_000
-    public var resetsPerSecond: UInt64 = 1_000
+    /// Streams that the peer may reset (rapid reset). gRPC clients cancel a lot: what bounds their
+    /// work is the count of running handlers, this only ends what never stops.
+    public var resets = AbuseBudget(burst: 10_000, perSecond: 1_000)
     /// Streams that we may have to reset because of the peer (MadeYouReset).
     public var forcedResets = AbuseBudget(burst: 500, perSecond: 50)
+    /// Streams that we may have to refuse (REFUSED_STREAM), which clients repeat.
+    public var refusedStreams = AbuseBudget(burst: 10_000, perSecond: 1_000)
     public var pings = AbuseBudget(burst: 200, perSecond: 20)
     public var settings = AbuseBudget(burst: 32, perSecond: 1)
-    public var emptyData = AbuseBudget(burst: 200, perSecond: 50)
+    /// DATA without bytes, PRIORITY, and informational (1xx) responses.
+    public var emptyFrames = AbuseBudget(burst: 200, perSecond: 50)
+    /// WINDOW_UPDATE frames beyond two for each DATA frame that we sent.
+    public var windowUpdates = AbuseBudget(burst: 2_000, perSecond: 200)
+    /// CONTINUATION frames of one header block, where the library can limit them.
+    public var maxContinuations = 8
 
     public init() {}
 }

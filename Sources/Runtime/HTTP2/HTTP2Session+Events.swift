@@ -11,6 +11,7 @@ extension HTTP2Session {
 
     func didBeginHeaders(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
         headerBlock.reset()
+        isInHeaderBlock = true
         guard role == .server, frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST else { return 0 }
         let id = frame.pointee.hd.stream_id
         guard let stream = handler.sessionDidOpenStream(self) else {
@@ -31,8 +32,14 @@ extension HTTP2Session {
         case NGHTTP2_HEADERS.rawValue:
             didReceiveHeaders(frame)
         case NGHTTP2_SETTINGS.rawValue:
-            guard frame.pointee.hd.flags & HTTP2Session.ack == 0 else { break }
-            guard configuration.settings.spend() else { return refuse("settings flood") }
+            guard frame.pointee.hd.flags & HTTP2Session.ack == 0 else {
+                settingsAreAcknowledged = true
+                break
+            }
+            guard configuration.settings.spend() else {
+                refuse(.settings)
+                break
+            }
             handler.sessionDidReceiveSettings(self)
         case NGHTTP2_PING.rawValue:
             didReceivePing(frame)
@@ -45,18 +52,27 @@ extension HTTP2Session {
                 self, didReceiveGoawayAfter: goaway.last_stream_id,
                 code: HTTP2Code(rawValue: goaway.error_code),
                 debug: String(decoding: debug, as: UTF8.self))
+        case NGHTTP2_RST_STREAM.rawValue:
+            if !configuration.resets.spend() { refuse(.resets) }
+        case NGHTTP2_WINDOW_UPDATE.rawValue:
+            if expectedWindowUpdates > 0 {
+                expectedWindowUpdates -= 1
+            } else if !configuration.windowUpdates.spend() {
+                refuse(.windowUpdates)
+            }
+        case NGHTTP2_PRIORITY.rawValue:
+            if !configuration.emptyFrames.spend() { refuse(.emptyFrames) }
         default:
             break
         }
         return 0
     }
 
-    private func refuse(_ what: String) -> Int32 {
-        refuseAbuse(what)
-        return 0
-    }
-
     private func didReceiveHeaders(_ frame: UnsafePointer<nghttp2_frame>) {
+        isInHeaderBlock = false
+        if role == .client, headerBlock.isInformational, !configuration.emptyFrames.spend() {
+            return refuse(.emptyFrames)
+        }
         guard let stream = stream(frame.pointee.hd.stream_id) else { return }
         let ended = frame.pointee.hd.flags & HTTP2Session.endStream != 0
         stream._withUnsafeGuaranteedRef { stream in
@@ -68,8 +84,8 @@ extension HTTP2Session {
 
     private func didReceiveDataFrame(_ frame: UnsafePointer<nghttp2_frame>) {
         let ended = frame.pointee.hd.flags & HTTP2Session.endStream != 0
-        if frame.pointee.hd.length == 0, !ended {
-            if !configuration.emptyData.spend() { refuseAbuse("empty DATA flood") }
+        if frame.pointee.hd.length <= frame.pointee.data.padlen, !ended {
+            if !configuration.emptyFrames.spend() { refuse(.emptyFrames) }
             return
         }
         guard ended, let stream = stream(frame.pointee.hd.stream_id) else { return }
@@ -102,7 +118,9 @@ extension HTTP2Session {
             }
             handler.session(self, didReceivePingAck: payload)
         } else if !configuration.pings.spend() {
-            refuseAbuse("too_many_pings")
+            refuse(.pings)
+        } else {
+            handler.sessionDidReceivePing(self)
         }
     }
 
@@ -121,19 +139,26 @@ extension HTTP2Session {
         let header = frame.pointee.hd
         switch UInt32(header.type) {
         case NGHTTP2_RST_STREAM.rawValue:
-            let code = frame.pointee.rst_stream.error_code
-            // CANCEL and NO_ERROR are our own wish; the rest the peer made us send.
-            guard role == .server, code != HTTP2Code.cancel.rawValue,
-                code != HTTP2Code.noError.rawValue
-            else { break }
-            if !configuration.forcedResets.spend() { refuseAbuse("too many reset streams") }
+            didSendReset(HTTP2Code(rawValue: frame.pointee.rst_stream.error_code))
         case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
+            hasSentPayload = true
+            expectedWindowUpdates += 2
             guard role == .server, header.flags & HTTP2Session.endStream != 0 else { break }
             didEndLocally(header.stream_id)
         default:
             break
         }
         return 0
+    }
+
+    /// CANCEL and NO_ERROR are our own wish; the rest the peer made us send.
+    private func didSendReset(_ code: HTTP2Code) {
+        guard role == .server, code != .cancel, code != .noError else { return }
+        if code == .refusedStream {
+            if !configuration.refusedStreams.spend() { refuse(.refusedStreams) }
+        } else if !configuration.forcedResets.spend() {
+            refuse(.forcedResets)
+        }
     }
 
     /// Our side is complete: a client that is still sending is told to stop (RFC 9113 §8.1).
@@ -171,10 +196,15 @@ extension HTTP2Session {
         output.append(UnsafeRawPointer(head), 9)
         if let start = stream.body.bytes.baseAddress { output.append(start, count) }
         stream.body.removeFirst(count)
-        if stream.wasFull, stream.body.count < HTTP2Stream.bodyHighWatermark / 2 {
-            stream.wasFull = false
-            stream.didDrainBody()
-        }
+        stream.hasProgressed = true
+        if stream.wasFull { didSendPart(of: stream, count) }
         return 0
+    }
+    private func didSendPart(of stream: HTTP2Stream, _ count: Int) {
+        largeBodyBytes -= count
+        guard stream.body.count < HTTP2Stream.bodyHighWatermark / 2 else { return }
+        largeBodyBytes -= stream.body.count
+        stream.wasFull = false
+        stream.didDrainBody()
     }
 }

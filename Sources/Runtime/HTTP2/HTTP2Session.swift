@@ -22,7 +22,7 @@ public final class HTTP2Session {
     @exclusivity(unchecked) var configuration: HTTP2Configuration
     @exclusivity(unchecked) var output = ByteQueue(capacity: 16 << 10)
     /// Received and not consumed by the layer above.
-    @exclusivity(unchecked) private var unread = 0
+    @exclusivity(unchecked) public private(set) var unread = 0
     /// The part of `unread` that the peer's connection window still lacks.
     @exclusivity(unchecked) private var withheld = 0
     /// What the next flush gives back to the connection window.
@@ -33,7 +33,17 @@ public final class HTTP2Session {
     /// GOAWAY came: no stream can be opened any more.
     public internal(set) var peerIsLeaving = false
     /// The peer exceeded a budget; the connection ends after the next flush.
-    public internal(set) var abuse: String?
+    public internal(set) var abuse: HTTP2Abuse?
+    /// The peer has acknowledged our SETTINGS.
+    public internal(set) var settingsAreAcknowledged = false
+    /// A header block has begun and not ended.
+    @exclusivity(unchecked) public internal(set) var isInHeaderBlock = false
+    /// HEADERS or DATA were sent since the owner cleared it.
+    @exclusivity(unchecked) public var hasSentPayload = false
+    /// WINDOW_UPDATE frames that DATA of ours explains.
+    @exclusivity(unchecked) var expectedWindowUpdates = 0
+    /// What bodies above their watermark hold together.
+    @exclusivity(unchecked) public internal(set) var largeBodyBytes = 0
 
     /// - Parameter handler: outlives the session; not retained.
     public init(
@@ -113,7 +123,9 @@ public final class HTTP2Session {
         let taken = nghttp2_session_mem_recv(
             raw, start.assumingMemoryBound(to: UInt8.self), bytes.count)
         wantFlush()
-        if taken < 0 { throw HTTP2Error(Int32(taken), "bytes of the peer", blame: .peer) }
+        guard taken < 0 else { return }
+        if taken == Int(NGHTTP2_ERR_FLOODED.rawValue) { refuse(.flood) }
+        throw HTTP2Error(Int32(taken), "bytes of the peer", blame: .peer)
     }
 
     /// Serialises what is to be sent, at most `maxOutputBytes` (plus a frame), and hands it over
@@ -167,9 +179,16 @@ public final class HTTP2Session {
         stream.session = self
         stream.index = streams.count
         streams.append(stream)
+        if stream.wasFull { largeBodyBytes += stream.body.count }
+    }
+
+    /// Every open stream; `body` must not close one at once (a reset closes it when it is sent).
+    public func forEachStream(_ body: (HTTP2Stream) -> Void) {
+        for stream in streams { body(stream) }
     }
 
     func close(_ stream: HTTP2Stream, _ code: HTTP2Code) {
+        if stream.wasFull { largeBodyBytes -= stream.body.count }
         let last = streams.removeLast()
         if last !== stream {
             streams[stream.index] = last
@@ -226,9 +245,9 @@ public final class HTTP2Session {
     }
 
     /// Ends the connection because the peer does too much of something.
-    func refuseAbuse(_ what: String) {
+    public func refuse(_ what: HTTP2Abuse) {
         guard abuse == nil else { return }
         abuse = what
-        goaway(.enhanceYourCalm, debug: what)
+        goaway(.enhanceYourCalm, debug: what.rawValue)
     }
 }

@@ -11,6 +11,8 @@ public protocol HTTP2SessionHandler: AnyObject {
         _ session: HTTP2Session, didReceiveGoawayAfter lastStreamID: Int32, code: HTTP2Code,
         debug: String)
     func session(_ session: HTTP2Session, didReceivePingAck payload: UInt64)
+    /// The peer pinged; the answer is on its way.
+    func sessionDidReceivePing(_ session: HTTP2Session)
     /// A stream ended, after its `didClose`.
     func sessionDidCloseStream(_ session: HTTP2Session)
 }
@@ -23,5 +25,6 @@ extension HTTP2SessionHandler {
         debug: String
     ) {}
     public func session(_ session: HTTP2Session, didReceivePingAck payload: UInt64) {}
+    public func sessionDidReceivePing(_ session: HTTP2Session) {}
     public func sessionDidCloseStream(_ session: HTTP2Session) {}
 }

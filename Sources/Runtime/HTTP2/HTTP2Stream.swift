@@ -22,6 +22,8 @@ open class HTTP2Stream {
     @exclusivity(unchecked) final var bodyIsDeferred = false
     /// Below this many waiting bytes `didDrainBody` is called, once after each `write` above it.
     @exclusivity(unchecked) final var wasFull = false
+    /// Bytes of the body left since the owner cleared it.
+    @exclusivity(unchecked) public final var hasProgressed = false
     /// Bytes received and not consumed yet; given back to the connection when the stream ends.
     @exclusivity(unchecked) final var unconsumed = 0
 
@@ -47,7 +49,7 @@ open class HTTP2Stream {
     /// Appends to the body. Returns false when the writer should wait for `didDrainBody`.
     public final func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
         body.append(bytes)
-        return didAppend()
+        return didAppend(bytes.count)
     }
 
     /// The same for a message behind a prefix of up to eight bytes, which are the low bytes of
@@ -56,13 +58,17 @@ open class HTTP2Stream {
         prefix: UInt64, count: Int, _ bytes: UnsafeRawBufferPointer
     ) -> Bool {
         body.append(prefix: prefix, count, bytes)
-        return didAppend()
+        return didAppend(count + bytes.count)
     }
 
     @inline(__always)
-    private func didAppend() -> Bool {
+    private func didAppend(_ count: Int) -> Bool {
         if bodyIsDeferred { session?.resumeBody(of: self) }
-        guard body.count > HTTP2Stream.bodyHighWatermark else { return true }
+        return body.count <= HTTP2Stream.bodyHighWatermark || isFull(appended: count)
+    }
+
+    private func isFull(appended count: Int) -> Bool {
+        session?.largeBodyBytes += wasFull ? count : body.count
         wasFull = true
         return false
     }
@@ -94,5 +100,6 @@ open class HTTP2Stream {
         bodyIsDeferred = false
         wasFull = false
         unconsumed = 0
+        hasProgressed = false
     }
 }

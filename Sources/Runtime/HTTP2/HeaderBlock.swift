@@ -38,14 +38,16 @@ public final class HeaderBlock {
         isTooLarge = false
     }
 
+    /// Returns false when the block is so large that it need not be looked at further: each of
+    /// its fields costs the peer one byte and us the check of a whole value.
     func append(
         _ name: UnsafePointer<UInt8>, _ nameCount: Int, _ value: UnsafePointer<UInt8>,
         _ valueCount: Int
-    ) {
+    ) -> Bool {
         listBytes += nameCount + valueCount + 32
         guard listBytes <= maxBytes, count < maxFields else {
             isTooLarge = true
-            return
+            return listBytes <= 4 * maxBytes
         }
         memcpy(memory + used, name, nameCount)
         memcpy(memory + used + nameCount, value, valueCount)
@@ -53,6 +55,7 @@ public final class HeaderBlock {
             offset: Int32(used), nameCount: Int32(nameCount), valueCount: Int32(valueCount))
         used += nameCount + valueCount
         count += 1
+        return true
     }
 
     @inline(__always)
@@ -82,6 +85,12 @@ public final class HeaderBlock {
 
     @inline(__always)
     private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+
+    /// A 1xx response, which says nothing yet.
+    var isInformational: Bool {
+        count > 0 && name(0).isEqual(to: ":status")
+            && value(0).first == UInt8(ascii: "1")
+    }
 
     /// The first value of this name, for what is asked rarely.
     public func first(_ name: StaticString) -> String? {

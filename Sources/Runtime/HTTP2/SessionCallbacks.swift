@@ -35,7 +35,7 @@ enum SessionCallbacks {
         guard let name, let value else { return 0 }
         return with(user) {
             $0.headerBlock.append(name, nameCount, value, valueCount)
-            return 0
+                ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
         }
     }
 

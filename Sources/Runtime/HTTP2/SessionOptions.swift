@@ -7,7 +7,7 @@ enum SessionOptions {
         @convention(c) (OpaquePointer?, UInt64, UInt64) -> Void
     private typealias SetContinuations = @convention(c) (OpaquePointer?, Int) -> Void
 
-    /// The two options that Debian backported: absent from a stock libnghttp2 1.52.
+    /// Two options that Debian backported: absent from a stock libnghttp2 1.52.
     nonisolated(unsafe) private static let resetRateSymbol = dlsym(
         nil, "nghttp2_option_set_stream_reset_rate_limit")
     nonisolated(unsafe) private static let continuationsSymbol = dlsym(
@@ -24,11 +24,13 @@ enum SessionOptions {
         nghttp2_option_set_peer_max_concurrent_streams(option, 100)
         nghttp2_option_set_max_send_header_block_length(option, 64 << 10)
         if let symbol = resetRateSymbol {
-            unsafeBitCast(symbol, to: SetResetRate.self)(
-                option, configuration.resetBurst, configuration.resetsPerSecond)
+            // Its default is too low for gRPC (grpc-node #2872) and says INTERNAL_ERROR: resets
+            // are counted by the session.
+            unsafeBitCast(symbol, to: SetResetRate.self)(option, 1 << 40, 1 << 40)
         }
         if let symbol = continuationsSymbol {
-            unsafeBitCast(symbol, to: SetContinuations.self)(option, 8)
+            unsafeBitCast(symbol, to: SetContinuations.self)(
+                option, configuration.maxContinuations)
         }
         return option
     }

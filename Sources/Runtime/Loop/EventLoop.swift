@@ -109,6 +109,11 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// The monotonic time.
     public var now: Deadline { Deadline.now() }
 
+    /// The monotonic clock as this turn of the loop found it, in milliseconds: costs no system
+    /// call. Loop only.
+    @inline(__always)
+    public var milliseconds: UInt64 { uv_now(raw) }
+
     // MARK: Work
 
     /// Runs `body` soon on the loop. Callable from any thread. After ``stop()`` it never runs.

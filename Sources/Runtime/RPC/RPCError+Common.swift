@@ -10,6 +10,10 @@ extension RPCError {
         RPCError(.internalError, "a message prefix begins with the byte \(flag)", blame: .peer)
     }
 
+    package static let connectionIsFull = RPCError(
+        .resourceExhausted, "the connection holds too many unread or unfinished messages",
+        blame: .caller)
+
     package static let noRequest = RPCError(
         .unimplemented, "the client sent no request message", blame: .peer)
 

@@ -11,23 +11,16 @@ public final class RPCServer: Sendable {
     public struct DrainReport: Sendable {
         public var connections = 0
         /// Calls that were running when the drain began.
-        public var openCalls = 0
+        public var running: [RunningCall] = []
         /// Calls that had not ended within the grace and were cancelled.
-        public var cancelledCalls = 0
-    }
-
-    private struct State {
-        var connections: [ObjectIdentifier: ServerConnection] = [:]
-        var listeners: [Listener] = []
-        var isDraining = false
+        public var cancelled: [RunningCall] = []
     }
 
     public let configuration: ServerConfiguration
     let table: MethodTable
+    let metrics: ServerMetrics?
     private let logger: Logger
-    private let state = Mutex(State())
-    private let handled: [Counter]
-    private let connectionGauge: Gauge?
+    private let state = Mutex(ServerState())
 
     /// - Parameter router: frozen from now on.
     public init(
@@ -36,31 +29,29 @@ public final class RPCServer: Sendable {
     ) {
         self.configuration = configuration
         self.logger = logger
+        self.metrics = metrics.map { ServerMetrics($0) }
         table = router.table
-        handled =
-            metrics.map { metrics in
-                (0...16).map { code in
-                    metrics.counter(
-                        "grpc_server_handled_total", help: "Calls that ended, by status.",
-                        labels: [("grpc_code", RPCError.Code(rawValue: Int32(code)).name)])
-                }
-            } ?? []
-        connectionGauge = metrics?.gauge(
-            "grpc_server_connections", help: "Open HTTP/2 connections.")
     }
 
     /// Takes over a connected socket, on its loop. `initialBytes` were read from it already.
     public func accept(_ socket: any ByteStream, initialBytes: [UInt8] = []) {
         socket.loop.preconditionInLoop()
         let connection = ServerConnection(socket, self)
-        let accepted = state.withLock { state in
-            if state.isDraining { return false }
-            state.connections[ObjectIdentifier(connection)] = connection
-            return true
+        switch state.withLock({ $0.admit(connection, configuration) }) {
+        case .accepted:
+            metrics?.opened.add(1)
+            metrics?.connections.add(1)
+            connection.start(initialBytes)
+        case .full:
+            metrics?.opened.add(1)
+            metrics?.closed(.limit)
+            logger.warning(
+                "connection refused",
+                ["peer": .string(connection.peer.address), "cause": "too many connections"])
+            RefusedConnection(socket).start()
+        case .draining:
+            socket.close()
         }
-        guard accepted else { return socket.close() }
-        connectionGauge?.add(1)
-        connection.start(initialBytes)
     }
 
     /// Listens on an address of its own until `drain`; the listener keeps the server alive.
@@ -76,58 +67,74 @@ public final class RPCServer: Sendable {
         return listener
     }
 
+    /// The calls that run now, by connection. Any thread.
+    public func runningCalls() async -> [RunningCall] {
+        await runningCalls { $0.runningCalls() }
+    }
+
+    private func runningCalls(
+        _ ask: @escaping @Sendable (ServerConnection) -> [RunningCall]
+    ) async -> [RunningCall] {
+        var calls: [RunningCall] = []
+        for (loop, connections) in state.withLock({ $0.connectionsByLoop }) {
+            calls += (try? await loop.submit { connections.flatMap(ask) }) ?? []
+        }
+        return calls
+    }
+
     /// Ends gracefully: no new connections, GOAWAY twice, running calls finish. Returns when the
-    /// last one has, or after `grace`, when the rest is cancelled. Cancelling the caller ends the
-    /// grace.
+    /// last connection has closed, or after `grace`, when the rest is cancelled (their clients
+    /// get UNAVAILABLE). Cancelling the caller ends the grace.
     public func drain(grace: Duration = .seconds(10)) async -> DrainReport {
         var report = DrainReport()
         let (connections, listeners) = state.withLock { state in
             state.isDraining = true
             defer { state.listeners = [] }
-            return (Array(state.connections.values), state.listeners)
+            return (state.connections.count, state.listeners)
         }
         for listener in listeners { await listener.close() }
-        report.connections = connections.count
-        for connection in connections {
-            let open = try? await connection.loop.submit {
-                connection.beginDrain()
-                return connection.openCalls
-            }
-            report.openCalls += open ?? 0
+        report.connections = connections
+        report.running = await runningCalls { connection in
+            defer { connection.leave(.drain) }
+            return connection.runningCalls()
         }
-        guard let loop = connections.first?.loop else { return report }
-        let end = Deadline.after(grace)
-        while !end.hasPassed, !state.withLock({ $0.connections.isEmpty }) {
-            do { try await loop.sleep(for: .milliseconds(10)) } catch { break }
+        await waitUntilEmpty(atMost: grace)
+        report.cancelled = await runningCalls { connection in
+            let calls = connection.runningCalls()
+            connection.abort(RPCError(.unavailable, "the server is shutting down"))
+            return calls
         }
-        for connection in state.withLock({ Array($0.connections.values) }) {
-            let open = try? await connection.loop.submit {
-                defer { connection.abort() }
-                return connection.openCalls
-            }
-            report.cancelledCalls += open ?? 0
-        }
+        // The last words are on their way; who does not read them is cut off.
+        await Task { await waitUntilEmpty(atMost: .seconds(1)) }.value
         return report
+    }
+
+    private func waitUntilEmpty(atMost grace: Duration) async {
+        let (ends, continuation) = AsyncStream.makeStream(of: Never.self)
+        let loop = state.withLock { state -> EventLoop? in
+            if !state.connections.isEmpty { state.waiters.append(continuation) }
+            return state.connections.values.first?.loop
+        }
+        guard let loop else { return }
+        await withTaskGroup { group in
+            group.addTask { for await _ in ends {} }
+            group.addTask { try? await loop.sleep(for: grace) }
+            await group.next()
+            group.cancelAll()
+        }
     }
 
     // MARK: For connections
 
     func connectionDidClose(_ connection: ServerConnection) {
-        let removed = state.withLock {
-            $0.connections.removeValue(forKey: ObjectIdentifier(connection))
-        }
-        if removed != nil { connectionGauge?.add(-1) }
+        guard state.withLock({ $0.remove(connection) }) else { return }
+        metrics?.connections.add(-1)
+        metrics?.closed(connection.end)
     }
 
     func connectionFailed(_ connection: ServerConnection, _ cause: String) {
         logger.warning(
             "connection failed",
             ["peer": .string(connection.peer.address), "cause": .string(cause)])
-    }
-
-    func count(_ error: RPCError?) {
-        if handled.isEmpty { return }
-        let code = Int(error?.code.rawValue ?? 0)
-        handled[code >= 0 && code < 17 ? code : 2].add(1)
     }
 }

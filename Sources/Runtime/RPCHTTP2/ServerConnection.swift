@@ -2,72 +2,89 @@ import Environment
 import HTTP2
 import Loop
 import RPC
+import Telemetry
 
 /// One client connection of a server, confined to its loop: socket ⇄ session ⇄ calls.
 ///
 ///     socketDidRead -> session.receive -> ServerStream -> ServerCall -> handler (same turn)
 ///     handler -> ServerStream -> session -> flush at the end of the turn: one write
+///
+/// How it ages and ends is in `ServerConnection+Life`.
 final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @unchecked Sendable {
     private static let poolLimit = 256
+    /// Frames that may wait for a peer that does not read.
+    private static let queuedFrameLimit = 1_000
 
     let loop: EventLoop
     let peer: Peer
     let table: MethodTable
-    let configuration: ServerConfiguration
-    private let server: RPCServer
-    private let socket: any ByteStream
-    @exclusivity(unchecked) private var session: HTTP2Session?
+    let server: RPCServer
+    let socket: any ByteStream
+    @exclusivity(unchecked) private(set) var session: HTTP2Session?
     @exclusivity(unchecked) private var pool: [ServerStream] = []
     /// Handlers that have not returned, with those whose call is over (rapid reset).
     @exclusivity(unchecked) private(set) var runningHandlers = 0
+    /// Unfinished request messages, and whole ones that wait for their half-close.
     @exclusivity(unchecked) var bufferedBytes = 0
-    private var isDraining = false
-    private var handshakeTimer: LoopTimer?
-    private var lingering: LoopTimer?
+    @exclusivity(unchecked) var clock: ConnectionClock
+    @exclusivity(unchecked) var pings = PingPolicy()
+    /// The one timer, and when it fires.
+    var timer: LoopTimer?
+    @exclusivity(unchecked) var armed = ConnectionClock.never
+    var end = ConnectionEnd.peer
+    var hasDrained = false
+    var stallChecks: UInt8 = 0
 
     init(_ socket: any ByteStream, _ server: RPCServer) {
         self.socket = socket
         self.server = server
         loop = socket.loop
         table = server.table
-        configuration = server.configuration
         peer = Peer(address: "\(socket.peer)")
+        clock = ConnectionClock(now: socket.loop.milliseconds, server.configuration)
     }
 
     func start(_ initialBytes: [UInt8]) {
+        socket.setHandler(self)
         do {
             session = try HTTP2Session(
                 role: .server, configuration: configuration.http2, handler: self)
         } catch {
-            server.connectionFailed(self, "\(error)")
-            return socket.close()
+            return fail(.protocolError, "\(error)")
         }
-        socket.setHandler(self)
-        handshakeTimer = loop.schedule(after: .seconds(10)) { [self] in
-            server.connectionFailed(self, "no HTTP/2 preface within 10 s")
-            socket.close()
-        }
+        startTimer()
         session?.start()
         if !initialBytes.isEmpty { initialBytes.withUnsafeBytes { socketDidRead($0) } }
         socket.startReading()
     }
 
-    var openCalls: Int { session?.openStreams ?? 0 }
+    @inline(__always)
+    var configuration: ServerConfiguration { server.configuration }
+
+    /// The peer's address without its port.
+    var host: String {
+        switch socket.peer {
+        case .ipv4(let host, _), .ipv6(let host, _): host
+        case .unix(let path): path
+        }
+    }
 
     // MARK: Socket
 
     func socketDidRead(_ bytes: UnsafeRawBufferPointer) {
-        guard let session else { return }
+        guard let session, clock.phase != .lingering else { return }
+        clock.didRead(at: loop.milliseconds)
         do {
             try session.receive(bytes)
             // Who does not read our answers is not asked for more.
             if socket.queuedBytes > 0, session.queuedFrames > Self.queuedFrameLimit {
                 socket.stopReading()
             }
+            watch(session)
         } catch {
-            server.connectionFailed(self, "\(error)")
+            if session.abuse == nil { note(.protocolError, "\(error)") }
             flush()
-            socket.close()
+            leaveNow(session)
         }
     }
 
@@ -77,18 +94,15 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     }
 
     func socketDidDrain() {
+        hasDrained = true
         flush()
         if socket.isOpen, socket.queuedBytes == 0 { socket.startReading() }
     }
 
-    /// Frames that may wait for a peer that does not read.
-    private static let queuedFrameLimit = 1_000
-
     func socketDidClose(_ error: (any Error)?) {
-        handshakeTimer?.cancel()
-        handshakeTimer = nil
-        lingering?.cancel()
-        lingering = nil
+        timer?.cancel()
+        timer = nil
+        if let error, end == .peer { note(.socketError, "\(error)") }
         // Streams and the C session go when nothing of them is on the stack.
         let session = session
         self.session = nil
@@ -103,39 +117,34 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         loop.atTurnEnd { self.flush() }
     }
 
-    private func flush() {
-        guard let session, socket.queuedBytes == 0 else { return }
+    func flush() {
+        guard let session, socket.queuedBytes == 0, clock.phase != .lingering else { return }
         do {
             while try session.flush({ socket.write($0) }) {
                 if socket.queuedBytes > 0 || !socket.isOpen { return }
             }
         } catch {
-            server.connectionFailed(self, "\(error)")
-            return socket.close()
+            return fail(.protocolError, "\(error)")
         }
-        if session.isFinished || isDraining && session.openStreams == 0 && socket.queuedBytes == 0 {
-            end(session)
-        }
-    }
-
-    /// FIN, and then the client's: closing with its bytes unread would reset the connection and
-    /// could destroy answers that are still on their way.
-    private func end(_ session: HTTP2Session) {
-        guard lingering == nil else { return }
-        if let abuse = session.abuse { server.connectionFailed(self, abuse) }
-        socket.shutdown()
-        lingering = loop.schedule(after: .seconds(1)) { [self] in socket.close() }
+        let isDone = clock.phase == .leaving && session.openStreams == 0
+        if session.isFinished || isDone && socket.queuedBytes == 0 { leaveNow(session) }
     }
 
     func sessionDidOpenStream(_ session: HTTP2Session) -> HTTP2Stream? {
-        guard runningHandlers < Int(configuration.http2.maxConcurrentStreams) else { return nil }
+        guard runningHandlers < Int(configuration.http2.maxConcurrentStreams), !isOverBudget
+        else {
+            server.metrics?.refusedStreams.add(1)
+            return nil
+        }
+        clock.didOpenStream(configuration)
         if let stream = pool.popLast() { return stream }
         return ServerStream(self)
     }
 
-    func sessionDidReceiveSettings(_ session: HTTP2Session) {
-        handshakeTimer?.cancel()
-        handshakeTimer = nil
+    func sessionDidCloseStream(_ session: HTTP2Session) {
+        guard session.openStreams == 0, configuration.maxConnectionIdle != nil else { return }
+        clock.didEndStreams(at: loop.milliseconds, configuration)
+        arm()
     }
 
     // MARK: Calls
@@ -156,31 +165,12 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     }
 
     func count(_ error: RPCError?) {
-        server.count(error)
+        server.metrics?.count(error)
     }
 
-    // MARK: Drain
-
-    /// First GOAWAY: the client stops opening streams. The second follows when it had time to
-    /// hear the first (one second covers any round trip).
-    func beginDrain() {
-        guard let session, !isDraining else { return }
-        session.sendShutdownNotice()
-        if session.openStreams == 0 {
-            endDrain()
-        } else {
-            _ = loop.schedule(after: .milliseconds(250)) { [self] in endDrain() }
-        }
-    }
-
-    private func endDrain() {
-        guard let session else { return }
-        session.goaway(.noError, debug: "draining")
-        isDraining = true
-    }
-
-    /// The grace is over: calls that still run are cancelled.
-    func abort() {
-        socket.close()
+    /// Whether what the connection holds is more than it may.
+    var isOverBudget: Bool {
+        let held = (session?.largeBodyBytes ?? 0) + (session?.unread ?? 0) + bufferedBytes
+        return held > configuration.maxConnectionBytes
     }
 }

@@ -23,6 +23,12 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     /// This stream's share of the connection's budget: held, and of a message not whole yet.
     @exclusivity(unchecked) private var bufferedBytes = 0
 
+    @exclusivity(unchecked) private var messagesSent = 0
+    /// On the clock of the loop.
+    @exclusivity(unchecked) private var startedAt: UInt64 = 0
+    /// How often in a row the response was found waiting.
+    @exclusivity(unchecked) private var stallChecks: UInt8 = 0
+
     init(_ connection: ServerConnection) {
         self.connection = connection
     }
@@ -41,6 +47,8 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         responseCompression = .identity
         bufferedBytes = 0
         heldBytes = 0
+        messagesSent = 0
+        stallChecks = 0
     }
 
     // MARK: What arrives
@@ -83,6 +91,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         call.inflation = MessageInflation(
             algorithm: head.encoding, limit: connection.configuration.maxMessageBytes)
         accepted = head.accepted
+        startedAt = connection.clock.lastRead
         waitsForHalfClose = method.waitsForHalfClose
         guard call.startDeadline() else { return }
         if !waitsForHalfClose { run(call) }
@@ -129,8 +138,8 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         if buffered == bufferedBytes { return }
         connection.bufferedBytes += buffered - bufferedBytes
         bufferedBytes = buffered
-        if connection.bufferedBytes > connection.configuration.maxBufferedRequestBytes {
-            call.fail(RPCError(.resourceExhausted, "too many unfinished messages"))
+        if connection.isOverBudget {
+            call.fail(.connectionIsFull)
             dropBuffered()
         }
     }
@@ -194,9 +203,17 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     func send(_ message: [UInt8], compress: Bool?, of call: ServerCall) -> Bool {
         guard session != nil else { return true }
         sendHeaders(of: call)
-        if responseCompression == .identity { return write(framed: message) }
-        let policy = connection.configuration.compression
-        return write(framed: WireMessage(message, responseCompression, policy, compress))
+        messagesSent &+= 1
+        let mayGoOn: Bool
+        if responseCompression == .identity {
+            mayGoOn = write(framed: message)
+        } else {
+            let policy = connection.configuration.compression
+            mayGoOn = write(framed: WireMessage(message, responseCompression, policy, compress))
+        }
+        if mayGoOn { return true }
+        if connection.isOverBudget, !call.isOver { call.fail(.connectionIsFull) }
+        return false
     }
 
     func serverCall(_ call: ServerCall, didConsume count: Int) {
@@ -225,5 +242,31 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         handlerRuns = false
         connection.handlerDidEnd()
         if isClosed { connection.recycle(self) }
+    }
+    // MARK: What the connection asks
+
+    /// Looked at twice per `sendStallTimeout`: true when the client has taken nothing of what
+    /// waits since the look before the last.
+    func isStalled() -> Bool {
+        defer { hasProgressed = false }
+        guard waitingBytes > 0, !hasProgressed else {
+            stallChecks = 0
+            return false
+        }
+        stallChecks += 1
+        return stallChecks > 2
+    }
+
+    /// Ends the call, and the stream when the client would not read the status.
+    func cancel(_ error: RPCError) {
+        if let call, !call.isOver { call.fail(error) } else { reset(.cancel) }
+    }
+
+    /// The call, when there is one.
+    func running(at now: UInt64) -> RunningCall? {
+        guard let call else { return nil }
+        return RunningCall(
+            method: call.context.method.path, peer: connection.peer.address,
+            age: .milliseconds(now - startedAt), deadline: call.context.deadline)
     }
 }

@@ -28,12 +28,15 @@ struct Doors: Service {
             return report
         }
         let report = await closing.value
+        for call in report.cancelled {
+            logger.warning("call cancelled", ["call": .string("\(call)")])
+        }
         logger.info(
             "drained",
             [
                 "connections": LogValue(report.connections),
-                "calls_running": LogValue(report.openCalls),
-                "calls_cancelled": LogValue(report.cancelledCalls),
+                "calls_running": LogValue(report.running.count),
+                "calls_cancelled": LogValue(report.cancelled.count),
             ])
     }
 }
