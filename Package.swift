@@ -77,7 +77,7 @@ let package = Package(
             ["Compression", "Loop", "Protobuf", "Telemetry", "Environment"]),
         library(
             "RPCHTTP2", in: "Runtime",
-            ["RPC", "HTTP2", "Compression", "Loop", "Telemetry", "Environment"]),
+            ["RPC", "HTTP2", "Protobuf", "Compression", "Loop", "Telemetry", "Environment"]),
 
         library("Postgres", in: "Data", ["CLibpq", "Loop", "Telemetry", "Environment"]),
         library(

@@ -73,10 +73,12 @@ public struct RPCError: Error, Sendable, Hashable, CustomStringConvertible {
     public var blame: Blame
     /// What happened underneath (a system error, a GOAWAY, a reset); never sent to the peer.
     public var cause: String?
+    /// Set when there was no connection, or it was lost; never sent to the peer.
+    public var connectionFailure: ConnectionFailure?
 
     public init(
         _ code: Code, _ message: String, details: [Detail] = [], metadata: Metadata = Metadata(),
-        blame: Blame? = nil, cause: String? = nil
+        blame: Blame? = nil, cause: String? = nil, connectionFailure: ConnectionFailure? = nil
     ) {
         self.code = code
         self.message = message
@@ -84,6 +86,7 @@ public struct RPCError: Error, Sendable, Hashable, CustomStringConvertible {
         self.metadata = metadata
         self.blame = blame ?? RPCError.usualBlame(of: code)
         self.cause = cause
+        self.connectionFailure = connectionFailure
     }
 
     private static func usualBlame(of code: Code) -> Blame {

@@ -4,53 +4,90 @@ import RPC
 
 /// One HTTP/2 connection of a channel, confined to its loop.
 final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @unchecked Sendable {
+    let tally: CallTally?
     private let channel: ChannelCore
+    private let subchannel: Subchannel
     private let socket: any ByteStream
-    private(set) var session: HTTP2Session?
-    /// The server will take no more streams (GOAWAY).
+    @exclusivity(unchecked) private(set) var session: HTTP2Session?
+    /// Streams that may be open at once: the peer's limit; zero while none may be opened.
+    @exclusivity(unchecked) private var capacity = 0
+    @exclusivity(unchecked) private var callsLeft: Int
+    @exclusivity(unchecked) private var keepalive: Keepalive?
+    /// New calls go elsewhere; the socket closes when the last one here has ended.
     private(set) var isLeaving = false
     private var goawayText: String?
     private var failure: String?
-    private var keepalive: LoopTimer?
     private var handshake: LoopTimer?
-    private var awaitsPong = false
-    private var heard = true
     /// The peer's SETTINGS came: it is an HTTP/2 server.
-    private(set) var wasReady = false
+    private var wasReady = false
+    /// `callsLeft` when somebody last asked `wasQuiet`.
+    private var callsLeftBefore = 0
 
-    init(_ socket: any ByteStream, _ channel: ChannelCore) {
+    init(_ socket: any ByteStream, _ subchannel: Subchannel, _ channel: ChannelCore) {
         self.socket = socket
+        self.subchannel = subchannel
         self.channel = channel
+        tally = subchannel.tally
+        callsLeft = min(max(channel.configuration.maxCallsPerConnection, 1), 1 << 30)
     }
 
-    func start() throws {
+    /// - Parameter limit: a peer that accepts and says nothing must not hold the channel's calls.
+    func start(settingsWithin limit: Duration) throws {
         let session = try HTTP2Session(
             role: .client, configuration: channel.configuration.http2, handler: self)
         self.session = session
+        channel.add(self)
         socket.setHandler(self)
         session.start()
         socket.startReading()
-        // A peer that accepts and says nothing must not hold the calls of the channel.
-        handshake = channel.loop.schedule(after: channel.configuration.connectTimeout) {
-            [self] in
+        handshake = channel.loop.schedule(after: limit) { [self] in
             guard !wasReady else { return }
             failure = "no HTTP/2 SETTINGS in time"
             socket.close()
         }
-        guard let time = channel.configuration.keepaliveTime else { return }
-        keepalive = channel.loop.schedule(every: time) { [self] in keepAlive(time) }
     }
 
-    /// Streams may be opened now: the peer's SETTINGS, with its limit, have come.
+    // MARK: Calls
+
+    @inline(__always)
     var hasRoom: Bool {
-        guard let session, wasReady, !isLeaving else { return false }
-        return session.openStreams < session.peerMaxConcurrentStreams
+        guard let session else { return false }
+        return session.openStreams < capacity
+    }
+
+    var openCalls: Int { session?.openStreams ?? 0 }
+
+    /// Nothing was sent, and nothing runs, since this was asked last.
+    func wasQuiet() -> Bool {
+        defer { callsLeftBefore = callsLeft }
+        return openCalls == 0 && callsLeft == callsLeftBefore
+    }
+
+    /// Opens the call's stream. The caller has asked `hasRoom`.
+    @inline(__always)
+    func open(_ stream: ClientStream, _ fields: HTTP2Fields) throws(HTTP2Error) {
+        try session?.request(stream, fields)
+        callsLeft -= 1
+        if callsLeft == 0 { replace("its stream ids are used up") }
+    }
+
+    /// Another connection takes its place.
+    private func replace(_ why: String) {
+        guard !isLeaving else { return }
+        isLeaving = true
+        capacity = 0
+        subchannel.connectionIsLeaving(
+            self,
+            RPCError(
+                .unavailable, "the connection to \(channel.authority) takes no more calls: \(why)",
+                blame: .peer, cause: why, connectionFailure: .lost))
     }
 
     /// No new streams; the socket closes when the last one has ended.
     func leave() {
         isLeaving = true
-        if session?.openStreams == 0 { close() }
+        capacity = 0
+        if openCalls == 0 { close() }
     }
 
     func close() {
@@ -59,24 +96,10 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         socket.close()
     }
 
-    private func keepAlive(_ time: Duration) {
-        if heard || awaitsPong {
-            heard = false
-            return
-        }
-        awaitsPong = true
-        session?.ping(0x6a61_6e6a_69)
-        _ = channel.loop.schedule(after: channel.configuration.keepaliveTimeout) { [self] in
-            guard awaitsPong else { return }
-            failure = "no answer to a keepalive ping"
-            socket.close()
-        }
-    }
-
     // MARK: Socket
 
     func socketDidRead(_ bytes: UnsafeRawBufferPointer) {
-        heard = true
+        keepalive?.heard = true
         do {
             try session?.receive(bytes)
         } catch {
@@ -96,24 +119,26 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     }
 
     func socketDidClose(_ error: (any Error)?) {
-        keepalive?.cancel()
+        keepalive?.stop()
         keepalive = nil
         handshake?.cancel()
         handshake = nil
-        awaitsPong = false
         let cause =
             [failure, error.map { "\($0)" }, goawayText].compactMap { $0 }.joined(separator: "; ")
         let text = cause.isEmpty ? "the connection was closed" : cause
+        let isTLS = error.map { !($0 is LoopError) } ?? false
         let loss = RPCError(
             .unavailable, "lost the connection to \(channel.authority): \(text)", blame: .peer,
-            cause: text)
+            cause: text, connectionFailure: wasReady ? .lost : isTLS ? .tls : .http2)
         let session = session
         self.session = nil
         isLeaving = true
+        capacity = 0
         channel.losing = loss
         session?.abandon(.internalError)
         channel.losing = nil
-        channel.connectionDidClose(self, loss)
+        channel.remove(self)
+        subchannel.connectionDidClose(self, loss)
     }
 
     // MARK: Session
@@ -136,26 +161,47 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     }
 
     func sessionDidReceiveSettings(_ session: HTTP2Session) {
+        if isLeaving { return }
+        capacity = session.peerMaxConcurrentStreams
+        guard !wasReady else { return channel.pump() }
         wasReady = true
         handshake?.cancel()
         handshake = nil
-        channel.connectionIsReady(self)
+        startKeepalive()
+        subchannel.connectionIsReady(self)
     }
 
     func session(
         _ session: HTTP2Session, didReceiveGoawayAfter lastStreamID: Int32, code: HTTP2Code,
         debug: String
     ) {
-        isLeaving = true
         goawayText = debug.isEmpty ? "GOAWAY \(code)" : "GOAWAY \(code): \(debug)"
-        channel.connectionIsLeaving(self)
-    }
-
-    func session(_ session: HTTP2Session, didReceivePingAck payload: UInt64) {
-        awaitsPong = false
+        if code == .enhanceYourCalm, debug == "too_many_pings" { channel.pingsWereTooMany() }
+        replace(goawayText ?? "GOAWAY")
     }
 
     func sessionDidCloseStream(_ session: HTTP2Session) {
         channel.pump()
+    }
+
+    // MARK: Keepalive
+
+    private func startKeepalive() {
+        guard let time = channel.keepaliveTime else { return }
+        let configuration = channel.configuration
+        keepalive = Keepalive(
+            loop: channel.loop, time: time, timeout: configuration.keepaliveTimeout,
+            isWanted: { [unowned self] in
+                configuration.keepaliveWithoutCalls || openCalls > 0
+            },
+            ping: { [unowned self] in session?.ping(0x6a61_6e6a_69) },
+            onDeath: { [unowned self] in
+                failure = "no answer to a keepalive ping within \(configuration.keepaliveTimeout)"
+                socket.close()
+            })
+    }
+
+    func session(_ session: HTTP2Session, didReceivePingAck payload: UInt64) {
+        keepalive?.pong()
     }
 }

@@ -26,6 +26,8 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     private var attempt = 1
     /// Waits in the channel for a connection.
     var isPending = false
+    /// Who counts the outcome; nil: nobody.
+    var tally: CallTally?
 
     init(
         _ call: ClientCall, metadata: Metadata, options: CallOptions, channel: ChannelCore
@@ -82,7 +84,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     override func didReceiveHeaders(_ block: HeaderBlock, endStream: Bool) {
         guard !call.hasEnded else { return }
         if block.isTooLarge {
-            return fail(RPCError(.resourceExhausted, "the response headers are too large"))
+            return abort(RPCError(.resourceExhausted, "the response headers are too large"))
         }
         let received = ResponseHead(block)
         if endStream { return finish(received) }
@@ -98,7 +100,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
             let code =
                 received.httpStatus == 200
                 ? RPCError.Code.unknown : StatusMapping.code(ofHTTP: received.httpStatus)
-            return fail(RPCError(code, "the server does not speak gRPC: \(why)", blame: .peer))
+            return abort(RPCError(code, "the server does not speak gRPC: \(why)", blame: .peer))
         }
         call.deliverHeaders(received.metadata)
     }
@@ -109,10 +111,9 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
             call.deliverHeaders(Metadata())
         }
         if trailers.status() == nil, !deframer.isBetweenMessages {
-            call.end(RPCError(.internalError, "the response ended inside a message"))
-            return
+            return end(RPCError(.internalError, "the response ended inside a message"))
         }
-        call.end(trailers.status(), trailers: trailers.metadata)
+        end(trailers.status(), trailers: trailers.metadata)
     }
 
     override func didReceiveData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
@@ -125,12 +126,12 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
                 call.deliver(message, isCompressed: isCompressed)
             }
         }
-        if let refusal { return fail(refusal) }
+        if let refusal { return abort(refusal) }
         switch problem {
         case nil: break
-        case .badFlag(let flag): return fail(.badFlag(flag))
+        case .badFlag(let flag): return abort(.badFlag(flag))
         case .tooLarge(let count):
-            return fail(.messageTooLarge(count, limit: maxMessageBytes))
+            return abort(.messageTooLarge(count, limit: maxMessageBytes))
         }
         // A part of a message is paid for when the caller has nothing else to take, or it could
         // never become whole.
@@ -141,22 +142,35 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
         guard !call.hasEnded else { return }
         if let loss = channel.losing {
             // The server may have seen the call: only the caller knows whether to repeat it.
-            call.end(loss)
+            end(loss)
         } else if code == .refusedStream, retry() {
             return
         } else if code == .noError {
-            call.end(RPCError(.internalError, "the server ended the stream without a status"))
+            end(RPCError(.internalError, "the server ended the stream without a status"))
         } else {
-            call.end(
+            end(
                 RPCError(
                     StatusMapping.code(of: code), "the server reset the stream",
                     blame: .peer, cause: "RST_STREAM \(code)"))
         }
     }
 
-    private func fail(_ error: RPCError) {
+    private func abort(_ error: RPCError) {
         reset(.cancel)
-        call.end(error)
+        fail(error)
+    }
+
+    /// The call has no stream, or lost it.
+    func fail(_ error: RPCError) {
+        end(error)
+    }
+
+    private func end(_ error: RPCError?, trailers: Metadata = Metadata()) {
+        if let tally {
+            tally.count(success: error == nil)
+            self.tally = nil
+        }
+        call.end(error, trailers: trailers)
     }
 
     /// The server did not process the stream (REFUSED_STREAM, or above GOAWAY's last id): the

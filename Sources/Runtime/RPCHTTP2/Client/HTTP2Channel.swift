@@ -1,23 +1,39 @@
 public import Loop
 public import RPC
 
-/// gRPC over one HTTP/2 connection, made when the first call needs it and made again, with
-/// back-off, when it is lost. A GOAWAY moves new calls to a new connection.
+/// gRPC over HTTP/2 to the addresses of a target: resolved, balanced, connected when the first
+/// call needs it and connected again, with back-off, when that is lost. A GOAWAY moves new calls
+/// to a new connection; calls that the server has not seen move with them.
 ///
 /// Errors name the cause: the resolver, the system's error, the GOAWAY text or the reset code.
 public final class HTTP2Channel: Channel {
     public let loop: EventLoop
     private let core: ChannelCore
 
-    /// - Parameter target: `host:port`, `[v6]:port` or `unix:path`.
+    /// - Parameter target: `host:port`, `[v6]:port`, `dns:host:port`, `ipv4:a:p,b:p`,
+    ///   `ipv6:[a]:p,[b]:p`, `unix:path` or `unix-abstract:name`.
     /// - Throws: `RPCError` INVALID_ARGUMENT when the target is none of these.
-    public init(
+    public convenience init(
         target: String, loop: EventLoop,
         configuration: ChannelConfiguration = ChannelConfiguration()
     ) throws {
+        let target = try ChannelTarget(target)
+        self.init(
+            resolver: target.resolver(configuration), authority: target.authority, loop: loop,
+            configuration: configuration)
+    }
+
+    /// - Parameters:
+    ///   - resolver: says the addresses; of this channel only.
+    ///   - authority: `:authority` of the calls, unless the configuration has one.
+    public init(
+        resolver: any NameResolver, authority: String, loop: EventLoop,
+        configuration: ChannelConfiguration = ChannelConfiguration()
+    ) {
         self.loop = loop
         core = ChannelCore(
-            target: try ChannelTarget(target), loop: loop, configuration: configuration)
+            resolver: resolver, authority: configuration.authority ?? authority, loop: loop,
+            configuration: configuration)
     }
 
     deinit {
@@ -48,6 +64,18 @@ public final class HTTP2Channel: Channel {
     private func begin(_ call: ClientCall, _ metadata: Metadata, _ options: CallOptions) {
         let stream = ClientStream(call, metadata: metadata, options: options, channel: core)
         if call.begin(stream) { core.open(stream) }
+    }
+
+    /// The state now and each later one, with the error behind it; ends after `shutdown`. Any
+    /// number of observers; one that is slow misses states, but never the newest.
+    public var states: AsyncStream<ChannelState> { core.board.observe() }
+
+    /// The state now.
+    public var state: ChannelState { core.board.state }
+
+    /// Connects without waiting for a call. Returns at once: see `states`.
+    public func connect() {
+        loop.execute { [core] in core.wakeUp() }
     }
 
     /// Says goodbye (GOAWAY) and ends the calls that still run with UNAVAILABLE. Idempotent.

@@ -1,51 +1,94 @@
 import Loop
 import RPC
 
-/// `host:port`, `[v6]:port`, `dns:host:port` or `unix:path`.
+/// Where a channel goes, by gRPC's naming.md: `host:port`, `[v6]:port`, `dns:host:port`,
+/// `ipv4:1.2.3.4:80,1.2.3.5:80`, `ipv6:[::1]:80,[::2]:80`, `unix:path`, `unix:///path`,
+/// `unix-abstract:name`. A port is always required.
 enum ChannelTarget: Sendable {
     case host(String, UInt16)
-    case unix(String)
+    /// Numeric addresses or UNIX paths: nothing to look up.
+    case addresses([SocketAddress])
 
     init(_ text: String) throws {
-        if text.hasPrefix("unix:") {
-            var path = text.dropFirst(5)
-            if path.hasPrefix("//") { path = path.dropFirst(2) }
-            guard !path.isEmpty else { throw ChannelTarget.refuse(text) }
-            self = .unix(String(path))
-            return
+        if let path = ChannelTarget.after("unix:", text) {
+            let name = path.hasPrefix("//") ? path.dropFirst(2) : path
+            guard !name.isEmpty else { throw ChannelTarget.refuse(text, "the path is empty") }
+            self = .addresses([.unix(path: String(name))])
+        } else if let name = ChannelTarget.after("unix-abstract:", text) {
+            guard !name.isEmpty else { throw ChannelTarget.refuse(text, "the name is empty") }
+            self = .addresses([.unix(path: "\0\(name)")])
+        } else if let list = ChannelTarget.after("ipv4:", text) {
+            self = .addresses(
+                try ChannelTarget.list(list, text) { if case .ipv4 = $0 { true } else { false } })
+        } else if let list = ChannelTarget.after("ipv6:", text) {
+            self = .addresses(
+                try ChannelTarget.list(list, text) { if case .ipv6 = $0 { true } else { false } })
+        } else {
+            self = try ChannelTarget.name(text)
         }
+    }
+
+    private static func name(_ text: String) throws -> ChannelTarget {
         var rest = text[...]
-        for scheme in ["dns:///", "dns:", "http://"] where rest.hasPrefix(scheme) {
+        for scheme in ["dns:///", "dns:", "http://", "https://"] where rest.hasPrefix(scheme) {
             rest = rest.dropFirst(scheme.count)
             break
         }
-        guard let colon = rest.lastIndex(of: ":"),
-            let port = UInt16(rest[rest.index(after: colon)...])
-        else { throw ChannelTarget.refuse(text) }
-        var host = rest[..<colon]
-        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-        guard !host.isEmpty else { throw ChannelTarget.refuse(text) }
-        self = .host(String(host), port)
+        guard !rest.hasPrefix("//") else {
+            throw refuse(text, "a DNS server in the target is not supported: dns:///host:port")
+        }
+        guard let (host, port) = hostAndPort(rest) else {
+            throw refuse(text, "host:port or unix:path is expected")
+        }
+        if let address = SocketAddress(host: host, port: port) { return .addresses([address]) }
+        return .host(host, port)
     }
 
-    private static func refuse(_ text: String) -> RPCError {
-        RPCError(
-            .invalidArgument, "\(text) is no target: host:port or unix:path", blame: .caller)
+    private static func after(_ scheme: String, _ text: String) -> Substring? {
+        text.hasPrefix(scheme) ? text.dropFirst(scheme.count) : nil
     }
 
-    var authority: String {
-        switch self {
-        case .host(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        case .unix: "localhost"
+    private static func list(
+        _ text: Substring, _ whole: String, _ isOfFamily: (SocketAddress) -> Bool
+    ) throws -> [SocketAddress] {
+        try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+            guard let (host, port) = hostAndPort(part),
+                let address = SocketAddress(host: host, port: port), isOfFamily(address)
+            else { throw refuse(whole, "\"\(part)\" is no numeric address:port of that family") }
+            return address
         }
     }
 
-    func addresses(on loop: EventLoop) async throws -> [SocketAddress] {
+    private static func hostAndPort(_ text: Substring) -> (String, UInt16)? {
+        guard let colon = text.lastIndex(of: ":"),
+            let port = UInt16(text[text.index(after: colon)...])
+        else { return nil }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        return host.isEmpty ? nil : (String(host), port)
+    }
+
+    private static func refuse(_ text: String, _ why: String) -> RPCError {
+        RPCError(.invalidArgument, "\(text) is no target: \(why)", blame: .caller)
+    }
+
+    /// What goes into `:authority`; of a UNIX socket "localhost", as in gRPC's C core.
+    var authority: String {
         switch self {
-        case .unix(let path): return [.unix(path: path)]
+        case .host(let host, let port): return "\(host):\(port)"
+        case .addresses(let addresses):
+            if case .unix? = addresses.first { return "localhost" }
+            return addresses.first.map { "\($0)" } ?? "localhost"
+        }
+    }
+
+    func resolver(_ configuration: ChannelConfiguration) -> any NameResolver {
+        switch self {
+        case .addresses(let addresses): FixedResolver(addresses)
         case .host(let host, let port):
-            if let address = SocketAddress(host: host, port: port) { return [address] }
-            return try await Resolver.resolve(host: host, port: port, on: loop)
+            DNSResolver(
+                host: host, port: port, minimumInterval: configuration.resolutionInterval,
+                backoff: Backoff(configuration))
         }
     }
 }

@@ -1,0 +1,189 @@
+import Environment
+import Loop
+import RPC
+
+/// One address of a channel: its state, its connections, and when to try again. Confined to the
+/// channel's loop. It never connects by itself after a failure: its balancer decides.
+final class Subchannel: @unchecked Sendable {  // confined to the loop
+    let address: SocketAddress
+    private(set) var state = ConnectivityState.idle
+    /// Why the last attempt failed, or the last connection was lost.
+    private(set) var lastError: RPCError?
+    /// What outlier detection counts; nil: nobody looks.
+    let tally: CallTally?
+
+    private unowned let core: ChannelCore
+    private weak var balancer: Balancer?
+    /// Those with the peer's SETTINGS that take new calls. More than one only when the peer's
+    /// stream limit was reached.
+    private var connections: [ClientConnection] = []
+    private var dialing: Task<Void, Never>?
+    /// Connected, its SETTINGS not here yet.
+    private var fresh: ClientConnection?
+    private var backoff: Backoff
+    /// When the next attempt may begin.
+    private var retryAt = Deadline(nanoseconds: 0)
+    private var retry: LoopTimer?
+    private var housekeeping: LoopTimer?
+
+    init(_ address: SocketAddress, _ core: ChannelCore, _ balancer: Balancer, counts: Bool) {
+        self.address = address
+        self.core = core
+        self.balancer = balancer
+        tally = counts ? CallTally() : nil
+        backoff = Backoff(core.configuration)
+    }
+
+    // MARK: For balancers
+
+    /// Calls that run here.
+    var openCalls: Int { connections.reduce(0) { $0 + $1.openCalls } }
+
+    /// A connection that takes one more call. When all are at the peer's limit, one more is made.
+    func connectionWithRoom() -> ClientConnection? {
+        for connection in connections where connection.hasRoom { return connection }
+        if state == .ready { addConnection() }
+        return nil
+    }
+
+    /// From IDLE only.
+    func connect() {
+        guard state == .idle else { return }
+        become(.connecting)
+        // The observer may have shut this down.
+        if state == .connecting { dial() }
+    }
+
+    /// Takes no more calls; those that run finish.
+    func shutdown() {
+        guard state != .shutdown else { return }
+        state = .shutdown
+        balancer = nil
+        dialing?.cancel()
+        retry?.cancel()
+        housekeeping?.cancel()
+        fresh?.close()
+        fresh = nil
+        for connection in connections {
+            core.forget(connection)
+            connection.leave()
+        }
+        connections = []
+    }
+
+    private func become(_ new: ConnectivityState) {
+        guard state != new, state != .shutdown else { return }
+        state = new
+        balancer?.subchannelDidChange(self)
+    }
+
+    // MARK: Attempts
+
+    private func dial() {
+        let delay = backoff.delay()
+        retryAt = core.loop.now + delay
+        // An attempt may last as long as the wait after it (connection-backoff.md).
+        let limit = Deadline.after(max(delay, core.configuration.connectTimeout))
+        let (address, dialer) = (address, core.dialer)
+        dialing = Task.immediate(executorPreference: core.loop) { [self] in
+            do {
+                let socket = try await dialer.dial(address, within: limit.remaining)
+                dialing = nil
+                guard state != .shutdown else { return socket.close() }
+                handshake(ClientConnection(socket, self, core), until: limit)
+            } catch {
+                dialing = nil
+                attemptFailed(error is LoopError ? .connect : .tls, "\(error)")
+            }
+        }
+    }
+
+    private func handshake(_ connection: ClientConnection, until limit: Deadline) {
+        do {
+            try connection.start(settingsWithin: limit.remaining)
+            fresh = connection
+        } catch {
+            connection.close()
+            attemptFailed(.http2, "\(error)")
+        }
+    }
+
+    private func attemptFailed(_ step: ConnectionFailure, _ cause: String) {
+        guard state != .shutdown else { return }
+        lastError = RPCError(
+            .unavailable, "cannot connect to \(core.authority): \(cause)", blame: .peer,
+            cause: cause, connectionFailure: step)
+        retry?.cancel()
+        retry = core.loop.schedule(after: retryAt.remaining) { [self] in
+            retry = nil
+            if state == .transientFailure { become(.idle) } else { core.pump() }
+        }
+        if connections.isEmpty { become(.transientFailure) }
+    }
+
+    /// One more connection, because calls wait for the peer's stream limit.
+    private func addConnection() {
+        guard dialing == nil, fresh == nil, retry == nil,
+            connections.count < core.configuration.maxConnectionsPerAddress
+        else { return }
+        dial()
+        if housekeeping == nil {
+            housekeeping = core.loop.schedule(every: core.configuration.extraConnectionIdleTime) {
+                [self] in closeIdleExtras()
+            }
+        }
+    }
+
+    private func closeIdleExtras() {
+        for connection in connections where connections.count > 1 && connection.wasQuiet() {
+            remove(connection)
+            connection.leave()
+        }
+        guard connections.count <= 1, fresh == nil, dialing == nil else { return }
+        housekeeping?.cancel()
+        housekeeping = nil
+    }
+
+    private func remove(_ connection: ClientConnection) {
+        core.forget(connection)
+        connections.removeAll { $0 === connection }
+    }
+
+    // MARK: For connections
+
+    /// SETTINGS arrived: the peer is an HTTP/2 server.
+    func connectionIsReady(_ connection: ClientConnection) {
+        guard fresh === connection else { return }
+        fresh = nil
+        backoff.reset()
+        lastError = nil
+        connections.append(connection)
+        if state == .connecting { become(.ready) } else { core.pump() }
+    }
+
+    /// GOAWAY, or its stream ids are used up: its calls finish there.
+    func connectionIsLeaving(_ connection: ClientConnection, _ reason: RPCError) {
+        guard connections.contains(where: { $0 === connection }) else { return }
+        remove(connection)
+        wasLost(reason)
+    }
+
+    func connectionDidClose(_ connection: ClientConnection, _ loss: RPCError) {
+        if fresh === connection {
+            fresh = nil
+            return attemptFailed(loss.connectionFailure ?? .http2, loss.cause ?? loss.message)
+        }
+        guard connections.contains(where: { $0 === connection }) else { return }
+        remove(connection)
+        wasLost(loss)
+    }
+
+    private func wasLost(_ reason: RPCError) {
+        guard connections.isEmpty, state == .ready else { return }
+        lastError = reason
+        housekeeping?.cancel()
+        housekeeping = nil
+        // An extra connection that is being made becomes the first one.
+        become(dialing == nil && fresh == nil ? .idle : .connecting)
+    }
+}
