@@ -23,11 +23,3 @@ enum Bench {
             logger: Logger(label: "test", sink: LogCapture().sink), metrics: metrics)
     }
 }
-
-extension RPCError {
-    /// The first detail of this type.
-    func detail<M: Message>(_ type: M.Type) throws -> M? {
-        let url = "type.googleapis.com/\(type.schema.fullName)"
-        return try details.first { $0.typeURL == url }.map { try M(decoding: $0.value) }
-    }
-}

@@ -88,13 +88,13 @@ struct DomainErrorTests {
                     "google.rpc.ErrorInfo", "google.rpc.BadRequest", "google.rpc.RetryInfo",
                     "janji.booking.v1.OriginalBooking",
                 ])
-        let info = try #require(try error.detail(GoogleRpc.ErrorInfo.self))
+        let info = try #require(error.detail(GoogleRpc.ErrorInfo.self))
         #expect(info.reason == "VALIDATION_FAILED")
         #expect(info.domain == "janji")
-        let request = try #require(try error.detail(GoogleRpc.BadRequest.self))
+        let request = try #require(error.detail(GoogleRpc.BadRequest.self))
         #expect(request.fieldViolations.map(\.field) == ["a.b", "c"])
         #expect(request.fieldViolations.map(\.description) == ["is bad", "is worse"])
-        let retry = try #require(try error.detail(GoogleRpc.RetryInfo.self))
+        let retry = try #require(error.detail(GoogleRpc.RetryInfo.self))
         #expect(retry.retryDelay?.seconds == 1)
         #expect(retry.retryDelay?.nanos == 500_000_000)
         #expect(error.message == "no")
@@ -115,8 +115,8 @@ struct DomainErrorTests {
             PostgresError(code: .connectFailed, message: "canary host", blame: .database)
         ).rpcError
         #expect(away.code == .unavailable)
-        #expect(try away.detail(GoogleRpc.RetryInfo.self) != nil)
-        #expect(try away.detail(GoogleRpc.ErrorInfo.self)?.reason == "UPSTREAM_UNAVAILABLE")
+        #expect(away.detail(GoogleRpc.RetryInfo.self) != nil)
+        #expect(away.detail(GoogleRpc.ErrorInfo.self)?.reason == "UPSTREAM_UNAVAILABLE")
         #expect(!away.message.contains("canary"))
         let bug = DomainError(
             PostgresError(code: .server(.uniqueViolation), message: "canary", blame: .caller)

@@ -159,7 +159,7 @@ final class FakeServices: Sendable {
 
     private struct NamePrincipal: ClientInterceptor {
         let name: String
-        func willStart(_ request: inout ClientRequest) async throws {
+        func intercept(_ request: inout ClientRequest) async throws {
             request.metadata.set(name, for: "x-principal")
         }
     }

@@ -35,13 +35,13 @@ struct InterceptorTests {
     private struct Token: ClientInterceptor {
         let ended: Signal<String>
 
-        func willStart(_ request: inout ClientRequest) async throws {
+        func intercept(_ request: inout ClientRequest) async throws {
             request.metadata.set("me", for: "authorization")
-        }
-
-        func didEnd(_ request: ClientRequest, error: RPCError?) {
-            let text = "\(request.method.name) \(error?.code.name ?? "OK")"
-            Task { await ended.set(text) }
+            let method = request.method.name
+            request.onEnd { outcome in
+                let text = "\(method) \(outcome.code.name)"
+                Task { await ended.set(text) }
+            }
         }
     }
 

@@ -206,14 +206,22 @@ extension Bench {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> Bench.Msg {
-            let bytes = try await self.channel.unary(
-                Bench.BenchMethods.echo, request.encoded(),
+            try await self.channel.unary(
+                Bench.BenchMethods.echo, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try Bench.Msg(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func echo<Result>(
+            _ request: Bench.Msg,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<Bench.Msg>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<Bench.Msg>(
+                self.channel, Bench.BenchMethods.echo, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         public func stream(
@@ -221,22 +229,41 @@ extension Bench {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> RPC::ResponseStream<Bench.Msg> {
-            let call = try await self.channel.start(
-                Bench.BenchMethods.stream, metadata: metadata, options: options)
-            let responses = RPC::ResponseStream<Bench.Msg>(call)
-            // When the server answers early, its status says more than the failed write.
-            try? await call.send(request.encoded())
-            call.finish()
-            return responses
+            RPC::ResponseStream<Bench.Msg>(
+                try await self.channel.start(
+                    Bench.BenchMethods.stream, sending: request.encoded(),
+                    metadata: metadata, options: options))
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func stream<Result>(
+            _ request: Bench.Msg,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::ResponseStream<Bench.Msg>) async throws -> Result
+        ) async throws -> Result {
+            try await self.stream(request, metadata: metadata, options: options)
+                .scope(body)
         }
 
         public func pingPong(
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> RPC::BidirectionalCall<Bench.Msg, Bench.Msg> {
-            let call = try await self.channel.start(
-                Bench.BenchMethods.pingPong, metadata: metadata, options: options)
-            return RPC::BidirectionalCall<Bench.Msg, Bench.Msg>(call)
+            RPC::BidirectionalCall<Bench.Msg, Bench.Msg>(
+                try await self.channel.start(
+                    Bench.BenchMethods.pingPong,
+                    metadata: metadata, options: options))
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func pingPong<Result>(
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::BidirectionalCall<Bench.Msg, Bench.Msg>) async throws -> Result
+        ) async throws -> Result {
+            try await self.pingPong(metadata: metadata, options: options)
+                .scope(body)
         }
 
         public func book(
@@ -244,14 +271,22 @@ extension Bench {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> Bench.Booking {
-            let bytes = try await self.channel.unary(
-                Bench.BenchMethods.book, request.encoded(),
+            try await self.channel.unary(
+                Bench.BenchMethods.book, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try Bench.Booking(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func book<Result>(
+            _ request: Bench.Booking,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<Bench.Booking>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<Bench.Booking>(
+                self.channel, Bench.BenchMethods.book, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
     }
 }
@@ -263,23 +298,13 @@ extension Bench.BenchService {
     public func register(in router: RPC::Router) {
         router.handle(Bench.BenchMethods.echo) { call in
             let bytes = try await call.receiveOnly()
-            let request: Bench.Msg
-            do throws(Protobuf::ProtobufError) {
-                request = try Bench.Msg(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: Bench.Msg.self)
             let response: Bench.Msg = try await self.echo(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(Bench.BenchMethods.stream) { call in
             let bytes = try await call.receiveOnly()
-            let request: Bench.Msg
-            do throws(Protobuf::ProtobufError) {
-                request = try Bench.Msg(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: Bench.Msg.self)
             try await self.stream(request, call.context, RPC::ResponseWriter(call))
         }
         router.handle(Bench.BenchMethods.pingPong) { call in
@@ -287,14 +312,9 @@ extension Bench.BenchService {
         }
         router.handle(Bench.BenchMethods.book) { call in
             let bytes = try await call.receiveOnly()
-            let request: Bench.Booking
-            do throws(Protobuf::ProtobufError) {
-                request = try Bench.Booking(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: Bench.Booking.self)
             let response: Bench.Booking = try await self.book(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
     }
 }

@@ -112,14 +112,22 @@ extension GrpcTesting {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> GrpcTesting.Empty {
-            let bytes = try await self.channel.unary(
-                GrpcTesting.TestMethods.emptyCall, request.encoded(),
+            try await self.channel.unary(
+                GrpcTesting.TestMethods.emptyCall, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try GrpcTesting.Empty(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func emptyCall<Result>(
+            _ request: GrpcTesting.Empty,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<GrpcTesting.Empty>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<GrpcTesting.Empty>(
+                self.channel, GrpcTesting.TestMethods.emptyCall, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         public func unaryCall(
@@ -127,14 +135,22 @@ extension GrpcTesting {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> GrpcTesting.SimpleResponse {
-            let bytes = try await self.channel.unary(
-                GrpcTesting.TestMethods.unaryCall, request.encoded(),
+            try await self.channel.unary(
+                GrpcTesting.TestMethods.unaryCall, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try GrpcTesting.SimpleResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func unaryCall<Result>(
+            _ request: GrpcTesting.SimpleRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<GrpcTesting.SimpleResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<GrpcTesting.SimpleResponse>(
+                self.channel, GrpcTesting.TestMethods.unaryCall, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         public func streamingOutputCall(
@@ -142,22 +158,41 @@ extension GrpcTesting {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> RPC::ResponseStream<GrpcTesting.StreamingOutputCallResponse> {
-            let call = try await self.channel.start(
-                GrpcTesting.TestMethods.streamingOutputCall, metadata: metadata, options: options)
-            let responses = RPC::ResponseStream<GrpcTesting.StreamingOutputCallResponse>(call)
-            // When the server answers early, its status says more than the failed write.
-            try? await call.send(request.encoded())
-            call.finish()
-            return responses
+            RPC::ResponseStream<GrpcTesting.StreamingOutputCallResponse>(
+                try await self.channel.start(
+                    GrpcTesting.TestMethods.streamingOutputCall, sending: request.encoded(),
+                    metadata: metadata, options: options))
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func streamingOutputCall<Result>(
+            _ request: GrpcTesting.StreamingOutputCallRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::ResponseStream<GrpcTesting.StreamingOutputCallResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await self.streamingOutputCall(request, metadata: metadata, options: options)
+                .scope(body)
         }
 
         public func streamingInputCall(
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> RPC::ClientStreamingCall<GrpcTesting.StreamingInputCallRequest, GrpcTesting.StreamingInputCallResponse> {
-            let call = try await self.channel.start(
-                GrpcTesting.TestMethods.streamingInputCall, metadata: metadata, options: options)
-            return RPC::ClientStreamingCall<GrpcTesting.StreamingInputCallRequest, GrpcTesting.StreamingInputCallResponse>(call)
+            RPC::ClientStreamingCall<GrpcTesting.StreamingInputCallRequest, GrpcTesting.StreamingInputCallResponse>(
+                try await self.channel.start(
+                    GrpcTesting.TestMethods.streamingInputCall,
+                    metadata: metadata, options: options))
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func streamingInputCall<Result>(
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::ClientStreamingCall<GrpcTesting.StreamingInputCallRequest, GrpcTesting.StreamingInputCallResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await self.streamingInputCall(metadata: metadata, options: options)
+                .scope(body)
         }
 
         /// Answers each request at once.
@@ -165,9 +200,20 @@ extension GrpcTesting {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> RPC::BidirectionalCall<GrpcTesting.StreamingOutputCallRequest, GrpcTesting.StreamingOutputCallResponse> {
-            let call = try await self.channel.start(
-                GrpcTesting.TestMethods.fullDuplexCall, metadata: metadata, options: options)
-            return RPC::BidirectionalCall<GrpcTesting.StreamingOutputCallRequest, GrpcTesting.StreamingOutputCallResponse>(call)
+            RPC::BidirectionalCall<GrpcTesting.StreamingOutputCallRequest, GrpcTesting.StreamingOutputCallResponse>(
+                try await self.channel.start(
+                    GrpcTesting.TestMethods.fullDuplexCall,
+                    metadata: metadata, options: options))
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func fullDuplexCall<Result>(
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::BidirectionalCall<GrpcTesting.StreamingOutputCallRequest, GrpcTesting.StreamingOutputCallResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await self.fullDuplexCall(metadata: metadata, options: options)
+                .scope(body)
         }
 
         /// Answers when the client has half-closed.
@@ -175,9 +221,20 @@ extension GrpcTesting {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> RPC::BidirectionalCall<GrpcTesting.StreamingOutputCallRequest, GrpcTesting.StreamingOutputCallResponse> {
-            let call = try await self.channel.start(
-                GrpcTesting.TestMethods.halfDuplexCall, metadata: metadata, options: options)
-            return RPC::BidirectionalCall<GrpcTesting.StreamingOutputCallRequest, GrpcTesting.StreamingOutputCallResponse>(call)
+            RPC::BidirectionalCall<GrpcTesting.StreamingOutputCallRequest, GrpcTesting.StreamingOutputCallResponse>(
+                try await self.channel.start(
+                    GrpcTesting.TestMethods.halfDuplexCall,
+                    metadata: metadata, options: options))
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func halfDuplexCall<Result>(
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::BidirectionalCall<GrpcTesting.StreamingOutputCallRequest, GrpcTesting.StreamingOutputCallResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await self.halfDuplexCall(metadata: metadata, options: options)
+                .scope(body)
         }
 
         /// No server implements it.
@@ -186,14 +243,22 @@ extension GrpcTesting {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> GrpcTesting.Empty {
-            let bytes = try await self.channel.unary(
-                GrpcTesting.TestMethods.unimplementedCall, request.encoded(),
+            try await self.channel.unary(
+                GrpcTesting.TestMethods.unimplementedCall, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try GrpcTesting.Empty(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func unimplementedCall<Result>(
+            _ request: GrpcTesting.Empty,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<GrpcTesting.Empty>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<GrpcTesting.Empty>(
+                self.channel, GrpcTesting.TestMethods.unimplementedCall, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
     }
 
@@ -213,6 +278,8 @@ extension GrpcTesting {
     }
 
     /// Calls `grpc.testing.UnimplementedService`.
+    ///
+    /// No server serves it.
     public struct UnimplementedClient: Swift::Sendable {
         public let channel: any RPC::Channel
 
@@ -223,14 +290,22 @@ extension GrpcTesting {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> GrpcTesting.Empty {
-            let bytes = try await self.channel.unary(
-                GrpcTesting.UnimplementedMethods.unimplementedCall, request.encoded(),
+            try await self.channel.unary(
+                GrpcTesting.UnimplementedMethods.unimplementedCall, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try GrpcTesting.Empty(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func unimplementedCall<Result>(
+            _ request: GrpcTesting.Empty,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<GrpcTesting.Empty>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<GrpcTesting.Empty>(
+                self.channel, GrpcTesting.UnimplementedMethods.unimplementedCall, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
     }
 }
@@ -242,39 +317,24 @@ extension GrpcTesting.TestService {
     public func register(in router: RPC::Router) {
         router.handle(GrpcTesting.TestMethods.emptyCall) { call in
             let bytes = try await call.receiveOnly()
-            let request: GrpcTesting.Empty
-            do throws(Protobuf::ProtobufError) {
-                request = try GrpcTesting.Empty(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: GrpcTesting.Empty.self)
             let response: GrpcTesting.Empty = try await self.emptyCall(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(GrpcTesting.TestMethods.unaryCall) { call in
             let bytes = try await call.receiveOnly()
-            let request: GrpcTesting.SimpleRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try GrpcTesting.SimpleRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: GrpcTesting.SimpleRequest.self)
             let response: GrpcTesting.SimpleResponse = try await self.unaryCall(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(GrpcTesting.TestMethods.streamingOutputCall) { call in
             let bytes = try await call.receiveOnly()
-            let request: GrpcTesting.StreamingOutputCallRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try GrpcTesting.StreamingOutputCallRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: GrpcTesting.StreamingOutputCallRequest.self)
             try await self.streamingOutputCall(request, call.context, RPC::ResponseWriter(call))
         }
         router.handle(GrpcTesting.TestMethods.streamingInputCall) { call in
             let response: GrpcTesting.StreamingInputCallResponse = try await self.streamingInputCall(RPC::RequestStream(call), call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(GrpcTesting.TestMethods.fullDuplexCall) { call in
             try await self.fullDuplexCall(RPC::RequestStream(call), call.context, RPC::ResponseWriter(call))
@@ -284,14 +344,9 @@ extension GrpcTesting.TestService {
         }
         router.handle(GrpcTesting.TestMethods.unimplementedCall) { call in
             let bytes = try await call.receiveOnly()
-            let request: GrpcTesting.Empty
-            do throws(Protobuf::ProtobufError) {
-                request = try GrpcTesting.Empty(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: GrpcTesting.Empty.self)
             let response: GrpcTesting.Empty = try await self.unimplementedCall(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
     }
 }
@@ -303,14 +358,9 @@ extension GrpcTesting.UnimplementedService {
     public func register(in router: RPC::Router) {
         router.handle(GrpcTesting.UnimplementedMethods.unimplementedCall) { call in
             let bytes = try await call.receiveOnly()
-            let request: GrpcTesting.Empty
-            do throws(Protobuf::ProtobufError) {
-                request = try GrpcTesting.Empty(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: GrpcTesting.Empty.self)
             let response: GrpcTesting.Empty = try await self.unimplementedCall(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
     }
 }

@@ -277,6 +277,8 @@ extension BookingV1 {
     }
 
     /// Calls `janji.booking.v1.Availability`.
+    ///
+    /// What is free, as absolute numbers with versions.
     public struct AvailabilityClient: Swift::Sendable {
         public let channel: any RPC::Channel
 
@@ -288,14 +290,22 @@ extension BookingV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> BookingV1.FindSlotsResponse {
-            let bytes = try await self.channel.unary(
-                BookingV1.AvailabilityMethods.findSlots, request.encoded(),
+            try await self.channel.unary(
+                BookingV1.AvailabilityMethods.findSlots, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try BookingV1.FindSlotsResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func findSlots<Result>(
+            _ request: BookingV1.FindSlotsRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.FindSlotsResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.FindSlotsResponse>(
+                self.channel, BookingV1.AvailabilityMethods.findSlots, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// Free slots of one instructor.
@@ -304,14 +314,22 @@ extension BookingV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> BookingV1.FindSlotsResponse {
-            let bytes = try await self.channel.unary(
-                BookingV1.AvailabilityMethods.getByInstructor, request.encoded(),
+            try await self.channel.unary(
+                BookingV1.AvailabilityMethods.getByInstructor, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try BookingV1.FindSlotsResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func getByInstructor<Result>(
+            _ request: BookingV1.GetByInstructorRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.FindSlotsResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.FindSlotsResponse>(
+                self.channel, BookingV1.AvailabilityMethods.getByInstructor, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// A snapshot, then every change with its version, until the caller leaves.
@@ -320,13 +338,21 @@ extension BookingV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> RPC::ResponseStream<BookingV1.WatchResponse> {
-            let call = try await self.channel.start(
-                BookingV1.AvailabilityMethods.watch, metadata: metadata, options: options)
-            let responses = RPC::ResponseStream<BookingV1.WatchResponse>(call)
-            // When the server answers early, its status says more than the failed write.
-            try? await call.send(request.encoded())
-            call.finish()
-            return responses
+            RPC::ResponseStream<BookingV1.WatchResponse>(
+                try await self.channel.start(
+                    BookingV1.AvailabilityMethods.watch, sending: request.encoded(),
+                    metadata: metadata, options: options))
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func watch<Result>(
+            _ request: BookingV1.WatchRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::ResponseStream<BookingV1.WatchResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await self.watch(request, metadata: metadata, options: options)
+                .scope(body)
         }
     }
 }
@@ -338,34 +364,19 @@ extension BookingV1.AvailabilityService {
     public func register(in router: RPC::Router) {
         router.handle(BookingV1.AvailabilityMethods.findSlots) { call in
             let bytes = try await call.receiveOnly()
-            let request: BookingV1.FindSlotsRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try BookingV1.FindSlotsRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: BookingV1.FindSlotsRequest.self)
             let response: BookingV1.FindSlotsResponse = try await self.findSlots(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(BookingV1.AvailabilityMethods.getByInstructor) { call in
             let bytes = try await call.receiveOnly()
-            let request: BookingV1.GetByInstructorRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try BookingV1.GetByInstructorRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: BookingV1.GetByInstructorRequest.self)
             let response: BookingV1.FindSlotsResponse = try await self.getByInstructor(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(BookingV1.AvailabilityMethods.watch) { call in
             let bytes = try await call.receiveOnly()
-            let request: BookingV1.WatchRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try BookingV1.WatchRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: BookingV1.WatchRequest.self)
             try await self.watch(request, call.context, RPC::ResponseWriter(call))
         }
     }

@@ -900,6 +900,8 @@ extension BookingV1 {
     }
 
     /// Calls `janji.booking.v1.Bookings`.
+    ///
+    /// The customer's case: from a request with two choices to an assigned slot.
     public struct BookingsClient: Swift::Sendable {
         public let channel: any RPC::Channel
 
@@ -911,14 +913,22 @@ extension BookingV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> BookingV1.RegisterCourseResponse {
-            let bytes = try await self.channel.unary(
-                BookingV1.BookingsMethods.registerCourse, request.encoded(),
+            try await self.channel.unary(
+                BookingV1.BookingsMethods.registerCourse, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try BookingV1.RegisterCourseResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func registerCourse<Result>(
+            _ request: BookingV1.RegisterCourseRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.RegisterCourseResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.RegisterCourseResponse>(
+                self.channel, BookingV1.BookingsMethods.registerCourse, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// One booking with its history.
@@ -927,14 +937,22 @@ extension BookingV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> BookingV1.GetBookingResponse {
-            let bytes = try await self.channel.unary(
-                BookingV1.BookingsMethods.getBooking, request.encoded(),
+            try await self.channel.unary(
+                BookingV1.BookingsMethods.getBooking, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try BookingV1.GetBookingResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func getBooking<Result>(
+            _ request: BookingV1.GetBookingRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.GetBookingResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.GetBookingResponse>(
+                self.channel, BookingV1.BookingsMethods.getBooking, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// What waits for an admin: pending requests, or confirmed ones without a slot.
@@ -943,14 +961,22 @@ extension BookingV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> BookingV1.ListPendingResponse {
-            let bytes = try await self.channel.unary(
-                BookingV1.BookingsMethods.listPending, request.encoded(),
+            try await self.channel.unary(
+                BookingV1.BookingsMethods.listPending, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try BookingV1.ListPendingResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func listPending<Result>(
+            _ request: BookingV1.ListPendingRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.ListPendingResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.ListPendingResponse>(
+                self.channel, BookingV1.BookingsMethods.listPending, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// pending → confirmed; with `schedule_id` also assigns in the same transaction.
@@ -959,14 +985,22 @@ extension BookingV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> BookingV1.ConfirmResponse {
-            let bytes = try await self.channel.unary(
-                BookingV1.BookingsMethods.confirm, request.encoded(),
+            try await self.channel.unary(
+                BookingV1.BookingsMethods.confirm, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try BookingV1.ConfirmResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func confirm<Result>(
+            _ request: BookingV1.ConfirmRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.ConfirmResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.ConfirmResponse>(
+                self.channel, BookingV1.BookingsMethods.confirm, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// Gives a confirmed booking exactly one slot: first, second or any other choice.
@@ -975,14 +1009,22 @@ extension BookingV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> BookingV1.AssignSlotResponse {
-            let bytes = try await self.channel.unary(
-                BookingV1.BookingsMethods.assignSlot, request.encoded(),
+            try await self.channel.unary(
+                BookingV1.BookingsMethods.assignSlot, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try BookingV1.AssignSlotResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func assignSlot<Result>(
+            _ request: BookingV1.AssignSlotRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.AssignSlotResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.AssignSlotResponse>(
+                self.channel, BookingV1.BookingsMethods.assignSlot, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// pending → rejected.
@@ -991,14 +1033,22 @@ extension BookingV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> BookingV1.RejectResponse {
-            let bytes = try await self.channel.unary(
-                BookingV1.BookingsMethods.reject, request.encoded(),
+            try await self.channel.unary(
+                BookingV1.BookingsMethods.reject, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try BookingV1.RejectResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func reject<Result>(
+            _ request: BookingV1.RejectRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.RejectResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.RejectResponse>(
+                self.channel, BookingV1.BookingsMethods.reject, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// pending or confirmed → cancelled; an assigned seat becomes free.
@@ -1007,14 +1057,22 @@ extension BookingV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> BookingV1.CancelResponse {
-            let bytes = try await self.channel.unary(
-                BookingV1.BookingsMethods.cancel, request.encoded(),
+            try await self.channel.unary(
+                BookingV1.BookingsMethods.cancel, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try BookingV1.CancelResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func cancel<Result>(
+            _ request: BookingV1.CancelRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.CancelResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.CancelResponse>(
+                self.channel, BookingV1.BookingsMethods.cancel, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
     }
 }
@@ -1026,80 +1084,45 @@ extension BookingV1.BookingsService {
     public func register(in router: RPC::Router) {
         router.handle(BookingV1.BookingsMethods.registerCourse) { call in
             let bytes = try await call.receiveOnly()
-            let request: BookingV1.RegisterCourseRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try BookingV1.RegisterCourseRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: BookingV1.RegisterCourseRequest.self)
             let response: BookingV1.RegisterCourseResponse = try await self.registerCourse(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(BookingV1.BookingsMethods.getBooking) { call in
             let bytes = try await call.receiveOnly()
-            let request: BookingV1.GetBookingRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try BookingV1.GetBookingRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: BookingV1.GetBookingRequest.self)
             let response: BookingV1.GetBookingResponse = try await self.getBooking(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(BookingV1.BookingsMethods.listPending) { call in
             let bytes = try await call.receiveOnly()
-            let request: BookingV1.ListPendingRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try BookingV1.ListPendingRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: BookingV1.ListPendingRequest.self)
             let response: BookingV1.ListPendingResponse = try await self.listPending(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(BookingV1.BookingsMethods.confirm) { call in
             let bytes = try await call.receiveOnly()
-            let request: BookingV1.ConfirmRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try BookingV1.ConfirmRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: BookingV1.ConfirmRequest.self)
             let response: BookingV1.ConfirmResponse = try await self.confirm(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(BookingV1.BookingsMethods.assignSlot) { call in
             let bytes = try await call.receiveOnly()
-            let request: BookingV1.AssignSlotRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try BookingV1.AssignSlotRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: BookingV1.AssignSlotRequest.self)
             let response: BookingV1.AssignSlotResponse = try await self.assignSlot(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(BookingV1.BookingsMethods.reject) { call in
             let bytes = try await call.receiveOnly()
-            let request: BookingV1.RejectRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try BookingV1.RejectRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: BookingV1.RejectRequest.self)
             let response: BookingV1.RejectResponse = try await self.reject(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(BookingV1.BookingsMethods.cancel) { call in
             let bytes = try await call.receiveOnly()
-            let request: BookingV1.CancelRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try BookingV1.CancelRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: BookingV1.CancelRequest.self)
             let response: BookingV1.CancelResponse = try await self.cancel(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
     }
 }

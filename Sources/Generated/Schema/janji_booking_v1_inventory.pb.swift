@@ -245,6 +245,8 @@ extension BookingV1 {
     }
 
     /// Calls `janji.booking.v1.Inventory`.
+    ///
+    /// What there is to book, published by the services that own the timetable. Idempotent.
     public struct InventoryClient: Swift::Sendable {
         public let channel: any RPC::Channel
 
@@ -256,14 +258,22 @@ extension BookingV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> BookingV1.PublishOfferingResponse {
-            let bytes = try await self.channel.unary(
-                BookingV1.InventoryMethods.publishOffering, request.encoded(),
+            try await self.channel.unary(
+                BookingV1.InventoryMethods.publishOffering, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try BookingV1.PublishOfferingResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func publishOffering<Result>(
+            _ request: BookingV1.PublishOfferingRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.PublishOfferingResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.PublishOfferingResponse>(
+                self.channel, BookingV1.InventoryMethods.publishOffering, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// Publishes slots: all, or none when a group class is in conflict.
@@ -272,14 +282,22 @@ extension BookingV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> BookingV1.PublishSlotsResponse {
-            let bytes = try await self.channel.unary(
-                BookingV1.InventoryMethods.publishSlots, request.encoded(),
+            try await self.channel.unary(
+                BookingV1.InventoryMethods.publishSlots, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try BookingV1.PublishSlotsResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func publishSlots<Result>(
+            _ request: BookingV1.PublishSlotsRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.PublishSlotsResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.PublishSlotsResponse>(
+                self.channel, BookingV1.InventoryMethods.publishSlots, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// Explains what is in the way of a time; the guarantee is the database's constraint.
@@ -288,14 +306,22 @@ extension BookingV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> BookingV1.CheckConflictsResponse {
-            let bytes = try await self.channel.unary(
-                BookingV1.InventoryMethods.checkConflicts, request.encoded(),
+            try await self.channel.unary(
+                BookingV1.InventoryMethods.checkConflicts, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try BookingV1.CheckConflictsResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func checkConflicts<Result>(
+            _ request: BookingV1.CheckConflictsRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.CheckConflictsResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.CheckConflictsResponse>(
+                self.channel, BookingV1.InventoryMethods.checkConflicts, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
     }
 }
@@ -307,36 +333,21 @@ extension BookingV1.InventoryService {
     public func register(in router: RPC::Router) {
         router.handle(BookingV1.InventoryMethods.publishOffering) { call in
             let bytes = try await call.receiveOnly()
-            let request: BookingV1.PublishOfferingRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try BookingV1.PublishOfferingRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: BookingV1.PublishOfferingRequest.self)
             let response: BookingV1.PublishOfferingResponse = try await self.publishOffering(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(BookingV1.InventoryMethods.publishSlots) { call in
             let bytes = try await call.receiveOnly()
-            let request: BookingV1.PublishSlotsRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try BookingV1.PublishSlotsRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: BookingV1.PublishSlotsRequest.self)
             let response: BookingV1.PublishSlotsResponse = try await self.publishSlots(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(BookingV1.InventoryMethods.checkConflicts) { call in
             let bytes = try await call.receiveOnly()
-            let request: BookingV1.CheckConflictsRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try BookingV1.CheckConflictsRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: BookingV1.CheckConflictsRequest.self)
             let response: BookingV1.CheckConflictsResponse = try await self.checkConflicts(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
     }
 }

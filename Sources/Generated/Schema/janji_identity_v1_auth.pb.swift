@@ -294,6 +294,8 @@ extension IdentityV1 {
     }
 
     /// Calls `janji.identity.v1.Auth`.
+    ///
+    /// Sessions of staff. Students have no login.
     public struct AuthClient: Swift::Sendable {
         public let channel: any RPC::Channel
 
@@ -305,14 +307,22 @@ extension IdentityV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> IdentityV1.CreateSessionResponse {
-            let bytes = try await self.channel.unary(
-                IdentityV1.AuthMethods.createSession, request.encoded(),
+            try await self.channel.unary(
+                IdentityV1.AuthMethods.createSession, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try IdentityV1.CreateSessionResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func createSession<Result>(
+            _ request: IdentityV1.CreateSessionRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<IdentityV1.CreateSessionResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<IdentityV1.CreateSessionResponse>(
+                self.channel, IdentityV1.AuthMethods.createSession, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// Who a session belongs to; UNAUTHENTICATED when it is unknown, revoked or over.
@@ -321,14 +331,22 @@ extension IdentityV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> IdentityV1.VerifySessionResponse {
-            let bytes = try await self.channel.unary(
-                IdentityV1.AuthMethods.verifySession, request.encoded(),
+            try await self.channel.unary(
+                IdentityV1.AuthMethods.verifySession, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try IdentityV1.VerifySessionResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func verifySession<Result>(
+            _ request: IdentityV1.VerifySessionRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<IdentityV1.VerifySessionResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<IdentityV1.VerifySessionResponse>(
+                self.channel, IdentityV1.AuthMethods.verifySession, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// Ends a session. The edge fills in the cookie's session.
@@ -337,14 +355,22 @@ extension IdentityV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> IdentityV1.RevokeSessionResponse {
-            let bytes = try await self.channel.unary(
-                IdentityV1.AuthMethods.revokeSession, request.encoded(),
+            try await self.channel.unary(
+                IdentityV1.AuthMethods.revokeSession, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try IdentityV1.RevokeSessionResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func revokeSession<Result>(
+            _ request: IdentityV1.RevokeSessionRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<IdentityV1.RevokeSessionResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<IdentityV1.RevokeSessionResponse>(
+                self.channel, IdentityV1.AuthMethods.revokeSession, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// The signed-in user.
@@ -353,14 +379,22 @@ extension IdentityV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> IdentityV1.GetMeResponse {
-            let bytes = try await self.channel.unary(
-                IdentityV1.AuthMethods.getMe, request.encoded(),
+            try await self.channel.unary(
+                IdentityV1.AuthMethods.getMe, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try IdentityV1.GetMeResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func getMe<Result>(
+            _ request: IdentityV1.GetMeRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<IdentityV1.GetMeResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<IdentityV1.GetMeResponse>(
+                self.channel, IdentityV1.AuthMethods.getMe, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
     }
 }
@@ -372,47 +406,27 @@ extension IdentityV1.AuthService {
     public func register(in router: RPC::Router) {
         router.handle(IdentityV1.AuthMethods.createSession) { call in
             let bytes = try await call.receiveOnly()
-            let request: IdentityV1.CreateSessionRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try IdentityV1.CreateSessionRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: IdentityV1.CreateSessionRequest.self)
             let response: IdentityV1.CreateSessionResponse = try await self.createSession(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(IdentityV1.AuthMethods.verifySession) { call in
             let bytes = try await call.receiveOnly()
-            let request: IdentityV1.VerifySessionRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try IdentityV1.VerifySessionRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: IdentityV1.VerifySessionRequest.self)
             let response: IdentityV1.VerifySessionResponse = try await self.verifySession(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(IdentityV1.AuthMethods.revokeSession) { call in
             let bytes = try await call.receiveOnly()
-            let request: IdentityV1.RevokeSessionRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try IdentityV1.RevokeSessionRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: IdentityV1.RevokeSessionRequest.self)
             let response: IdentityV1.RevokeSessionResponse = try await self.revokeSession(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(IdentityV1.AuthMethods.getMe) { call in
             let bytes = try await call.receiveOnly()
-            let request: IdentityV1.GetMeRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try IdentityV1.GetMeRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: IdentityV1.GetMeRequest.self)
             let response: IdentityV1.GetMeResponse = try await self.getMe(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
     }
 }

@@ -216,6 +216,8 @@ extension NotificationV1 {
     }
 
     /// Calls `janji.notification.v1.Notification`.
+    ///
+    /// Fan-out of events to whoever watches.
     public struct NotificationClient: Swift::Sendable {
         public let channel: any RPC::Channel
 
@@ -228,13 +230,21 @@ extension NotificationV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> RPC::ResponseStream<NotificationV1.SubscribeResponse> {
-            let call = try await self.channel.start(
-                NotificationV1.NotificationMethods.subscribe, metadata: metadata, options: options)
-            let responses = RPC::ResponseStream<NotificationV1.SubscribeResponse>(call)
-            // When the server answers early, its status says more than the failed write.
-            try? await call.send(request.encoded())
-            call.finish()
-            return responses
+            RPC::ResponseStream<NotificationV1.SubscribeResponse>(
+                try await self.channel.start(
+                    NotificationV1.NotificationMethods.subscribe, sending: request.encoded(),
+                    metadata: metadata, options: options))
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func subscribe<Result>(
+            _ request: NotificationV1.SubscribeRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::ResponseStream<NotificationV1.SubscribeResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await self.subscribe(request, metadata: metadata, options: options)
+                .scope(body)
         }
     }
 }
@@ -246,12 +256,7 @@ extension NotificationV1.NotificationService {
     public func register(in router: RPC::Router) {
         router.handle(NotificationV1.NotificationMethods.subscribe) { call in
             let bytes = try await call.receiveOnly()
-            let request: NotificationV1.SubscribeRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try NotificationV1.SubscribeRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: NotificationV1.SubscribeRequest.self)
             try await self.subscribe(request, call.context, RPC::ResponseWriter(call))
         }
     }

@@ -725,6 +725,8 @@ extension ScheduleV1 {
     }
 
     /// Calls `janji.schedule.v1.Schedule`.
+    ///
+    /// The timetable: courses, instructors, rooms, class schedules.
     public struct ScheduleClient: Swift::Sendable {
         public let channel: any RPC::Channel
 
@@ -736,14 +738,22 @@ extension ScheduleV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> ScheduleV1.ListCoursesResponse {
-            let bytes = try await self.channel.unary(
-                ScheduleV1.ScheduleMethods.listCourses, request.encoded(),
+            try await self.channel.unary(
+                ScheduleV1.ScheduleMethods.listCourses, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try ScheduleV1.ListCoursesResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func listCourses<Result>(
+            _ request: ScheduleV1.ListCoursesRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<ScheduleV1.ListCoursesResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<ScheduleV1.ListCoursesResponse>(
+                self.channel, ScheduleV1.ScheduleMethods.listCourses, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// One course, by UUID or code.
@@ -752,14 +762,22 @@ extension ScheduleV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> ScheduleV1.GetCourseResponse {
-            let bytes = try await self.channel.unary(
-                ScheduleV1.ScheduleMethods.getCourse, request.encoded(),
+            try await self.channel.unary(
+                ScheduleV1.ScheduleMethods.getCourse, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try ScheduleV1.GetCourseResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func getCourse<Result>(
+            _ request: ScheduleV1.GetCourseRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<ScheduleV1.GetCourseResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<ScheduleV1.GetCourseResponse>(
+                self.channel, ScheduleV1.ScheduleMethods.getCourse, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// The class schedules of a course, in order of time.
@@ -768,14 +786,22 @@ extension ScheduleV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> ScheduleV1.ListClassSchedulesResponse {
-            let bytes = try await self.channel.unary(
-                ScheduleV1.ScheduleMethods.listClassSchedules, request.encoded(),
+            try await self.channel.unary(
+                ScheduleV1.ScheduleMethods.listClassSchedules, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try ScheduleV1.ListClassSchedulesResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func listClassSchedules<Result>(
+            _ request: ScheduleV1.ListClassSchedulesRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<ScheduleV1.ListClassSchedulesResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<ScheduleV1.ListClassSchedulesResponse>(
+                self.channel, ScheduleV1.ScheduleMethods.listClassSchedules, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         public func listInstructors(
@@ -783,14 +809,22 @@ extension ScheduleV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> ScheduleV1.ListInstructorsResponse {
-            let bytes = try await self.channel.unary(
-                ScheduleV1.ScheduleMethods.listInstructors, request.encoded(),
+            try await self.channel.unary(
+                ScheduleV1.ScheduleMethods.listInstructors, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try ScheduleV1.ListInstructorsResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func listInstructors<Result>(
+            _ request: ScheduleV1.ListInstructorsRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<ScheduleV1.ListInstructorsResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<ScheduleV1.ListInstructorsResponse>(
+                self.channel, ScheduleV1.ScheduleMethods.listInstructors, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         public func listRooms(
@@ -798,14 +832,22 @@ extension ScheduleV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> ScheduleV1.ListRoomsResponse {
-            let bytes = try await self.channel.unary(
-                ScheduleV1.ScheduleMethods.listRooms, request.encoded(),
+            try await self.channel.unary(
+                ScheduleV1.ScheduleMethods.listRooms, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try ScheduleV1.ListRoomsResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func listRooms<Result>(
+            _ request: ScheduleV1.ListRoomsRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<ScheduleV1.ListRoomsResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<ScheduleV1.ListRoomsResponse>(
+                self.channel, ScheduleV1.ScheduleMethods.listRooms, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// Creates a course and publishes it as an offering.
@@ -814,14 +856,22 @@ extension ScheduleV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> ScheduleV1.CreateCourseResponse {
-            let bytes = try await self.channel.unary(
-                ScheduleV1.ScheduleMethods.createCourse, request.encoded(),
+            try await self.channel.unary(
+                ScheduleV1.ScheduleMethods.createCourse, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try ScheduleV1.CreateCourseResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func createCourse<Result>(
+            _ request: ScheduleV1.CreateCourseRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<ScheduleV1.CreateCourseResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<ScheduleV1.CreateCourseResponse>(
+                self.channel, ScheduleV1.ScheduleMethods.createCourse, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         public func createInstructor(
@@ -829,14 +879,22 @@ extension ScheduleV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> ScheduleV1.CreateInstructorResponse {
-            let bytes = try await self.channel.unary(
-                ScheduleV1.ScheduleMethods.createInstructor, request.encoded(),
+            try await self.channel.unary(
+                ScheduleV1.ScheduleMethods.createInstructor, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try ScheduleV1.CreateInstructorResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func createInstructor<Result>(
+            _ request: ScheduleV1.CreateInstructorRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<ScheduleV1.CreateInstructorResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<ScheduleV1.CreateInstructorResponse>(
+                self.channel, ScheduleV1.ScheduleMethods.createInstructor, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         public func createRoom(
@@ -844,14 +902,22 @@ extension ScheduleV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> ScheduleV1.CreateRoomResponse {
-            let bytes = try await self.channel.unary(
-                ScheduleV1.ScheduleMethods.createRoom, request.encoded(),
+            try await self.channel.unary(
+                ScheduleV1.ScheduleMethods.createRoom, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try ScheduleV1.CreateRoomResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func createRoom<Result>(
+            _ request: ScheduleV1.CreateRoomRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<ScheduleV1.CreateRoomResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<ScheduleV1.CreateRoomResponse>(
+                self.channel, ScheduleV1.ScheduleMethods.createRoom, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// Creates class schedules and publishes their slots: all or none.
@@ -860,14 +926,22 @@ extension ScheduleV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> ScheduleV1.CreateClassSchedulesResponse {
-            let bytes = try await self.channel.unary(
-                ScheduleV1.ScheduleMethods.createClassSchedules, request.encoded(),
+            try await self.channel.unary(
+                ScheduleV1.ScheduleMethods.createClassSchedules, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try ScheduleV1.CreateClassSchedulesResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func createClassSchedules<Result>(
+            _ request: ScheduleV1.CreateClassSchedulesRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<ScheduleV1.CreateClassSchedulesResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<ScheduleV1.CreateClassSchedulesResponse>(
+                self.channel, ScheduleV1.ScheduleMethods.createClassSchedules, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
     }
 }
@@ -879,102 +953,57 @@ extension ScheduleV1.ScheduleService {
     public func register(in router: RPC::Router) {
         router.handle(ScheduleV1.ScheduleMethods.listCourses) { call in
             let bytes = try await call.receiveOnly()
-            let request: ScheduleV1.ListCoursesRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try ScheduleV1.ListCoursesRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: ScheduleV1.ListCoursesRequest.self)
             let response: ScheduleV1.ListCoursesResponse = try await self.listCourses(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(ScheduleV1.ScheduleMethods.getCourse) { call in
             let bytes = try await call.receiveOnly()
-            let request: ScheduleV1.GetCourseRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try ScheduleV1.GetCourseRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: ScheduleV1.GetCourseRequest.self)
             let response: ScheduleV1.GetCourseResponse = try await self.getCourse(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(ScheduleV1.ScheduleMethods.listClassSchedules) { call in
             let bytes = try await call.receiveOnly()
-            let request: ScheduleV1.ListClassSchedulesRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try ScheduleV1.ListClassSchedulesRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: ScheduleV1.ListClassSchedulesRequest.self)
             let response: ScheduleV1.ListClassSchedulesResponse = try await self.listClassSchedules(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(ScheduleV1.ScheduleMethods.listInstructors) { call in
             let bytes = try await call.receiveOnly()
-            let request: ScheduleV1.ListInstructorsRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try ScheduleV1.ListInstructorsRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: ScheduleV1.ListInstructorsRequest.self)
             let response: ScheduleV1.ListInstructorsResponse = try await self.listInstructors(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(ScheduleV1.ScheduleMethods.listRooms) { call in
             let bytes = try await call.receiveOnly()
-            let request: ScheduleV1.ListRoomsRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try ScheduleV1.ListRoomsRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: ScheduleV1.ListRoomsRequest.self)
             let response: ScheduleV1.ListRoomsResponse = try await self.listRooms(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(ScheduleV1.ScheduleMethods.createCourse) { call in
             let bytes = try await call.receiveOnly()
-            let request: ScheduleV1.CreateCourseRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try ScheduleV1.CreateCourseRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: ScheduleV1.CreateCourseRequest.self)
             let response: ScheduleV1.CreateCourseResponse = try await self.createCourse(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(ScheduleV1.ScheduleMethods.createInstructor) { call in
             let bytes = try await call.receiveOnly()
-            let request: ScheduleV1.CreateInstructorRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try ScheduleV1.CreateInstructorRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: ScheduleV1.CreateInstructorRequest.self)
             let response: ScheduleV1.CreateInstructorResponse = try await self.createInstructor(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(ScheduleV1.ScheduleMethods.createRoom) { call in
             let bytes = try await call.receiveOnly()
-            let request: ScheduleV1.CreateRoomRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try ScheduleV1.CreateRoomRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: ScheduleV1.CreateRoomRequest.self)
             let response: ScheduleV1.CreateRoomResponse = try await self.createRoom(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(ScheduleV1.ScheduleMethods.createClassSchedules) { call in
             let bytes = try await call.receiveOnly()
-            let request: ScheduleV1.CreateClassSchedulesRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try ScheduleV1.CreateClassSchedulesRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: ScheduleV1.CreateClassSchedulesRequest.self)
             let response: ScheduleV1.CreateClassSchedulesResponse = try await self.createClassSchedules(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
     }
 }

@@ -1,7 +1,7 @@
 public import Protobuf
 
 /// Requests and responses in any order. Dropping it and its `responses` cancels the call.
-public struct BidirectionalCall<Request: Message, Response: Message>: Sendable {
+public struct BidirectionalCall<Request: Message, Response: Message>: OwnedCall {
     /// What the server sends. One reader.
     public let responses: ResponseStream<Response>
 
@@ -22,9 +22,5 @@ public struct BidirectionalCall<Request: Message, Response: Message>: Sendable {
     /// Half-closes: no more requests follow. The responses may go on.
     public func finish() {
         responses.call.finish()
-    }
-
-    public func cancel() {
-        responses.call.cancel()
     }
 }

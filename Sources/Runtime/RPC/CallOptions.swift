@@ -10,9 +10,12 @@ public struct CallOptions: Sendable {
     public var waitForReady: Bool
     /// The largest response message that is accepted; the channel's limit when nil.
     public var maxResponseBytes: Int?
+    /// Whether a call made inside a handler ends at the handler's deadline at the latest.
     public var inheritsDeadline: Bool
     /// For the requests; the channel's when nil. The server may answer with it too.
     public var compression: CompressionAlgorithm?
+    /// What the interceptors of this one call want to see.
+    package var hooks: CallHooks?
 
     public init(
         deadline: Deadline? = nil, waitForReady: Bool = false, maxResponseBytes: Int? = nil,

@@ -23,13 +23,7 @@ extension Channel {
         _ method: MethodDescriptor, _ message: [UInt8], metadata: Metadata = Metadata(),
         options: CallOptions = CallOptions()
     ) async throws -> [UInt8] {
-        let call = try await start(method, metadata: metadata, options: options)
-        do {
-            try await call.send(message)
-            call.finish()
-        } catch {
-            // The server may have answered early: its status says more than the failed write.
-        }
-        return try await call.receiveOnly()
+        try await start(method, sending: message, metadata: metadata, options: options)
+            .receiveOnly()
     }
 }

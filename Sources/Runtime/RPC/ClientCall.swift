@@ -27,12 +27,14 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     private var timer: LoopTimer?
     /// Set while somebody waits for the whole answer of a unary call.
     private var unaryWaiter: UnsafeContinuation<[UInt8], any Error>?
-    private var onEnd: (@Sendable (RPCError?) -> Void)?
+    /// What interceptors want to see; nil for almost every call.
+    private let hooks: CallHooks?
 
-    package init(method: MethodDescriptor, loop: EventLoop, deadline: Deadline?) {
+    package init(method: MethodDescriptor, loop: EventLoop, options: CallOptions) {
         self.method = method
         self.loop = loop
-        self.deadline = deadline
+        deadline = options.effectiveDeadline
+        hooks = options.hooks
     }
 
     // MARK: For callers
@@ -116,11 +118,7 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
                 onLoop { [self] in
                     unaryWaiter = continuation
                     begin()
-                    if let transport, !ended {
-                        _ = transport.send(message, compress: nil, of: self)
-                        halfClosed = true
-                        transport.halfClose(self)
-                    }
+                    if let transport, !ended { sendAll(message, on: transport) }
                     // In process the answer may be there already.
                     if ended { resumeUnary() }
                 }
@@ -128,6 +126,22 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         } onCancel: {
             cancel()
         }
+    }
+
+    /// The one request of a unary call.
+    private func sendAll(_ message: [UInt8], on transport: any ClientCallTransport) {
+        var message = message
+        if let hooks {
+            do {
+                message = try hooks.request(message)
+                hooks.count(sent: message.count)
+            } catch {
+                return abandon(RPCError(wrapping: error))
+            }
+        }
+        _ = transport.send(message, compress: nil, of: self)
+        halfClosed = true
+        transport.halfClose(self)
     }
 
     private func resumeUnary() {
@@ -146,11 +160,24 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
 
     /// The next message that waits, inflated. Compressed ones are inflated only here, when the
     /// caller wants them.
-    private func take() throws(RPCError) -> [UInt8]? {
+    private func take() throws -> [UInt8]? {
         guard let message = inbound.popFirst() else { return nil }
         transport?.clientCall(self, didConsume: message.count)
         if ended, inbound.isEmpty { transport = nil }
-        return inbound.lastWasCompressed ? try inflate(message) : message
+        return inbound.lastWasCompressed || hooks != nil ? try open(message) : message
+    }
+
+    /// A message as the caller gets it: inflated, then seen by interceptors.
+    private func open(_ wire: [UInt8]) throws -> [UInt8] {
+        let message = inbound.lastWasCompressed ? try inflate(wire) : wire
+        guard let hooks else { return message }
+        do {
+            hooks.inflated(by: message.count - wire.count)
+            return try hooks.response(message)
+        } catch {
+            abandon(RPCError(wrapping: error))
+            throw error
+        }
     }
 
     private func inflate(_ message: [UInt8]) throws(RPCError) -> [UInt8] {
@@ -204,9 +231,14 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         if ended || halfClosed {
             throw RPCError(.cancelled, ended ? "the call has ended" : "a message after the end")
         }
-        if let transport, !transport.send(message, compress: compress, of: self) {
-            mustWait = true
+        guard let transport else { return }
+        guard let hooks else {
+            if !transport.send(message, compress: compress, of: self) { mustWait = true }
+            return
         }
+        let message = try hooks.request(message)
+        hooks.count(sent: message.count)
+        if !transport.send(message, compress: compress, of: self) { mustWait = true }
     }
 
     private func drain() async throws {
@@ -287,18 +319,20 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     package func deliverHeaders(_ metadata: Metadata) {
         guard headers == nil else { return }
         headers = metadata
+        hooks?.received(headers: metadata)
         headersWaiter?.resume(returning: metadata)
         headersWaiter = nil
     }
 
     package func deliver(_ message: [UInt8], isCompressed: Bool = false) {
         if ended { return }
+        hooks?.count(received: message.count, compressed: message.count)
         if let receiver {
             self.receiver = nil
             transport?.clientCall(self, didConsume: message.count)
             inbound.pass(isCompressed: isCompressed)
-            if inbound.lastWasCompressed {
-                receiver.resume(with: Result { try inflate(message) })
+            if inbound.lastWasCompressed || hooks != nil {
+                receiver.resume(with: Result { try open(message) })
             } else {
                 receiver.resume(returning: message)
             }
@@ -307,6 +341,11 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         } else {
             inbound.append(message, isCompressed: isCompressed)
         }
+    }
+
+    /// A message that was sent left smaller by so many bytes.
+    package func didCompress(saving bytes: Int) {
+        hooks?.saved(sent: bytes)
     }
 
     package func didDrain() {
@@ -347,8 +386,7 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
                 headersWaiter.resume(returning: Metadata())
             }
         }
-        onEnd?(error)
-        onEnd = nil
+        hooks?.ended(CallOutcome(error: error, trailers: trailers))
     }
 
     private func abandon(_ error: RPCError) {
@@ -361,19 +399,5 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         inbound.removeAll()
         end(error)
         transport?.cancel(self)
-    }
-}
-
-extension ClientCall {
-    /// Calls `body` once with the outcome, on the loop; at once when the call has ended.
-    func observeEnd(_ body: @escaping @Sendable (RPCError?) -> Void) {
-        onLoop { [self] in
-            guard !ended else { return body(failure) }
-            let previous = onEnd
-            onEnd = { error in
-                previous?(error)
-                body(error)
-            }
-        }
     }
 }

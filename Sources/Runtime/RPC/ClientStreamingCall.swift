@@ -1,7 +1,7 @@
 public import Protobuf
 
 /// Many requests, one response. Dropping it before `finish` has returned cancels the call.
-public struct ClientStreamingCall<Request: Message, Response: Message>: Sendable {
+public struct ClientStreamingCall<Request: Message, Response: Message>: OwnedCall {
     @usableFromInline let owner: ClientCallOwner
 
     @inlinable
@@ -28,9 +28,5 @@ public struct ClientStreamingCall<Request: Message, Response: Message>: Sendable
         } catch {
             throw RPCError(decoding: error)
         }
-    }
-
-    public func cancel() {
-        owner.call.cancel()
     }
 }

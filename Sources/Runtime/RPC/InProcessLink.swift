@@ -1,9 +1,13 @@
+import Environment
+
 /// Both transports of one in-process call: what one side sends the other is delivered.
 final class InProcessLink: ServerCallTransport, ClientCallTransport, @unchecked Sendable {
     // Confined to the call's loop.
 
     /// A sender waits when the other side has that many bytes unread.
     private static let window = 64 * 1024
+    /// What a message counts besides its bytes: a flood of empty ones must wait as well.
+    private static let messageCost = 64
 
     private let client: ClientCall
     private let maxRequestBytes: Int
@@ -56,7 +60,7 @@ final class InProcessLink: ServerCallTransport, ClientCallTransport, @unchecked 
             server.fail(.severalRequests)
             return true
         }
-        requestBytes += message.count
+        requestBytes += message.count + InProcessLink.messageCost
         server.deliver(message)
         // A handler that starts at half-close drains nothing before: there is one message anyway.
         return waitsForHalfClose || requestBytes < InProcessLink.window
@@ -75,20 +79,25 @@ final class InProcessLink: ServerCallTransport, ClientCallTransport, @unchecked 
 
     func clientCall(_ call: ClientCall, didConsume count: Int) {
         let wasFull = responseBytes >= InProcessLink.window
-        responseBytes -= count
+        responseBytes -= count + InProcessLink.messageCost
         if wasFull, responseBytes < InProcessLink.window { server?.didDrain() }
     }
 
     func cancel(_ call: ClientCall) {
         clientGone = true
-        server?.fail(RPCError(.cancelled, "the client cancelled the call"))
+        // Both sides have one clock; which of them looks at it first is no difference.
+        let isLate = call.deadline?.hasPassed == true
+        server?.fail(
+            isLate
+                ? RPCError(.deadlineExceeded, "the deadline passed while the call ran")
+                : RPCError(.cancelled, "the client cancelled the call"))
     }
 
     // MARK: Server side
 
     func serverCall(_ call: ServerCall, didConsume count: Int) {
         let wasFull = requestBytes >= InProcessLink.window
-        requestBytes -= count
+        requestBytes -= count + InProcessLink.messageCost
         if wasFull, requestBytes < InProcessLink.window { client.didDrain() }
     }
 
@@ -106,7 +115,7 @@ final class InProcessLink: ServerCallTransport, ClientCallTransport, @unchecked 
             call.fail(RPCError(.cancelled, "the response was too large for the client"))
             return true
         }
-        responseBytes += message.count
+        responseBytes += message.count + InProcessLink.messageCost
         client.deliver(message)
         return responseBytes < InProcessLink.window
     }

@@ -104,7 +104,7 @@ public struct RPCError: Error, Sendable, Hashable, CustomStringConvertible {
     public var description: String {
         var text = "\(code.name): \(message)"
         if let cause { text += " (\(cause))" }
-        if !details.isEmpty { text += " details: \(details.map(\.typeURL))" }
+        for detail in details { text += "; \(detail)" }
         return text
     }
 }

@@ -29,11 +29,7 @@ public struct RequestStream<M: Message>: AsyncSequence, Sendable {
             isolation: isolated (any Actor)?
         ) async throws(any Error) -> M? {
             guard let bytes = try await call.receive() else { return nil }
-            do {
-                return try M(decoding: bytes)
-            } catch {
-                throw RPCError(decoding: error)
-            }
+            return try call.decode(bytes)
         }
     }
 

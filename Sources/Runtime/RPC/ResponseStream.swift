@@ -2,7 +2,7 @@ public import Protobuf
 
 /// The responses of a streaming call. Dropping the last copy before the end cancels the call,
 /// and so does cancelling the task that iterates.
-public struct ResponseStream<M: Message>: AsyncSequence, Sendable {
+public struct ResponseStream<M: Message>: AsyncSequence, OwnedCall {
     public typealias Element = M
 
     @usableFromInline let owner: ClientCallOwner
@@ -12,12 +12,7 @@ public struct ResponseStream<M: Message>: AsyncSequence, Sendable {
         owner = ClientCallOwner(call)
     }
 
-    /// The call underneath: headers, trailers, cancel.
     public var call: ClientCall { owner.call }
-
-    public func cancel() {
-        owner.call.cancel()
-    }
 
     public struct AsyncIterator: AsyncIteratorProtocol {
         @usableFromInline let owner: ClientCallOwner

@@ -14,7 +14,7 @@ public struct ResponseWriter<M: Message>: Sendable {
     /// - Throws: the call's failure; the handler should end then.
     @inlinable
     public func write(_ message: M, compress: Bool? = nil) async throws {
-        let bytes = message.encoded()
+        let bytes = try call.encode(message)
         if try call.trySend(bytes, compress: compress) { return }
         try await call.send(bytes, compress: compress)
     }

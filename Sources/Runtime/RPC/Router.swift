@@ -24,8 +24,9 @@ public final class Router: Sendable {
     public func handle(
         _ method: MethodDescriptor, _ body: @escaping @Sendable (ServerCall) async throws -> Void
     ) {
+        let wanted = interceptors.filter { $0.applies(to: method) }
         let registered = RegisteredMethod(
-            method, logger: logger, body: Router.compose(interceptors[...], body))
+            method, logger: logger, body: Router.compose(wanted[...], body))
         state.withLock { state in
             precondition(state.table == nil, "\(method) was added after the router began to serve")
             precondition(

@@ -30,6 +30,8 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
     @exclusivity(unchecked) private var timer: LoopTimer?
     @exclusivity(unchecked) private var task: Task<Void, Never>?
     @exclusivity(unchecked) private var ownTask: UnsafeRawPointer?
+    /// What interceptors want to see; nil for almost every call.
+    @exclusivity(unchecked) @usableFromInline private(set) var hooks: CallHooks?
 
     package init(
         method: RegisteredMethod, context: ServerContext, loop: EventLoop,
@@ -84,10 +86,18 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
 
     /// The next message that waits, inflated. Compressed ones are inflated only here, when the
     /// handler wants them.
-    private func take() throws(RPCError) -> [UInt8]? {
+    private func take() throws -> [UInt8]? {
         guard let message = inbound.popFirst() else { return nil }
         transport.serverCall(self, didConsume: message.count)
-        return inbound.hasCompressed ? try inflate(message) : message
+        return inbound.hasCompressed || hooks != nil ? try open(message) : message
+    }
+
+    /// A message as the handler gets it: inflated, then seen by interceptors.
+    private func open(_ wire: [UInt8]) throws -> [UInt8] {
+        let message = inbound.hasCompressed ? try inflate(wire) : wire
+        guard let hooks else { return message }
+        hooks.count(received: message.count, compressed: wire.count)
+        return try hooks.request(message)
     }
 
     private func inflate(_ message: [UInt8]) throws(RPCError) -> [UInt8] {
@@ -96,7 +106,8 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         do throws(RPCError) {
             return try inflation.inflate(message)
         } catch {
-            fail(error)
+            // Later: the transport may be in the middle of what it delivers.
+            loop.execute { self.fail(error) }
             throw error
         }
     }
@@ -126,6 +137,12 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
     public func sendOnly(_ message: [UInt8], compress: Bool? = nil) throws {
         if let failure { throw failure }
         if finished { throw ServerCall.hasEnded }
+        guard let hooks else {
+            if !transport.send(message, compress: compress, of: self) { mustWait = true }
+            return
+        }
+        let message = try hooks.response(message)
+        hooks.count(sent: message.count)
         if !transport.send(message, compress: compress, of: self) { mustWait = true }
     }
 
@@ -252,7 +269,9 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
             finished = true
             timer?.cancel()
             timer = nil
-            transport.finish(self, error: error.map { registered.status(for: $0, context) })
+            let status = error.map { registered.status(for: $0, context) }
+            transport.finish(self, error: status)
+            if hooks != nil { tellEnd(status) }
         }
         transport.handlerDidEnd(self)
     }
@@ -266,16 +285,10 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         self.receiver = nil
         transport.serverCall(self, didConsume: message.count)
         inbound.pass(isCompressed: isCompressed)
-        guard inbound.hasCompressed else { return receiver.resume(returning: message) }
-        context.markRequest(compressed: isCompressed)
-        guard isCompressed else { return receiver.resume(returning: message) }
-        do throws(RPCError) {
-            receiver.resume(returning: try inflation.inflate(message))
-        } catch {
-            receiver.resume(throwing: error)
-            // Later: the transport is in the middle of what it delivers.
-            loop.execute { self.fail(error) }
+        guard inbound.hasCompressed || hooks != nil else {
+            return receiver.resume(returning: message)
         }
+        receiver.resume(with: Result { try open(message) })
     }
 
     /// The status has gone: what still arrives is for nobody.
@@ -310,8 +323,30 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         context.markCancelled()
         inbound.removeAll()
         transport.finish(self, error: error)
+        if hooks != nil { tellEnd(error) }
         task?.cancel()
         resumeReceiver(throwing: error)
         resumeWriter(throwing: error)
+    }
+}
+
+extension ServerCall {
+    /// The hooks of the call's interceptors.
+    var watched: CallHooks {
+        loop.preconditionInLoop()
+        if let hooks { return hooks }
+        let hooks = CallHooks()
+        self.hooks = hooks
+        return hooks
+    }
+
+    /// A message that was sent left smaller by so many bytes.
+    package func didCompress(saving bytes: Int) {
+        hooks?.saved(sent: bytes)
+    }
+
+    private func tellEnd(_ error: RPCError?) {
+        let trailers = context.hasResponseMetadata ? context.trailingMetadata : Metadata()
+        hooks?.ended(CallOutcome(error: error, trailers: trailers))
     }
 }

@@ -21,6 +21,7 @@ public final class ServerContext: Sendable {
         var response = Metadata()
         var trailing = Metadata()
         var values: [ObjectIdentifier: any Sendable] = [:]
+        var cancelHandlers: [@Sendable () -> Void] = []
     }
 
     private let registered: RegisteredMethod
@@ -91,8 +92,27 @@ public final class ServerContext: Sendable {
     /// The client went away, reset the call, or its deadline passed.
     public var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
 
+    /// Calls `body` once when the call is cancelled: the client went away or gave up, or the
+    /// deadline passed; at once when that has happened. Not after an ordinary end.
+    ///
+    /// The handler's task is cancelled as well: this is for work that runs outside of it. On the
+    /// call's loop, or here when it is too late.
+    public func onCancel(_ body: @escaping @Sendable () -> Void) {
+        let isLate = lazy.withLock { lazy in
+            if isCancelled { return true }
+            lazy.cancelHandlers.append(body)
+            return false
+        }
+        if isLate { body() }
+    }
+
     package func markCancelled() {
-        cancelled.store(true, ordering: .relaxed)
+        let handlers = lazy.withLock { lazy in
+            cancelled.store(true, ordering: .relaxed)
+            defer { lazy.cancelHandlers = [] }
+            return lazy.cancelHandlers
+        }
+        for handler in handlers { handler() }
     }
 
     /// Headers that leave with the first message; later changes do nothing.

@@ -209,7 +209,9 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
             mayGoOn = write(framed: message)
         } else {
             let policy = connection.configuration.compression
-            mayGoOn = write(framed: WireMessage(message, responseCompression, policy, compress))
+            let wire = WireMessage(message, responseCompression, policy, compress)
+            if wire.isCompressed { call.didCompress(saving: message.count - wire.bytes.count) }
+            mayGoOn = write(framed: wire)
         }
         if mayGoOn { return true }
         if connection.isOverBudget, !call.isOver { call.fail(.connectionIsFull) }

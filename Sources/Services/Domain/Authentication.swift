@@ -24,13 +24,16 @@ public final class Authentication: ServerInterceptor {
         self.clock = clock
     }
 
+    /// Health and reflection are for everybody; tools send them the token of the call they are
+    /// preparing, which names another audience.
+    public func applies(to method: MethodDescriptor) -> Bool {
+        AccessPolicy.governs(method.path)
+    }
+
     public func intercept(
         _ call: ServerCall, _ next: @Sendable (ServerCall) async throws -> Void
     ) async throws {
         let method = call.context.method
-        // Health and reflection are for everybody; tools send them the token of the call they are
-        // preparing, which names another audience.
-        guard AccessPolicy.governs(method.path) else { return try await next(call) }
         let principal = try identify(call.context)
         switch policy.access(to: method.path) {
         case .public: break

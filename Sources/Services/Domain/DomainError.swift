@@ -57,42 +57,16 @@ public struct DomainError: Error, Sendable, RPCErrorConvertible, CustomStringCon
     public var description: String { "\(code.reason): \(message)" }
 
     public var rpcError: RPCError {
-        var info = GoogleRpc.ErrorInfo()
-        info.reason = code.reason
-        info.domain = "janji"
+        let info = GoogleRpc.ErrorInfo(code.reason, in: "janji")
         var all = [RPCError.Detail(packing: info)]
         if !violations.isEmpty {
             var request = GoogleRpc.BadRequest()
-            request.fieldViolations = violations.map { violation in
-                var item = GoogleRpc.BadRequest.FieldViolation()
-                item.field = violation.field
-                item.description = violation.description
-                return item
-            }
+            for violation in violations { request.add(violation.field, violation.description) }
             all.append(RPCError.Detail(packing: request))
         }
         if let retryAfter {
-            var retry = GoogleRpc.RetryInfo()
-            retry.retryDelay = GoogleProtobuf.Duration(retryAfter)
-            all.append(RPCError.Detail(packing: retry))
+            all.append(RPCError.Detail(packing: GoogleRpc.RetryInfo(after: retryAfter)))
         }
         return RPCError(code.status, message, details: all + details, blame: blame, cause: cause)
-    }
-}
-
-extension RPCError.Detail {
-    /// A message as `google.protobuf.Any` carries it.
-    public init(packing message: some Message) {
-        self.init(
-            typeURL: "type.googleapis.com/\(type(of: message).schema.fullName)",
-            value: message.encoded())
-    }
-}
-
-extension GoogleProtobuf.Duration {
-    public init(_ duration: Swift.Duration) {
-        self.init()
-        seconds = duration.components.seconds
-        nanos = Int32(duration.components.attoseconds / 1_000_000_000)
     }
 }

@@ -76,7 +76,7 @@ public struct ServiceCredentials: ClientInterceptor {
         self.principal = principal
     }
 
-    public func willStart(_ request: inout ClientRequest) async throws {
+    public func intercept(_ request: inout ClientRequest) async throws {
         guard request.metadata.first("authorization") == nil else { return }
         let audience = ServiceTokens.audience(of: request.method.service)
         request.metadata.set(

@@ -28,14 +28,26 @@ struct CodePrinter {
     }
 
     /// The comments of a declaration in the proto as a doc comment.
-    mutating func documentation(_ comments: FileSchema.Comments?) {
-        guard let comments else { return }
-        let text = comments.leading.isEmpty ? comments.trailing : comments.leading
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-            .map { $0.hasPrefix(" ") ? $0.dropFirst() : $0[...] }
-        while lines.last?.allSatisfy(\.isWhitespace) == true { lines.removeLast() }
+    ///
+    /// A deprecated one is only called so here: `@available` would make the generated code itself
+    /// warn wherever it reads or writes it.
+    mutating func documentation(
+        _ comments: FileSchema.Comments?, deprecated: Bool = false, absent: String? = nil
+    ) {
+        var lines = CodePrinter.lines(comments)
+        if let absent { lines.append("Means \(absent) when absent.") }
+        if deprecated { lines.append("Deprecated in the proto file.") }
         for line in lines {
             self.line(line.isEmpty ? "///" : "/// \(line)")
         }
+    }
+
+    private static func lines(_ comments: FileSchema.Comments?) -> [Substring] {
+        guard let comments else { return [] }
+        let text = comments.leading.isEmpty ? comments.trailing : comments.leading
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { $0.hasPrefix(" ") ? $0.dropFirst() : $0 }
+        while lines.last?.allSatisfy(\.isWhitespace) == true { lines.removeLast() }
+        return lines
     }
 }

@@ -10,7 +10,8 @@ struct EnumGenerator {
 
     func print(to printer: inout CodePrinter) {
         let name = types.path(item).split(separator: ".").last.map(String.init) ?? item.name
-        printer.documentation(item.file.comments(item.path))
+        printer.documentation(
+            item.file.comments(item.path), deprecated: item.options.isDeprecated)
         let protocols = "Swift::RawRepresentable, Swift::Sendable, Swift::Hashable"
         printer.block("\(access)struct \(name): \(protocols)") { printer in
             printer.line("\(access)var rawValue: Swift::Int32")
@@ -18,7 +19,9 @@ struct EnumGenerator {
             printer.line("\(access)init(rawValue: Swift::Int32) { self.rawValue = rawValue }")
             printer.line()
             for (index, (value, name)) in zip(item.values, valueNames).enumerated() {
-                printer.documentation(item.file.comments(item.path + [2, Int32(index)]))
+                printer.documentation(
+                    item.file.comments(item.path + [2, Int32(index)]),
+                    deprecated: value.options.varint(extension: 1) == 1)
                 printer.line(
                     "\(access)static let \(SwiftIdentifier.escaped(name)) = "
                         + "\(types.path(item))(rawValue: \(value.number))")

@@ -64,6 +64,11 @@ struct FieldCode {
         }
     }
 
+    /// The default value that a proto2 file gives the field, for its documentation.
+    var absent: String? {
+        field.defaultValue.map { field.kind == .string ? "\"\($0)\"" : "`\($0)`" }
+    }
+
     /// One value that is not a message.
     func read(_ reader: String = "reader") -> String {
         let value = "\(reader).\(single)(\(field.index))"

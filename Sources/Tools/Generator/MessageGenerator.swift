@@ -62,7 +62,8 @@ struct MessageGenerator {
     func print(to printer: inout CodePrinter, _ recursion: inout RecursiveFields) {
         let path = types.path(message)
         let name = path.split(separator: ".").last.map(String.init) ?? message.name
-        printer.documentation(message.file.comments(message.path))
+        printer.documentation(
+            message.file.comments(message.path), deprecated: message.options.isDeprecated)
         var copy = recursion
         printer.block("\(access)struct \(name): Protobuf::Message") { printer in
             for member in members { property(member, &printer) }
@@ -133,7 +134,8 @@ struct MessageGenerator {
 
     private func document(_ code: FieldCode, _ printer: inout CodePrinter) {
         printer.documentation(
-            message.file.comments(message.path + [2, Int32(code.field.index)]))
+            message.file.comments(message.path + [2, Int32(code.field.index)]),
+            deprecated: code.field.options.isDeprecated, absent: code.absent)
     }
 
     // MARK: Codec

@@ -36,7 +36,8 @@ struct OneofCode {
             printer in
             for code in cases {
                 printer.documentation(
-                    message.file.comments(message.path + [2, Int32(code.field.index)]))
+                    message.file.comments(message.path + [2, Int32(code.field.index)]),
+                    deprecated: code.field.options.isDeprecated)
                 printer.line("case \(SwiftIdentifier.escaped(code.name))(\(code.element))")
             }
         }

@@ -48,11 +48,14 @@ struct ServiceGenerator {
     }
 
     func protocolDeclaration(to printer: inout CodePrinter) {
-        printer.documentation(service.file.comments(service.path))
+        printer.documentation(
+            service.file.comments(service.path), deprecated: service.options.isDeprecated)
         printer.block("\(access)protocol \(names.protocol): RPC::RPCService") { printer in
             for (index, method) in methods.enumerated() {
                 if index > 0 { printer.line() }
-                printer.documentation(service.file.comments(method.schema.path))
+                printer.documentation(
+                    service.file.comments(method.schema.path),
+                    deprecated: method.schema.options.isDeprecated)
                 requirement(method.schema, method.name, &printer)
             }
         }
@@ -90,13 +93,13 @@ struct ServiceGenerator {
     }
 
     private func handler(_ method: MethodSchema, _ name: String, _ printer: inout CodePrinter) {
-        let output = types.path(method.output)
         printer.line("router.handle(\(namespace).\(names.methods).\(name)) { call in")
         printer.indented { printer in
             var arguments = ["RPC::RequestStream(call)", "call.context"]
             if !method.clientStreaming {
-                ServiceGenerator.decode(
-                    types.path(method.input), "request", "try await call.receiveOnly()", &printer)
+                printer.line("let bytes = try await call.receiveOnly()")
+                printer.line(
+                    "let request = try call.decode(bytes, as: \(types.path(method.input)).self)")
                 arguments[0] = "request"
             }
             if method.serverStreaming { arguments.append("RPC::ResponseWriter(call)") }
@@ -104,23 +107,11 @@ struct ServiceGenerator {
             if method.serverStreaming {
                 printer.line(invocation)
             } else {
+                let output = types.path(method.output)
                 printer.line("let response: \(output) = \(invocation)")
-                printer.line("try call.sendOnly(response.encoded())")
+                printer.line("try call.sendOnly(try call.encode(response))")
             }
         }
-        printer.line("}")
-    }
-
-    /// Bytes that do not decode end the call with INTERNAL.
-    static func decode(
-        _ type: String, _ name: String, _ bytes: String, _ printer: inout CodePrinter
-    ) {
-        printer.line("let bytes = \(bytes)")
-        printer.line("let \(name): \(type)")
-        printer.line("do throws(Protobuf::ProtobufError) {")
-        printer.line("    \(name) = try \(type)(decoding: bytes)")
-        printer.line("} catch {")
-        printer.line("    throw RPC::RPCError(decoding: error)")
         printer.line("}")
     }
 }

@@ -111,6 +111,8 @@ extension ServicesV1 {
     }
 
     /// Calls `testing.services.v1.FileService`.
+    ///
+    /// Keeps files.
     package struct FileClient: Swift::Sendable {
         package let channel: any RPC::Channel
 
@@ -122,14 +124,22 @@ extension ServicesV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> ServicesV1.Summary {
-            let bytes = try await self.channel.unary(
-                ServicesV1.FileMethods.measure, request.encoded(),
+            try await self.channel.unary(
+                ServicesV1.FileMethods.measure, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try ServicesV1.Summary(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        package func measure<Result>(
+            _ request: ServicesV1.Chunk,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<ServicesV1.Summary>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<ServicesV1.Summary>(
+                self.channel, ServicesV1.FileMethods.measure, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// Takes a file in pieces.
@@ -137,9 +147,20 @@ extension ServicesV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> RPC::ClientStreamingCall<ServicesV1.Chunk, ServicesV1.Summary> {
-            let call = try await self.channel.start(
-                ServicesV1.FileMethods.upload, metadata: metadata, options: options)
-            return RPC::ClientStreamingCall<ServicesV1.Chunk, ServicesV1.Summary>(call)
+            RPC::ClientStreamingCall<ServicesV1.Chunk, ServicesV1.Summary>(
+                try await self.channel.start(
+                    ServicesV1.FileMethods.upload,
+                    metadata: metadata, options: options))
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        package func upload<Result>(
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::ClientStreamingCall<ServicesV1.Chunk, ServicesV1.Summary>) async throws -> Result
+        ) async throws -> Result {
+            try await self.upload(metadata: metadata, options: options)
+                .scope(body)
         }
 
         package func download(
@@ -147,22 +168,41 @@ extension ServicesV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> RPC::ResponseStream<ServicesV1.Chunk> {
-            let call = try await self.channel.start(
-                ServicesV1.FileMethods.download, metadata: metadata, options: options)
-            let responses = RPC::ResponseStream<ServicesV1.Chunk>(call)
-            // When the server answers early, its status says more than the failed write.
-            try? await call.send(request.encoded())
-            call.finish()
-            return responses
+            RPC::ResponseStream<ServicesV1.Chunk>(
+                try await self.channel.start(
+                    ServicesV1.FileMethods.download, sending: request.encoded(),
+                    metadata: metadata, options: options))
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        package func download<Result>(
+            _ request: ServicesV1.Summary,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::ResponseStream<ServicesV1.Chunk>) async throws -> Result
+        ) async throws -> Result {
+            try await self.download(request, metadata: metadata, options: options)
+                .scope(body)
         }
 
         package func `default`(
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> RPC::BidirectionalCall<ServicesV1.Chunk, GoogleProtobuf.Empty> {
-            let call = try await self.channel.start(
-                ServicesV1.FileMethods.default, metadata: metadata, options: options)
-            return RPC::BidirectionalCall<ServicesV1.Chunk, GoogleProtobuf.Empty>(call)
+            RPC::BidirectionalCall<ServicesV1.Chunk, GoogleProtobuf.Empty>(
+                try await self.channel.start(
+                    ServicesV1.FileMethods.default,
+                    metadata: metadata, options: options))
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        package func `default`<Result>(
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::BidirectionalCall<ServicesV1.Chunk, GoogleProtobuf.Empty>) async throws -> Result
+        ) async throws -> Result {
+            try await self.default(metadata: metadata, options: options)
+                .scope(body)
         }
     }
 
@@ -188,27 +228,17 @@ extension ServicesV1.FileService {
     package func register(in router: RPC::Router) {
         router.handle(ServicesV1.FileMethods.measure) { call in
             let bytes = try await call.receiveOnly()
-            let request: ServicesV1.Chunk
-            do throws(Protobuf::ProtobufError) {
-                request = try ServicesV1.Chunk(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: ServicesV1.Chunk.self)
             let response: ServicesV1.Summary = try await self.measure(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(ServicesV1.FileMethods.upload) { call in
             let response: ServicesV1.Summary = try await self.upload(RPC::RequestStream(call), call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(ServicesV1.FileMethods.download) { call in
             let bytes = try await call.receiveOnly()
-            let request: ServicesV1.Summary
-            do throws(Protobuf::ProtobufError) {
-                request = try ServicesV1.Summary(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: ServicesV1.Summary.self)
             try await self.download(request, call.context, RPC::ResponseWriter(call))
         }
         router.handle(ServicesV1.FileMethods.default) { call in

@@ -96,7 +96,7 @@ struct ErrorTable: Sendable {
         .internalServerError, "INTERNAL", "something went wrong here; it is logged")
 
     private static func typeName(_ detail: RPCError.Detail) -> String {
-        String(detail.typeURL.split(separator: "/").last ?? "")
+        String(detail.typeName)
     }
 
     /// The detail as ProtoJSON with `@type`; only its type when the pool does not know it.

@@ -645,8 +645,10 @@ extension GoogleProtobuf {
         public var outputType: Swift::String?
         public var options: GoogleProtobuf.MethodOptions?
         /// Identifies if client streams multiple client messages
+        /// Means `false` when absent.
         public var clientStreaming: Swift::Bool?
         /// Identifies if server streams multiple server messages
+        /// Means `false` when absent.
         public var serverStreaming: Swift::Bool?
         public var unknownFields = Protobuf::UnknownFields()
 
@@ -694,8 +696,10 @@ extension GoogleProtobuf {
         /// named by java_outer_classname.  However, the wrapper class will still be
         /// generated to contain the file's getDescriptor() method as well as any
         /// top-level extensions defined in the file.
+        /// Means `false` when absent.
         public var javaMultipleFiles: Swift::Bool?
         /// This option does nothing.
+        /// Deprecated in the proto file.
         public var javaGenerateEqualsAndHash: Swift::Bool?
         /// If set true, then the Java2 code generator will generate code that
         /// throws an exception whenever an attempt is made to assign a non-UTF-8
@@ -703,7 +707,9 @@ extension GoogleProtobuf {
         /// Message reflection will do the same.
         /// However, an extension field still accepts non-UTF-8 byte sequences.
         /// This option has no effect on when used with the lite runtime.
+        /// Means `false` when absent.
         public var javaStringCheckUtf8: Swift::Bool?
+        /// Means `SPEED` when absent.
         public var optimizeFor: GoogleProtobuf.FileOptions.OptimizeMode?
         /// Sets the Go package where structs generated from this .proto will be
         /// placed. If omitted, the Go package will be derived from the following:
@@ -721,17 +727,23 @@ extension GoogleProtobuf {
         /// that generate code specific to your particular RPC system.  Therefore,
         /// these default to false.  Old code which depends on generic services should
         /// explicitly set them to true.
+        /// Means `false` when absent.
         public var ccGenericServices: Swift::Bool?
+        /// Means `false` when absent.
         public var javaGenericServices: Swift::Bool?
+        /// Means `false` when absent.
         public var pyGenericServices: Swift::Bool?
+        /// Means `false` when absent.
         public var phpGenericServices: Swift::Bool?
         /// Is this file deprecated?
         /// Depending on the target platform, this can emit Deprecated annotations
         /// for everything in the file, or it will be completely ignored; in the very
         /// least, this is a formalization for deprecating files.
+        /// Means `false` when absent.
         public var deprecated: Swift::Bool?
         /// Enables the use of arenas for the proto messages in this file. This applies
         /// only to generated classes for C++.
+        /// Means `true` when absent.
         public var ccEnableArenas: Swift::Bool?
         /// Sets the objective c class prefix which is prepended to all objective c
         /// generated classes from this .proto. There is no default.
@@ -855,15 +867,18 @@ extension GoogleProtobuf {
         ///
         /// Because this is an option, the above two restrictions are not enforced by
         /// the protocol compiler.
+        /// Means `false` when absent.
         public var messageSetWireFormat: Swift::Bool?
         /// Disables the generation of the standard "descriptor()" accessor, which can
         /// conflict with a field of the same name.  This is meant to make migration
         /// from proto1 easier; new code should avoid fields named "descriptor".
+        /// Means `false` when absent.
         public var noStandardDescriptorAccessor: Swift::Bool?
         /// Is this message deprecated?
         /// Depending on the target platform, this can emit Deprecated annotations
         /// for the message, or it will be completely ignored; in the very least,
         /// this is a formalization for deprecating messages.
+        /// Means `false` when absent.
         public var deprecated: Swift::Bool?
         /// Whether the message is an automatically generated map entry type for the
         /// maps field.
@@ -920,6 +935,7 @@ extension GoogleProtobuf {
         /// representation of the field than it normally would.  See the specific
         /// options below.  This option is not yet implemented in the open source
         /// release -- sorry, we'll try to include it in a future version!
+        /// Means `STRING` when absent.
         public var ctype: GoogleProtobuf.FieldOptions.CType?
         /// The packed option can be enabled for repeated primitive fields to enable
         /// a more efficient representation on the wire. Rather than repeatedly
@@ -938,6 +954,7 @@ extension GoogleProtobuf {
         ///
         /// This option is an enum to permit additional types to be added, e.g.
         /// goog.math.Integer.
+        /// Means `JS_NORMAL` when absent.
         public var jstype: GoogleProtobuf.FieldOptions.JSType?
         /// Should this field be parsed lazily?  Lazy applies only to message-type
         /// fields.  It means that when the outer message is initially parsed, the
@@ -973,17 +990,21 @@ extension GoogleProtobuf {
         /// finally parsed upon access.
         ///
         /// TODO(b/211906113):  Enable validation on lazy fields.
+        /// Means `false` when absent.
         public var lazy: Swift::Bool?
         /// unverified_lazy does no correctness checks on the byte stream. This should
         /// only be used where lazy with verification is prohibitive for performance
         /// reasons.
+        /// Means `false` when absent.
         public var unverifiedLazy: Swift::Bool?
         /// Is this field deprecated?
         /// Depending on the target platform, this can emit Deprecated annotations
         /// for accessors, or it will be completely ignored; in the very least, this
         /// is a formalization for deprecating fields.
+        /// Means `false` when absent.
         public var deprecated: Swift::Bool?
         /// For Google-internal migration only. Do not use.
+        /// Means `false` when absent.
         public var weak: Swift::Bool?
         /// The parser stores options it doesn't recognize here. See above.
         public var uninterpretedOption: [GoogleProtobuf.UninterpretedOption] = []
@@ -1078,6 +1099,7 @@ extension GoogleProtobuf {
         /// Depending on the target platform, this can emit Deprecated annotations
         /// for the enum, or it will be completely ignored; in the very least, this
         /// is a formalization for deprecating enums.
+        /// Means `false` when absent.
         public var deprecated: Swift::Bool?
         /// The parser stores options it doesn't recognize here. See above.
         public var uninterpretedOption: [GoogleProtobuf.UninterpretedOption] = []
@@ -1108,6 +1130,7 @@ extension GoogleProtobuf {
         /// Depending on the target platform, this can emit Deprecated annotations
         /// for the enum value, or it will be completely ignored; in the very least,
         /// this is a formalization for deprecating enum values.
+        /// Means `false` when absent.
         public var deprecated: Swift::Bool?
         /// The parser stores options it doesn't recognize here. See above.
         public var uninterpretedOption: [GoogleProtobuf.UninterpretedOption] = []
@@ -1136,6 +1159,7 @@ extension GoogleProtobuf {
         /// Depending on the target platform, this can emit Deprecated annotations
         /// for the service, or it will be completely ignored; in the very least,
         /// this is a formalization for deprecating services.
+        /// Means `false` when absent.
         public var deprecated: Swift::Bool?
         /// The parser stores options it doesn't recognize here. See above.
         public var uninterpretedOption: [GoogleProtobuf.UninterpretedOption] = []
@@ -1164,7 +1188,9 @@ extension GoogleProtobuf {
         /// Depending on the target platform, this can emit Deprecated annotations
         /// for the method, or it will be completely ignored; in the very least,
         /// this is a formalization for deprecating methods.
+        /// Means `false` when absent.
         public var deprecated: Swift::Bool?
+        /// Means `IDEMPOTENCY_UNKNOWN` when absent.
         public var idempotencyLevel: GoogleProtobuf.MethodOptions.IdempotencyLevel?
         /// The parser stores options it doesn't recognize here. See above.
         public var uninterpretedOption: [GoogleProtobuf.UninterpretedOption] = []

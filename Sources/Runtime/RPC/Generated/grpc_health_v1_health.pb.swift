@@ -170,6 +170,8 @@ extension HealthV1 {
     }
 
     /// Calls `grpc.health.v1.Health`.
+    ///
+    /// Tells whether services are ready to take calls.
     public struct HealthClient: Swift::Sendable {
         public let channel: any RPC::Channel
 
@@ -181,14 +183,22 @@ extension HealthV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> HealthV1.HealthCheckResponse {
-            let bytes = try await self.channel.unary(
-                HealthV1.HealthMethods.check, request.encoded(),
+            try await self.channel.unary(
+                HealthV1.HealthMethods.check, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try HealthV1.HealthCheckResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func check<Result>(
+            _ request: HealthV1.HealthCheckRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<HealthV1.HealthCheckResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<HealthV1.HealthCheckResponse>(
+                self.channel, HealthV1.HealthMethods.check, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// The health of every service; RESOURCE_EXHAUSTED when they are too many for one answer.
@@ -197,14 +207,22 @@ extension HealthV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> HealthV1.HealthListResponse {
-            let bytes = try await self.channel.unary(
-                HealthV1.HealthMethods.list, request.encoded(),
+            try await self.channel.unary(
+                HealthV1.HealthMethods.list, request,
                 metadata: metadata, options: options)
-            do throws(Protobuf::ProtobufError) {
-                return try HealthV1.HealthListResponse(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func list<Result>(
+            _ request: HealthV1.HealthListRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<HealthV1.HealthListResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<HealthV1.HealthListResponse>(
+                self.channel, HealthV1.HealthMethods.list, request,
+                metadata: metadata, options: options
+            ).scope(body)
         }
 
         /// The current health of one service, then every change of it.
@@ -213,13 +231,21 @@ extension HealthV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> RPC::ResponseStream<HealthV1.HealthCheckResponse> {
-            let call = try await self.channel.start(
-                HealthV1.HealthMethods.watch, metadata: metadata, options: options)
-            let responses = RPC::ResponseStream<HealthV1.HealthCheckResponse>(call)
-            // When the server answers early, its status says more than the failed write.
-            try? await call.send(request.encoded())
-            call.finish()
-            return responses
+            RPC::ResponseStream<HealthV1.HealthCheckResponse>(
+                try await self.channel.start(
+                    HealthV1.HealthMethods.watch, sending: request.encoded(),
+                    metadata: metadata, options: options))
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func watch<Result>(
+            _ request: HealthV1.HealthCheckRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::ResponseStream<HealthV1.HealthCheckResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await self.watch(request, metadata: metadata, options: options)
+                .scope(body)
         }
     }
 }
@@ -231,34 +257,19 @@ extension HealthV1.HealthService {
     public func register(in router: RPC::Router) {
         router.handle(HealthV1.HealthMethods.check) { call in
             let bytes = try await call.receiveOnly()
-            let request: HealthV1.HealthCheckRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try HealthV1.HealthCheckRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: HealthV1.HealthCheckRequest.self)
             let response: HealthV1.HealthCheckResponse = try await self.check(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(HealthV1.HealthMethods.list) { call in
             let bytes = try await call.receiveOnly()
-            let request: HealthV1.HealthListRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try HealthV1.HealthListRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: HealthV1.HealthListRequest.self)
             let response: HealthV1.HealthListResponse = try await self.list(request, call.context)
-            try call.sendOnly(response.encoded())
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(HealthV1.HealthMethods.watch) { call in
             let bytes = try await call.receiveOnly()
-            let request: HealthV1.HealthCheckRequest
-            do throws(Protobuf::ProtobufError) {
-                request = try HealthV1.HealthCheckRequest(decoding: bytes)
-            } catch {
-                throw RPC::RPCError(decoding: error)
-            }
+            let request = try call.decode(bytes, as: HealthV1.HealthCheckRequest.self)
             try await self.watch(request, call.context, RPC::ResponseWriter(call))
         }
     }

@@ -305,6 +305,8 @@ extension ReflectionV1 {
     }
 
     /// Calls `grpc.reflection.v1.ServerReflection`.
+    ///
+    /// Answers questions about the schema that the server speaks.
     public struct ServerReflectionClient: Swift::Sendable {
         public let channel: any RPC::Channel
 
@@ -315,9 +317,20 @@ extension ReflectionV1 {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> RPC::BidirectionalCall<ReflectionV1.ServerReflectionRequest, ReflectionV1.ServerReflectionResponse> {
-            let call = try await self.channel.start(
-                ReflectionV1.ServerReflectionMethods.serverReflectionInfo, metadata: metadata, options: options)
-            return RPC::BidirectionalCall<ReflectionV1.ServerReflectionRequest, ReflectionV1.ServerReflectionResponse>(call)
+            RPC::BidirectionalCall<ReflectionV1.ServerReflectionRequest, ReflectionV1.ServerReflectionResponse>(
+                try await self.channel.start(
+                    ReflectionV1.ServerReflectionMethods.serverReflectionInfo,
+                    metadata: metadata, options: options))
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func serverReflectionInfo<Result>(
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::BidirectionalCall<ReflectionV1.ServerReflectionRequest, ReflectionV1.ServerReflectionResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await self.serverReflectionInfo(metadata: metadata, options: options)
+                .scope(body)
         }
     }
 }

@@ -306,6 +306,8 @@ extension ReflectionV1alpha {
     }
 
     /// Calls `grpc.reflection.v1alpha.ServerReflection`.
+    ///
+    /// Answers questions about the schema that the server speaks.
     public struct ServerReflectionClient: Swift::Sendable {
         public let channel: any RPC::Channel
 
@@ -316,9 +318,20 @@ extension ReflectionV1alpha {
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions()
         ) async throws -> RPC::BidirectionalCall<ReflectionV1alpha.ServerReflectionRequest, ReflectionV1alpha.ServerReflectionResponse> {
-            let call = try await self.channel.start(
-                ReflectionV1alpha.ServerReflectionMethods.serverReflectionInfo, metadata: metadata, options: options)
-            return RPC::BidirectionalCall<ReflectionV1alpha.ServerReflectionRequest, ReflectionV1alpha.ServerReflectionResponse>(call)
+            RPC::BidirectionalCall<ReflectionV1alpha.ServerReflectionRequest, ReflectionV1alpha.ServerReflectionResponse>(
+                try await self.channel.start(
+                    ReflectionV1alpha.ServerReflectionMethods.serverReflectionInfo,
+                    metadata: metadata, options: options))
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func serverReflectionInfo<Result>(
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::BidirectionalCall<ReflectionV1alpha.ServerReflectionRequest, ReflectionV1alpha.ServerReflectionResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await self.serverReflectionInfo(metadata: metadata, options: options)
+                .scope(body)
         }
     }
 }

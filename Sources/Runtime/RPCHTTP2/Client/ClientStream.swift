@@ -43,10 +43,12 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     // MARK: What leaves
 
     func send(_ message: [UInt8], compress: Bool?, of call: ClientCall) -> Bool {
+        let plainBytes = message.count
         let message =
             compression == .identity
             ? WireMessage(message)
             : WireMessage(message, compression, channel.configuration.compression, compress)
+        if message.isCompressed { call.didCompress(saving: plainBytes - message.bytes.count) }
         if replay != nil {
             replayBytes += message.bytes.count
             if replayBytes > ClientStream.replayLimit {

@@ -44,7 +44,7 @@ public final class HTTP2Channel: Channel {
         _ method: MethodDescriptor, metadata: Metadata, options: CallOptions
     ) async throws -> ClientCall {
         try Task.checkCancellation()
-        let call = ClientCall(method: method, loop: loop, deadline: options.effectiveDeadline)
+        let call = ClientCall(method: method, loop: loop, options: options)
         if loop.isInLoop {
             begin(call, metadata, options)
         } else {
@@ -57,7 +57,7 @@ public final class HTTP2Channel: Channel {
         _ method: MethodDescriptor, _ message: [UInt8], metadata: Metadata = Metadata(),
         options: CallOptions = CallOptions()
     ) async throws -> [UInt8] {
-        let call = ClientCall(method: method, loop: loop, deadline: options.effectiveDeadline)
+        let call = ClientCall(method: method, loop: loop, options: options)
         return try await call.unary(message) { self.begin(call, metadata, options) }
     }
 
