@@ -1,3 +1,4 @@
+import Loop
 import RPC
 import Testing
 
@@ -42,8 +43,14 @@ import Testing
         Row("-protoset f describe a.B", .describe(symbol: "a.B"), nil),
         Row("-protoset f h:1 describe a.B", .describe(symbol: "a.B")),
         Row("completion bash", .completion(shell: "bash"), nil),
-        Row("--help", .help, nil),
-        Row("h:1 list -h", .help, nil),
+        Row("--help", .help(verb: nil), nil),
+        Row("h:1 list -h", .help(verb: "list"), nil),
+        Row("help tap", .help(verb: "tap"), nil),
+        Row("h:1 watch a.B/C {}", .watch(method: "a.B/C", requests: .text("{}"))),
+        Row("bench h:1 a.B/C -rate 5", .bench(method: "a.B/C", requests: .none)),
+        Row("replay f h:1", .replay(file: "f")),
+        Row("h:1 replay f", .replay(file: "f")),
+        Row("-proto f describe a.B", .describe(symbol: "a.B"), nil),
     ]
 
     @Test("understands every order of words", arguments: accepted)
@@ -65,7 +72,7 @@ import Testing
         ("unix: list", "no path"),
         ("h:1/x list", "no address"),
         ("h:1 list a b", "unexpected argument \"b\""),
-        ("h:1 list -d {}", "-d belongs to a call"),
+        ("h:1 list -d {}", "-d belongs to call"),
         ("h:1 a.B/C {} -d {}", "given twice"),
         ("-nope h:1 list", "unknown flag -nope"),
         ("h:1 list -d", "needs a value"),
@@ -78,6 +85,20 @@ import Testing
         ("-H grpc-timeout:1 h:1 list", "belongs to gRPC"),
         ("-H a:ü h:1 list", "no valid header"),
         ("-protoset f call a.B/C", "no address"),
+        ("h:1 list -rate 5", "-rate belongs to bench, not to list"),
+        ("h:1 call a.B/C -resume a=b", "-resume belongs to watch"),
+        ("h:1 watch a.B/C -resume a", "REQUEST_FIELD=RESPONSE_FIELD"),
+        ("h:1 watch a.B/C -resume a..b=c", "no path of a field"),
+        ("h:1 bench a.B/C -rate 0", "calls per second"),
+        ("h:1 bench a.B/C -c 0", "from 1 to 100000"),
+        ("tap nowhere h:1", "cannot listen on"),
+        ("tap :70000 h:1", "cannot listen on"),
+        ("tap :9", "rpcurl tap LISTEN UPSTREAM"),
+        ("record f", "too few arguments"),
+        ("replay f h:1 g", "unexpected argument \"g\""),
+        ("h:1 replay f -ignore a..b", "is no path"),
+        ("h:1 call a.B/C -format xml", "json or text"),
+        ("help me", "there is no verb me"),
     ]
 
     @Test("says what is wrong, exit code 2", arguments: refused)
@@ -105,7 +126,22 @@ import Testing
     }
 
     @Test("the help text names every flag") func help() {
-        for flag in Flag.all { #expect(Help.text.contains("-\(flag.names[0])")) }
-        #expect(Help.text.split(separator: "\n").allSatisfy { $0.count <= 100 })
+        let texts = [Help.text] + Verb.all.map(Help.text)
+        for flag in Flag.all {
+            #expect(texts.contains { $0.contains("  -\(flag.names[0])") }, "\(flag.names)")
+        }
+        for line in texts.flatMap({ $0.split(separator: "\n") }) { #expect(line.count <= 100) }
+        for name in Flag.all.flatMap(\.verbs) { #expect(Verb.named(name) != nil, "\(name)") }
+    }
+
+    @Test("where a tap listens") func listen() throws {
+        #expect(
+            try Arguments.parse(["tap", ":9", "h:1"]).command
+                == .tap(listen: ListenAddress("127.0.0.1:9"), file: nil))
+        #expect(
+            try Arguments.parse(["record", "f", "[::1]:9", "h:1"]).command
+                == .tap(listen: ListenAddress("[::1]:9"), file: "f"))
+        #expect(try ListenAddress("unix:///run/x").address == .unix(path: "/run/x"))
+        #expect(try ListenAddress("localhost:9") == ListenAddress("9"))
     }
 }

@@ -8,6 +8,10 @@ struct BenchMethods: Bench.BenchService {
     /// Calls of PingPong that ended because the client went away.
     let cancelled: Counted
 
+    typealias Stream = @Sendable (Bench.Msg, ResponseWriter<Bench.Msg>) async throws -> Void
+    /// Instead of the numbered messages of Stream.
+    var onStream: Stream?
+
     final class Counted: Sendable {
         let count = Atomic<Int>(0)
     }
@@ -38,6 +42,7 @@ struct BenchMethods: Bench.BenchService {
     func stream(
         _ request: Bench.Msg, _ context: ServerContext, _ responses: ResponseWriter<Bench.Msg>
     ) async throws {
+        if let onStream { return try await onStream(request, responses) }
         var message = Bench.Msg()
         while message.n != request.n {
             message.n += 1

@@ -6,6 +6,7 @@ import RPC
 import RPCHTTP2
 import Synchronization
 import Telemetry
+import Testing
 
 @testable import rpcurl
 
@@ -25,12 +26,13 @@ struct Fixture {
     private let server: RPCServer
 
     static func with<T>(
-        _ schema: Schema = .reflection, _ body: (Fixture) async throws -> T
+        _ schema: Schema = .reflection, stream: BenchMethods.Stream? = nil,
+        _ body: (Fixture) async throws -> T
     ) async throws -> T {
         let loop = EventLoop(name: "server")
         let router = Router()
         let cancelled = BenchMethods.Counted()
-        BenchMethods(cancelled: cancelled).register(in: router)
+        BenchMethods(cancelled: cancelled, onStream: stream).register(in: router)
         let health = HealthService()
         health.set(.serving)
         health.set(.notServing, for: "bench.Bench")
@@ -76,28 +78,129 @@ struct Fixture {
     }
 
     static func run(
-        _ arguments: [String], input: String = "", keepsInputOpen: Bool = false
+        _ arguments: [String], input: String = "", keepsInputOpen: Bool = false,
+        environment: [String: String] = [:]
     ) async throws -> Result {
-        let loop = EventLoop(name: "rpcurl")
-        let written = Mutex<(output: [UInt8], notes: [UInt8])>(([], []))
-        let sink = Output { stream, bytes in
-            written.withLock {
-                if stream == .standard { $0.output += bytes } else { $0.notes += bytes }
-            }
-        }
         var ends: [Int32] = [0, 0]
         pipe(&ends)
         write(ends[1], input, input.utf8.count)
         if !keepsInputOpen { close(ends[1]) }
-        let (descriptor, writer) = (ends[0], ends[1])
-        let code = try await loop.run {
-            await Program.run(arguments, output: sink, standardInput: descriptor, loop: loop)
-        }
-        await loop.stop()
+        let running = Running(arguments, standardInput: ends[0], environment: environment)
+        let result = await running.result()
+        close(ends[0])
+        if keepsInputOpen { close(ends[1]) }
+        return result
+    }
+
+    /// Starts a command that runs until it is cancelled; `ADDRESS` stands for the server's.
+    func start(_ line: String...) -> Running {
+        Running(line.map { $0 == "ADDRESS" ? address : $0 }, standardInput: 0, environment: [:])
+    }
+
+    /// A file of its own, removed afterwards.
+    static func withFile<T>(
+        _ bytes: [UInt8] = [], _ body: (String) async throws -> T
+    ) async throws -> T {
+        var template = Array("/tmp/rpcurl-test-XXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        #expect(write(descriptor, bytes, bytes.count) == bytes.count)
         close(descriptor)
-        if keepsInputOpen { close(writer) }
+        let path = String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self)
+        defer { unlink(path) }
+        return try await body(path)
+    }
+}
+
+/// rpcurl, running in this process.
+final class Running: Sendable {
+    private struct Written {
+        var output: [UInt8] = []
+        var notes: [UInt8] = []
+        var waiting: [(text: String, continuation: CheckedContinuation<Void, Never>)] = []
+
+        func holds(_ text: String) -> Bool {
+            String(decoding: output, as: UTF8.self).contains(text)
+                || String(decoding: notes, as: UTF8.self).contains(text)
+        }
+    }
+
+    private let written: Mutex<Written>
+    private let loop: EventLoop
+    private let task: Task<Int32, Never>
+
+    init(_ arguments: [String], standardInput: Int32, environment: [String: String]) {
+        let loop = EventLoop(name: "rpcurl")
+        self.loop = loop
+        written = Mutex(Written())
+        let writer = Writer()
+        let output = Output { stream, bytes in writer.write(stream, bytes) }
+        task = Task(executorPreference: loop) {
+            await Program.run(
+                arguments, output: output, standardInput: standardInput,
+                environment: environment, loop: loop)
+        }
+        writer.running.withLock { $0 = self }
+        writer.flush()
+    }
+
+    /// Keeps what is written before `Running` is complete.
+    private final class Writer: Sendable {
+        let running = Mutex<Running?>(nil)
+        private let early = Mutex<[(Output.Stream, [UInt8])]>([])
+
+        func write(_ stream: Output.Stream, _ bytes: [UInt8]) {
+            early.withLock { $0.append((stream, bytes)) }
+            flush()
+        }
+
+        func flush() {
+            guard let running = running.withLock({ $0 }) else { return }
+            early.withLock { early in
+                for (stream, bytes) in early { running.take(stream, bytes) }
+                early = []
+            }
+        }
+    }
+
+    private func take(_ stream: Output.Stream, _ bytes: [UInt8]) {
+        let ready = written.withLock { written in
+            if stream == .standard { written.output += bytes } else { written.notes += bytes }
+            let waiting = written.waiting
+            let ready = waiting.filter { written.holds($0.text) }
+            written.waiting = waiting.filter { !written.holds($0.text) }
+            return ready
+        }
+        for waiter in ready { waiter.continuation.resume() }
+    }
+
+    /// Returns once the text has been written anywhere.
+    func wait(for text: String) async {
+        await withCheckedContinuation { continuation in
+            let isThere = written.withLock { written in
+                if written.holds(text) { return true }
+                written.waiting.append((text, continuation))
+                return false
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+
+    /// Where `tap` listens.
+    func tapAddress() async -> String {
+        await wait(for: ", passing on")
+        let notes = written.withLock { String(decoding: $0.notes, as: UTF8.self) }
+        return notes.split(separator: " ").first { $0.hasPrefix("127.0.0.1:") }
+            .map { String($0.dropLast()) } ?? "?"
+    }
+
+    /// As Ctrl-C does.
+    func interrupt() { task.cancel() }
+
+    func result() async -> Fixture.Result {
+        let code = await task.value
+        await loop.stop()
         return written.withLock {
-            Result(
+            Fixture.Result(
                 code: code, output: String(decoding: $0.output, as: UTF8.self),
                 notes: String(decoding: $0.notes, as: UTF8.self))
         }

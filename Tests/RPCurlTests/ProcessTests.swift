@@ -32,6 +32,14 @@ import Testing
         #expect(result.code == 2)
         result = try shell("rpcurl 127.0.0.1:1 list")
         #expect(result.code == 1 && result.output.contains("nothing listens"))
+        result = try shell("rpcurl tap --help")
+        #expect(result.code == 0 && result.output.contains("rpcurl [flags] tap LISTEN UPSTREAM"))
+        result = try shell("rpcurl -config /no/such 127.0.0.1:1 list")
+        #expect(result.code == 2)
+        result = try shell("rpcurl replay /no/such 127.0.0.1:1")
+        #expect(result.code == 1 && result.output.contains("cannot read /no/such"))
+        result = try shell("rpcurl 127.0.0.1:1 bench a.B/C -n 1")
+        #expect(result.code == 1 && result.output.contains("nothing listens"))
     }
 
     @Test("the completion script is one that bash can run") func completion() throws {

@@ -101,4 +101,77 @@ import Testing
     func suggestion(row: (name: String, known: [String], text: String)) {
         #expect(Suggestion.text(row.name, of: row.known, "things") == row.text)
     }
+
+    @Test("types that reflection does not deliver stand empty") func standIns() throws {
+        var files = DescriptorFiles()
+        for file in try serialized("janji/booking/v1/booking.proto") { try files.add(file) }
+        #expect(throws: ProtobufError.self) { try files.pool() }
+        let pool = try files.pool(withStandIns: true)
+        let service = try #require(pool.service("janji.booking.v1.Bookings"))
+        #expect(!service.methods.isEmpty)
+        #expect(pool.message("janji.booking.v1.Slot")?.fields.isEmpty == true)
+        var booking = DynamicMessage(try #require(pool.message("janji.booking.v1.Booking")))
+        booking["id"] = .string("x")
+        #expect(try ProtoJSON.print(booking, pool: pool) == Array(#"{"id":"x"}"#.utf8))
+    }
+
+    @Test("-proto: protoc compiles the files, and its words are shown") func protoFiles()
+        async throws
+    {
+        let environment = EnvironmentText.ofProcess
+        let source = "syntax = \"proto3\"; package tried; message Thing { int32 n = 1; }"
+        try await Fixture.withFile(Array(source.utf8)) { path in
+            var result = try await Fixture.run(
+                ["-proto", path, "describe", "tried.Thing"], environment: environment)
+            #expect(result.output.contains("message Thing {\n  int32 n = 1;"), "\(result.notes)")
+            let name = path.split(separator: "/").last.map(String.init) ?? ""
+            result = try await Fixture.run(
+                ["-import-path", "/tmp", "-proto", name, "describe", "tried.Thing"],
+                environment: environment)
+            #expect(result.code == 0, "\(result.notes)")
+            result = try await Fixture.run(
+                ["-proto", path, "describe", "tried.Thing"], environment: ["PATH": "/no/such"])
+            #expect(result.code == 1 && result.notes.contains("apt install protobuf-compiler"))
+        }
+        try await Fixture.withFile(Array("syntax = \"proto3\"; message {".utf8)) { path in
+            let result = try await Fixture.run(
+                ["-proto", path, "list"], environment: environment)
+            #expect(result.code == 1 && result.notes.contains("Expected message name"))
+        }
+    }
+
+    @Test("-protoset-out keeps the schema, which then answers without reflection")
+    func protosetOut() async throws {
+        try await Fixture.withFile { path in
+            try await Fixture.with { server in
+                let result = try await server.run("-protoset-out", path, "ADDRESS", "list")
+                #expect(result.code == 0)
+            }
+            var result = try await Fixture.run(["-protoset", path, "list", "bench.Bench"])
+            #expect(result.output.hasPrefix("bench.Bench/Echo\n"))
+            try await Fixture.with(.none) { server in
+                result = try await server.run(
+                    "-protoset", path, "-compact", "ADDRESS", "bench.Bench/Echo", "{}")
+                #expect(result.output == "{}\n")
+            }
+        }
+    }
+
+    @Test("-use-reflection: what the files lack comes from the server") func combined() async throws
+    {
+        try await Fixture.withFile(set(try serialized("google/api/http.proto"))) { path in
+            try await Fixture.with { server in
+                var result = try await server.run(
+                    "-protoset", path, "ADDRESS", "describe", "bench.Msg")
+                #expect(result.code == 1)
+                result = try await server.run(
+                    "-protoset", path, "-use-reflection", "ADDRESS", "describe", "bench.Msg")
+                #expect(result.code == 0 && result.output.contains("message Msg {"))
+                result = try await server.run(
+                    "-protoset", path, "-use-reflection", "ADDRESS", "describe",
+                    "google.api.HttpRule")
+                #expect(result.code == 0)
+            }
+        }
+    }
 }

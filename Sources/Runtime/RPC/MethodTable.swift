@@ -1,11 +1,19 @@
 import Glibc
+import Telemetry
 
 /// Methods by the bytes of their path: open addressing, no String, no lock.
 package final class MethodTable: Sendable {
     private let slots: [RegisteredMethod?]
     private let mask: Int
+    private let fallback: RegisteredMethod.Handler?
+    private let logger: Logger?
 
-    init(_ methods: [RegisteredMethod]) {
+    init(
+        _ methods: [RegisteredMethod], fallback: RegisteredMethod.Handler? = nil,
+        logger: Logger? = nil
+    ) {
+        self.fallback = fallback
+        self.logger = logger
         var size = 16
         while size < methods.count * 4 { size *= 2 }
         mask = size - 1
@@ -24,7 +32,23 @@ package final class MethodTable: Sendable {
             if method.path.withUnsafeBytes({ MethodTable.isEqual($0, path) }) { return method }
             index = (index + 1) & mask
         }
-        return nil
+        return fallback.flatMap { unknown(path, $0) }
+    }
+
+    /// The method that a client names, for the fallback; nil unless the path is `/service/method`.
+    @inline(never)
+    private func unknown(
+        _ path: UnsafeRawBufferPointer, _ body: @escaping RegisteredMethod.Handler
+    ) -> RegisteredMethod? {
+        let text = String(decoding: path, as: UTF8.self)
+        guard text.hasPrefix("/"), let split = text.lastIndex(of: "/"), split != text.startIndex
+        else { return nil }
+        let service = text[text.index(after: text.startIndex)..<split]
+        let name = text[text.index(after: split)...]
+        guard !service.isEmpty, !name.isEmpty else { return nil }
+        let method = MethodDescriptor(
+            service: String(service), name: String(name), kind: .bidirectional)
+        return RegisteredMethod(method, logger: logger, body: body)
     }
 
     package func find(_ path: String) -> RegisteredMethod? {

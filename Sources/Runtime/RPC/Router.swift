@@ -5,6 +5,7 @@ public import Telemetry
 public final class Router: Sendable {
     private struct State {
         var methods: [RegisteredMethod] = []
+        var fallback: RegisteredMethod.Handler?
         var table: MethodTable?
     }
 
@@ -36,6 +37,18 @@ public final class Router: Sendable {
         }
     }
 
+    /// Takes the calls of methods that nobody added, as a proxy does; without it they end with
+    /// UNIMPLEMENTED. The handler sees encoded messages; `call.context.method` is what the client
+    /// named, as a bidirectional method. Costs known methods nothing.
+    public func handleUnknown(_ body: @escaping @Sendable (ServerCall) async throws -> Void) {
+        let composed = Router.compose(interceptors[...], body)
+        state.withLock { state in
+            precondition(state.table == nil, "a fallback was added after the router began to serve")
+            precondition(state.fallback == nil, "a fallback was added twice")
+            state.fallback = composed
+        }
+    }
+
     /// Adds a generated service.
     public func register(_ service: some RPCService) {
         service.register(in: self)
@@ -63,7 +76,7 @@ public final class Router: Sendable {
     package var table: MethodTable {
         state.withLock { state in
             if let table = state.table { return table }
-            let table = MethodTable(state.methods)
+            let table = MethodTable(state.methods, fallback: state.fallback, logger: logger)
             state.table = table
             return table
         }

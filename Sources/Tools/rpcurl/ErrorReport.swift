@@ -9,6 +9,8 @@ struct ErrorReport {
         self.session = session
     }
 
+    private var settings: Settings { session.settings }
+
     static func exitCode(_ error: RPCError) -> Int32 { 64 + max(0, min(error.code.rawValue, 63)) }
 
     /// `{code, name, message, details}`.
@@ -26,19 +28,36 @@ struct ErrorReport {
     /// With `-json` the status goes to standard output as the only member of an object.
     func note(_ error: RPCError) async throws {
         let output = session.output
-        if session.settings.json {
+        if settings.json {
             let object: JSONValue = ["status": await json(error)]
-            return try output.line(JSONText.layout(object, compact: session.settings.compact))
+            return try output.line(JSONText.layout(object, compact: settings.compact))
         }
+        if settings.formatError { return try await noteStatus(error) }
         var text = "rpcurl: \(error.code.name) (\(error.code.rawValue))"
         if !error.message.isEmpty { text += ": \(error.message)" }
         if let cause = error.cause, !error.message.contains(cause) { text += " [\(cause)]" }
         try output.note(text)
         for detail in await details(error) {
-            let json = JSONText.layout(detail, compact: session.settings.compact)
+            let json = JSONText.layout(detail, compact: settings.compact)
             try output.note(String(decoding: json, as: UTF8.self))
         }
         if let advice = advice(error) { try output.note("rpcurl: \(advice)") }
+    }
+
+    /// `-format-error`: the status as a message, in the format of the responses.
+    private func noteStatus(_ error: RPCError) async throws {
+        var status = GoogleRpc.Status()
+        status.code = error.code.rawValue
+        status.message = error.message
+        status.details = error.details.map { detail in
+            var any = GoogleProtobuf.Any_()
+            any.typeUrl = detail.typeURL
+            any.value = detail.value
+            return any
+        }
+        var printer = MessagePrinter(session.source, try DescriptorFiles().pool(), settings)
+        let text = try await printer.output(status.encoded(), as: GoogleRpc.Status.schema)
+        try session.output.note(String(decoding: text, as: UTF8.self))
     }
 
     private func details(_ error: RPCError) async -> [JSONValue] {

@@ -10,7 +10,9 @@ enum Program {
     static func main(_ arguments: [String]) async -> Int32 {
         let loop = EventLoop(name: "rpcurl")
         let task = Task(executorPreference: loop) {
-            await run(arguments, output: .process, standardInput: STDIN_FILENO, loop: loop)
+            await run(
+                arguments, output: .process, standardInput: STDIN_FILENO,
+                environment: EnvironmentText.ofProcess, loop: loop)
         }
         let interrupts = Atomic<Int>(0)
         for number in [SIGINT, SIGTERM] {
@@ -24,13 +26,18 @@ enum Program {
 
     /// Runs a command line on a loop; cancelling the task resets its calls.
     static func run(
-        _ arguments: [String], output: Output, standardInput: Int32, loop: EventLoop
+        _ arguments: [String], output: Output, standardInput: Int32,
+        environment: [String: String] = [:], loop: EventLoop
     ) async -> Int32 {
         do {
             do {
-                let invocation = try Arguments.parse(arguments)
+                let words = try Arguments.read(arguments)
+                let profile = try await ConfigurationFile.profile(words, environment, loop)
+                let invocation = try Arguments.parse(
+                    words, profile: profile, environment: environment)
                 return try await run(
-                    invocation, output: output, standardInput: standardInput, loop: loop)
+                    invocation, output: output, standardInput: standardInput,
+                    environment: environment, loop: loop)
             } catch let failure as Failure {
                 if failure.sentence.isEmpty { return failure.exitCode }
                 let wantsJSON = arguments.contains { $0 == "-json" || $0 == "--json" }
@@ -50,11 +57,12 @@ enum Program {
     }
 
     private static func run(
-        _ invocation: Invocation, output: Output, standardInput: Int32, loop: EventLoop
+        _ invocation: Invocation, output: Output, standardInput: Int32,
+        environment: [String: String], loop: EventLoop
     ) async throws -> Int32 {
         switch invocation.command {
-        case .help:
-            try output.line(Help.text)
+        case .help(let verb):
+            try output.line(verb.flatMap(Verb.named).map(Help.text) ?? Help.text)
             return 0
         case .version:
             try output.line(Help.version)
@@ -65,7 +73,8 @@ enum Program {
         default: break
         }
         let session = try await Session(
-            invocation, output: output, standardInput: standardInput, loop: loop)
+            invocation, output: output, standardInput: standardInput, environment: environment,
+            loop: loop)
         let code: Int32
         do {
             code = try await run(invocation.command, session)
@@ -86,12 +95,25 @@ enum Program {
     }
 
     private static func run(_ command: Command, _ session: Session) async throws -> Int32 {
+        let export = SchemaExport(session)
         switch command {
-        case .list(let service): try await ListCommand(session).run(service)
-        case .describe(let symbol): try await DescribeCommand(session).run(symbol)
+        case .list(let service):
+            try await ListCommand(session).run(service)
+            try await export.run(service)
+        case .describe(let symbol):
+            try await DescribeCommand(session).run(symbol)
+            try await export.run(symbol)
         case .health(let service): return try await HealthCommand(session).run(service)
         case .call(let method, let requests):
+            try await export.run(method)
             return try await CallCommand(session).run(method, requests)
+        case .watch(let method, let requests):
+            return try await WatchCommand(session).run(method, requests)
+        case .tap(let listen, let file):
+            try await TapCommand(session).run(listen, file: file)
+        case .replay(let file): return try await ReplayCommand(session).run(file)
+        case .bench(let method, let requests):
+            return try await BenchCommand(session).run(method, requests)
         case .help, .version, .completion: break
         }
         return 0

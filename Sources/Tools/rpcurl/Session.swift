@@ -9,6 +9,7 @@ final class Session {
     let settings: Settings
     let output: Output
     let loop: EventLoop
+    let environment: [String: String]
     /// The descriptor that `@` reads.
     let standardInput: Int32
     let address: Address?
@@ -25,7 +26,8 @@ final class Session {
 
     /// - Throws: `Failure` when a descriptor set cannot be used.
     init(
-        _ invocation: Invocation, output: Output, standardInput: Int32, loop: EventLoop
+        _ invocation: Invocation, output: Output, standardInput: Int32,
+        environment: [String: String], loop: EventLoop
     ) async throws {
         let settings = invocation.settings
         let reached = Reached()
@@ -33,29 +35,57 @@ final class Session {
         self.settings = settings
         self.output = output
         self.loop = loop
+        self.environment = environment
         self.standardInput = standardInput
         address = invocation.address
         deadline = settings.maxTime.map { .after($0) }
-        var configuration = ChannelConfiguration()
-        configuration.connectTimeout = settings.connectTimeout
-        configuration.maxMessageBytes = settings.maxMessageBytes
-        configuration.userAgent = settings.userAgent
-        configuration.authority = settings.authority
-        channel = try invocation.address.map {
-            try HTTP2Channel(target: $0.target, loop: loop, configuration: configuration)
-        }
-        if settings.descriptorSets.isEmpty, let channel {
-            source = ReflectionSource(
+        channel = try invocation.address.map { try Session.channel($0, settings, loop) }
+        let deadline = deadline
+        let server = channel.map { channel in
+            ReflectionSource(
                 ReflectionClient(
                     channel, metadata: settings.reflectionMetadata, deadline: deadline,
                     onAnswer: { reached.flag = true }))
-        } else {
-            var sets: [(name: String, bytes: [UInt8])] = []
-            for path in settings.descriptorSets {
-                sets.append((path, try await InputFile.contents(of: path, on: loop)))
-            }
-            source = try DescriptorSetSource(sets: sets)
         }
+        let files = try await Session.files(settings, environment, loop)
+        switch (files, server) {
+        case (let files?, let server?) where settings.useReflection:
+            source = CombinedSource(files: files, server: server)
+        case (let files?, _): source = files
+        case (nil, let server?): source = server
+        case (nil, nil): throw Failure.usage("no address: rpcurl ADDRESS …")
+        }
+    }
+
+    /// A connection, made when the first call needs it.
+    static func channel(
+        _ address: Address, _ settings: Settings, _ loop: EventLoop
+    ) throws -> HTTP2Channel {
+        var configuration = ChannelConfiguration()
+        configuration.connectTimeout = settings.connectTimeout
+        configuration.keepaliveTime = settings.keepaliveTime
+        configuration.maxMessageBytes = settings.maxMessageBytes
+        configuration.userAgent = settings.userAgent
+        configuration.authority = settings.authority
+        return try HTTP2Channel(target: address.target, loop: loop, configuration: configuration)
+    }
+
+    /// The schema of -protoset and -proto; nil without any.
+    private static func files(
+        _ settings: Settings, _ environment: [String: String], _ loop: EventLoop
+    ) async throws -> DescriptorSetSource? {
+        guard settings.hasSchemaFiles else { return nil }
+        var sets: [(name: String, bytes: [UInt8])] = []
+        for path in settings.descriptorSets.values {
+            sets.append((path, try await InputFile.contents(of: path, on: loop)))
+        }
+        let protos = settings.protoFiles.values
+        if !protos.isEmpty {
+            let bytes = try await Protoc(loop: loop, environment: environment).descriptorSet(
+                of: protos, importPaths: settings.importPaths.values)
+            sets.append((protos.joined(separator: ", "), bytes))
+        }
+        return try DescriptorSetSource(sets: sets)
     }
 
     var wasReached: Bool { reached.flag }

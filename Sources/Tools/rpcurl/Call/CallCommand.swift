@@ -10,6 +10,8 @@ final class CallCommand {
     private var timings: CallTimings
     private var headers = Metadata()
     private var messages: [JSONValue] = []
+    private var count = 0
+    private var recorder: CallRecorder?
 
     init(_ session: Session) {
         self.session = session
@@ -24,14 +26,18 @@ final class CallCommand {
         let (method, pool) = try await session.source.method(path)
         timings.mark("schema")
         let encoder = RequestEncoder(
-            method: method, pool: pool, allowsUnknownFields: settings.allowUnknownFields)
+            method: method, pool: pool, format: settings.format,
+            allowsUnknownFields: settings.allowUnknownFields)
         var reader = try RequestReader(
-            requests, standardInput: session.standardInput, loop: session.loop)
+            requests, format: settings.format, standardInput: session.standardInput,
+            loop: session.loop)
         let only = method.clientStreaming ? nil : try await onlyRequest(&reader, encoder)
         let descriptor = MethodDescriptor(
             service: method.service, name: method.name, kind: CallCommand.kind(method))
         try noteRequest(descriptor)
         timings.mark("request")
+        recorder = try CallRecorder(session, method, pool)
+        try await recorder?.begin(settings.callMetadata, session.deadline)
         let call = try await channel.start(
             descriptor, metadata: settings.callMetadata,
             options: CallOptions(
@@ -40,11 +46,13 @@ final class CallCommand {
         let status = try await converse(call, method, printer, encoder, reader, only)
         timings.mark("end")
         if let status, let failure = ConnectionAdvice.failure(status, session) { throw failure }
-        try await report(status, trailers: await trailers(status, call), method)
+        let trailers = await trailers(status, call)
+        try await recorder?.end(status, trailers)
+        try await report(status, trailers: trailers, method)
         return status.map(ErrorReport.exitCode) ?? 0
     }
 
-    private static func kind(_ method: MethodSchema) -> CallKind {
+    static func kind(_ method: MethodSchema) -> CallKind {
         switch (method.clientStreaming, method.serverStreaming) {
         case (false, false): .unary
         case (true, false): .clientStreaming
@@ -57,8 +65,8 @@ final class CallCommand {
     private func onlyRequest(
         _ reader: inout RequestReader, _ encoder: RequestEncoder
     ) async throws -> [UInt8] {
-        guard let json = try await reader.next() else { return [] }
-        let message = try encoder.encode(json, number: 1)
+        guard let text = try await reader.next() else { return [] }
+        let message = try encoder.encode(text, number: 1)
         guard try await reader.next() == nil else {
             throw Failure(
                 "\(encoder.method.fullName) takes one request message; several were given")
@@ -74,8 +82,9 @@ final class CallCommand {
         _ call: ClientCall, _ method: MethodSchema, _ printer: MessagePrinter,
         _ encoder: RequestEncoder, _ reader: RequestReader, _ only: [UInt8]?
     ) async throws -> RPCError? {
-        try await withThrowingTaskGroup(of: Failure?.self) { group in
-            group.addTask { await CallCommand.send(call, encoder, reader, only) }
+        let recorder = recorder
+        return try await withThrowingTaskGroup(of: Failure?.self) { group in
+            group.addTask { await CallCommand.send(call, encoder, reader, only, recorder) }
             var status: RPCError?
             do {
                 try await receive(call, method.output, printer)
@@ -97,19 +106,24 @@ final class CallCommand {
     /// Sends everything. Nil when that ended well, or when the call has ended: its status then
     /// says more than the failed write.
     private static func send(
-        _ call: ClientCall, _ encoder: RequestEncoder, _ requests: RequestReader, _ only: [UInt8]?
+        _ call: ClientCall, _ encoder: RequestEncoder, _ requests: RequestReader, _ only: [UInt8]?,
+        _ recorder: CallRecorder?
     ) async -> Failure? {
         do {
             if let only {
+                try await recorder?.request(only)
                 try await call.send(only)
             } else {
                 var reader = requests
                 var number = 0
-                while let json = try await reader.next() {
+                while let text = try await reader.next() {
                     number += 1
-                    try await call.send(try encoder.encode(json, number: number))
+                    let message = try encoder.encode(text, number: number)
+                    try await recorder?.request(message)
+                    try await call.send(message)
                 }
             }
+            try await recorder?.halfClose()
             call.finish()
             return nil
         } catch {
@@ -127,18 +141,21 @@ final class CallCommand {
         session.markReached()
         timings.mark("headers")
         try noteFields("headers", headers)
-        var count = 0
+        try await recorder?.headers(headers)
         while let bytes = try await call.receive() {
             count += 1
             timings.mark("first_message")
-            let json = try await printer.json(bytes, as: schema)
+            try await recorder?.response(bytes)
             if settings.verbose {
                 try session.output.note("< message \(count): \(bytes.count) bytes")
             }
             if settings.json {
+                let json = try await printer.json(bytes, as: schema)
                 messages.append(try JSONValue.parse(json, maxDepth: 200))
             } else {
-                try session.output.line(json)
+                let text = try await printer.output(bytes, as: schema)
+                if settings.format == .text, count > 1 { try session.output.line([0x1E]) }
+                try session.output.line(text)
             }
         }
     }
@@ -179,7 +196,11 @@ final class CallCommand {
         try noteFields("trailers", trailers)
         if settings.verbose {
             try session.output.note("< status: \(status?.code.name ?? "OK")")
-            try session.output.note("timings: \(timings.text)")
+            if settings.veryVerbose {
+                for line in timings.lines { try session.output.note("timing \(line)") }
+            } else {
+                try session.output.note("timings: \(timings.text)")
+            }
         }
         if let status { try await errors.note(status) }
     }

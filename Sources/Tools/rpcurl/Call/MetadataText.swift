@@ -17,6 +17,32 @@ enum MetadataText {
         return .object(members)
     }
 
+    /// The inverse of `json`.
+    /// - Throws: `Failure` when it is no object of lists of strings.
+    static func parse(_ json: JSONValue?) throws(Failure) -> Metadata {
+        var metadata = Metadata()
+        guard let json else { return metadata }
+        guard case .object(let members) = json else {
+            throw Failure("metadata must be an object of lists")
+        }
+        for (name, values) in members {
+            for value in values.array ?? [] {
+                guard let text = value.string else {
+                    throw Failure("the values of \(name) must be strings")
+                }
+                if name.hasSuffix("-bin") {
+                    guard let bytes = MetadataBase64.decode(text.utf8) else {
+                        throw Failure("the value of \(name) must be base64")
+                    }
+                    metadata.add(binary: bytes, for: name)
+                } else {
+                    metadata.add(text, for: name)
+                }
+            }
+        }
+        return metadata
+    }
+
     private static func text(_ value: Metadata.Value) -> String {
         switch value {
         case .text(let text): text

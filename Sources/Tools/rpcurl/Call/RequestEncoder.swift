@@ -1,24 +1,40 @@
 import Protobuf
 
-/// JSON texts to request messages.
+/// JSON texts, or texts in protobuf's text format, to request messages.
 struct RequestEncoder: Sendable {
     let method: MethodSchema
     let pool: DescriptorPool
-    let allowsUnknownFields: Bool
+    var format = Settings.Format.json
+    var allowsUnknownFields = false
 
     /// - Parameter number: counts from 1, for the error.
-    /// - Throws: `Failure` with the byte and the field.
-    func encode(_ json: [UInt8], number: Int) throws(Failure) -> [UInt8] {
-        do {
-            return try ProtoJSON.parse(
-                json, as: method.input, pool: pool,
-                options: .init(ignoreUnknownFields: allowsUnknownFields)
-            ).encoded()
-        } catch {
-            let which = method.clientStreaming ? "request message \(number)" : "the request"
-            throw Failure(
-                "\(which) is no \(method.inputName): \(error); rpcurl ADDRESS describe -template "
-                    + "\(method.inputName) shows one")
+    /// - Throws: `Failure` with the place and the field.
+    func encode(_ text: [UInt8], number: Int) throws(Failure) -> [UInt8] {
+        try message(text, number: number).encoded()
+    }
+
+    func message(_ text: [UInt8], number: Int) throws(Failure) -> DynamicMessage {
+        let cause: String
+        switch format {
+        case .json:
+            do {
+                return try ProtoJSON.parse(
+                    text, as: method.input, pool: pool,
+                    options: .init(ignoreUnknownFields: allowsUnknownFields))
+            } catch {
+                cause = "\(error)"
+            }
+        case .text:
+            do {
+                return try TextFormatParser.parse(
+                    text, as: method.input, pool: pool, ignoresUnknownFields: allowsUnknownFields)
+            } catch {
+                cause = error.sentence
+            }
         }
+        let which = method.clientStreaming ? "request message \(number)" : "the request"
+        throw Failure(
+            "\(which) is no \(method.inputName): \(cause); rpcurl ADDRESS describe -template "
+                + "\(method.inputName) shows one")
     }
 }

@@ -1,90 +1,158 @@
-/// Reads a command line: flags anywhere, then `[VERB] ADDRESS …` or `ADDRESS [VERB] …`.
+/// Reads a command line: flags anywhere, then `VERB ADDRESS …` or `ADDRESS [VERB] …`.
 enum Arguments {
-    static let verbs = ["list", "describe", "call", "health", "completion", "help", "version"]
+    /// Flags with their values, and the other words, in their order.
+    struct Words: Sendable {
+        var flags: [(flag: Flag, value: String)] = []
+        var words: [String] = []
+
+        /// The last value of a flag.
+        func value(of name: String) -> String? { flags.last { $0.flag.names[0] == name }?.value }
+    }
+
+    private static let plainVerbs = ["completion", "help", "version"]
 
     /// - Throws: `Failure` with exit code 2.
-    static func parse(_ arguments: [String]) throws(Failure) -> Invocation {
+    static func parse(
+        _ arguments: [String], profile: Profile = Profile(), environment: [String: String] = [:]
+    ) throws(Failure) -> Invocation {
+        try parse(read(arguments), profile: profile, environment: environment)
+    }
+
+    /// - Throws: `Failure` with exit code 2.
+    static func parse(
+        _ line: Words, profile: Profile, environment: [String: String]
+    ) throws(Failure) -> Invocation {
         var settings = Settings()
-        let words = try readFlags(arguments, into: &settings)
-        if settings.help { return Invocation(command: .help, settings: settings) }
-        if settings.version { return Invocation(command: .version, settings: settings) }
-        guard let first = words.first else {
-            throw .usage("nothing to do: rpcurl ADDRESS list, or rpcurl --help")
+        for (layer, flags) in [profile.defaults, profile.flags, line.flags].enumerated() {
+            settings.layer = layer
+            for (flag, value) in flags { try flag.apply(&settings, value) }
         }
-        if first == "help" { return Invocation(command: .help, settings: settings) }
-        if first == "version" { return Invocation(command: .version, settings: settings) }
-        if first == "completion" {
-            guard words.count == 2 else { throw .usage("rpcurl completion bash, or zsh") }
-            return Invocation(command: .completion(shell: words[1]), settings: settings)
+        try HeaderField.apply(to: &settings, environment: environment)
+        let words = line.words
+        if let plain = try plainCommand(words, settings) {
+            return Invocation(command: plain, settings: settings)
         }
         var rest = words[...]
-        var verb = verbs.contains(first) ? rest.removeFirst() : nil
+        var verb = rest.first.flatMap(Verb.named)
+        if verb != nil { rest.removeFirst() }
+        var before: [String] = []
+        if let verb, verb.wordsBeforeAddress > 0 {
+            before = Array(rest.prefix(verb.wordsBeforeAddress))
+            rest = rest.dropFirst(verb.wordsBeforeAddress)
+        }
+        let isOptional = settings.hasSchemaFiles || profile.address != nil
         var address: Address?
-        if let next = rest.first, settings.descriptorSets.isEmpty || Address.isLikely(next) {
+        if let next = rest.first, !isOptional || Address.isLikely(next) {
             address = try Address(next)
             rest.removeFirst()
+        } else if let text = profile.address {
+            address = try Address(text)
         }
-        if verb == nil, let next = rest.first, verbs.contains(next) { verb = rest.removeFirst() }
+        if verb == nil, let next = rest.first, let found = Verb.named(next) {
+            verb = found
+            rest.removeFirst()
+            before = Array(rest.prefix(found.wordsBeforeAddress))
+            rest = rest.dropFirst(found.wordsBeforeAddress)
+        }
         if let next = rest.first, verb == nil, !next.contains("/"), !next.contains(".") {
-            throw .usage(
-                "\"\(next)\" is neither a verb (list, describe, call, health) nor a method")
+            let verbs = Verb.all.map(\.name).joined(separator: ", ")
+            throw .usage("\"\(next)\" is neither a verb (\(verbs)) nor a method")
         }
-        let command = try command(verb ?? "call", rest, settings)
+        let name = verb?.name ?? "call"
+        for (flag, _) in line.flags where !flag.belongs(to: name) {
+            let verbs = flag.verbs.joined(separator: ", ")
+            throw .usage("-\(flag.names[0]) belongs to \(verbs), not to \(name)")
+        }
+        let command = try command(name, before, rest, settings)
         if address == nil, needsServer(command, settings) {
-            throw .usage("no address: rpcurl ADDRESS \(verb ?? "list"), such as localhost:50051")
+            let synopsis = (Verb.named(verb?.name ?? "list") ?? Verb.all[0]).synopsis
+            throw .usage("no address: rpcurl \(synopsis), such as localhost:50051")
         }
         return Invocation(command: command, address: address, settings: settings)
     }
 
+    private static func plainCommand(
+        _ words: [String], _ settings: Settings
+    ) throws(Failure) -> Command? {
+        if settings.version { return .version }
+        if settings.help {
+            let names = words.filter { Verb.named($0) != nil }
+            return .help(verb: names.first)
+        }
+        guard let first = words.first else {
+            throw .usage("nothing to do: rpcurl ADDRESS list, or rpcurl --help")
+        }
+        guard plainVerbs.contains(first) else { return nil }
+        let argument = words.count > 1 ? words[1] : nil
+        guard words.count <= 2 else { throw .usage("unexpected argument \"\(words[2])\"") }
+        switch first {
+        case "version": return .version
+        case "completion":
+            guard let argument else { throw .usage("rpcurl completion bash, or zsh") }
+            return .completion(shell: argument)
+        default:
+            if let argument, Verb.named(argument) == nil {
+                throw .usage("there is no verb \(argument); rpcurl --help lists all")
+            }
+            return .help(verb: argument)
+        }
+    }
+
     private static func needsServer(_ command: Command, _ settings: Settings) -> Bool {
         switch command {
-        case .list, .describe: settings.descriptorSets.isEmpty
+        case .list, .describe: !settings.hasSchemaFiles
         default: true
         }
     }
 
     private static func command(
-        _ verb: String, _ words: ArraySlice<String>, _ settings: Settings
+        _ name: String, _ before: [String], _ words: ArraySlice<String>, _ settings: Settings
     ) throws(Failure) -> Command {
-        let most = verb == "call" ? 2 : 1
-        guard words.count <= most else {
-            throw .usage("unexpected argument \"\(words[words.startIndex + most])\"")
+        guard let verb = Verb.named(name) else { throw .usage("there is no verb \(name)") }
+        guard before.count == verb.wordsBeforeAddress else {
+            throw .usage("too few arguments: rpcurl \(verb.synopsis)")
         }
-        guard settings.data == nil || verb == "call" else {
-            throw .usage("-d belongs to a call, not to \(verb)")
+        guard words.count <= verb.wordsAfterAddress else {
+            let extra = words[words.startIndex + verb.wordsAfterAddress]
+            throw .usage("unexpected argument \"\(extra)\": rpcurl \(verb.synopsis)")
         }
-        switch verb {
+        switch name {
         case "list": return .list(service: words.first)
         case "describe": return .describe(symbol: words.first)
         case "health": return .health(service: words.first ?? "")
+        case "tap": return .tap(listen: try ListenAddress(before[0]), file: settings.recordFile)
+        case "record": return .tap(listen: try ListenAddress(before[1]), file: before[0])
+        case "replay": return .replay(file: before[0])
         default: break
         }
         guard let method = words.first else {
-            throw .usage("no method: rpcurl ADDRESS call SERVICE/METHOD [JSON]")
+            throw .usage("no method: rpcurl \(verb.synopsis)")
         }
         let argument = words.count == 2 ? words.last : nil
         guard argument == nil || settings.data == nil else {
             throw .usage("the request is given twice: once with -d, once as \"\(argument ?? "")\"")
         }
-        let requests = (argument ?? settings.data).map(RequestSource.init(argument:))
-        return .call(method: method, requests: requests ?? .none)
+        let requests = (argument ?? settings.data).map(RequestSource.init(argument:)) ?? .none
+        switch name {
+        case "watch": return .watch(method: method, requests: requests)
+        case "bench": return .bench(method: method, requests: requests)
+        default: return .call(method: method, requests: requests)
+        }
     }
 
-    /// Applies the flags and returns what is left.
-    private static func readFlags(
-        _ arguments: [String], into settings: inout Settings
-    ) throws(Failure) -> [String] {
-        var words: [String] = []
+    /// Tells flags, their values and other words apart.
+    static func read(_ arguments: [String]) throws(Failure) -> Words {
+        var result = Words()
         var index = 0
         while index < arguments.count {
             let argument = arguments[index]
             index += 1
             if argument == "--" {
-                words += arguments[index...]
+                result.words += arguments[index...]
                 break
             }
             guard argument.hasPrefix("-"), argument.count > 1 else {
-                words.append(argument)
+                result.words.append(argument)
                 continue
             }
             let text = argument.drop { $0 == "-" }
@@ -102,8 +170,8 @@ enum Arguments {
                 value = arguments[index]
                 index += 1
             }
-            try flag.apply(&settings, value ?? "")
+            result.flags.append((flag, value ?? ""))
         }
-        return words
+        return result
     }
 }

@@ -4,9 +4,15 @@ enum Command: Sendable, Hashable {
     case describe(symbol: String?)
     /// `service/method`, and where the request messages come from.
     case call(method: String, requests: RequestSource)
+    case watch(method: String, requests: RequestSource)
+    case bench(method: String, requests: RequestSource)
     case health(service: String)
+    /// The calls go to a file too when one is named.
+    case tap(listen: ListenAddress, file: String?)
+    case replay(file: String)
     case completion(shell: String)
-    case help
+    /// Of one verb, or of all.
+    case help(verb: String?)
     case version
 }
 
@@ -33,7 +39,7 @@ enum RequestSource: Sendable, Hashable {
 /// A whole command line, understood.
 struct Invocation: Sendable {
     var command: Command
-    /// Nil when descriptor sets answer alone.
+    /// Nil when files with the schema answer alone.
     var address: Address?
     var settings: Settings
 }

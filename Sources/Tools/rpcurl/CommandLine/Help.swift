@@ -6,26 +6,19 @@ enum Help {
         """
         rpcurl: call any gRPC server from the command line, with JSON in and out.
 
-        usage:
-          rpcurl [flags] ADDRESS list [SERVICE]             services, or a service's methods
-          rpcurl [flags] ADDRESS describe [SYMBOL]          a service, method, message or enum
-          rpcurl [flags] ADDRESS call SERVICE/METHOD [DATA] one call of any kind
-          rpcurl [flags] ADDRESS SERVICE/METHOD [DATA]      the same
-          rpcurl [flags] ADDRESS health [SERVICE]           grpc.health.v1; 0 only when SERVING
-          rpcurl completion bash|zsh                        a completion script
+        usage: rpcurl [flags] …
+        \(synopses)
+          completion bash|zsh                           a completion script
 
+        rpcurl VERB --help tells more and lists the verb's own flags.
         The verb may also come before the address.
         ADDRESS is host:port, http://host:port or unix:/path; plaintext HTTP/2. It is not
-        needed for list and describe with -protoset.
-        DATA is JSON, @ (standard input) or @file. Streams take several messages, one after the
-        other; each is sent as soon as it is complete, and answers are printed as they come.
-        The schema comes from server reflection (v1, else v1alpha) or from -protoset files.
+        needed for list and describe with -protoset or -proto, nor with a -profile that has one.
+        DATA is JSON, @ (standard input) or @file.
+        The schema comes from server reflection (v1, else v1alpha) or from files.
 
         flags:
-        \(flags)
-
-        -json prints {method, status, headers, messages, trailers, timings}, or {error} when there
-        was no answer.
+        \(lines(Flag.all.filter(\.verbs.isEmpty)))
 
         exit code: 0; 1 failure, with a sentence that says what to do; 2 wrong command line;
         64 + code when the server answered with a gRPC status (NOT_FOUND: 69). Ctrl-C cancels the
@@ -39,17 +32,41 @@ enum Help {
           rpcurl -H 'authorization: Bearer …' -max-time 5 localhost:50051 pkg.Service/Method -d @r.json
           printf '{"n":1} {"n":2}' | rpcurl localhost:50051 call bench.Bench/PingPong @
           rpcurl -json -compact localhost:50051 call pkg.Service/Method | jq .status
-          rpcurl -protoset all.binpb describe pkg.Message
+          rpcurl -import-path proto -proto a/b.proto describe pkg.Message
+          rpcurl localhost:50051 watch pkg.Service/Follow -resume after=position
+          rpcurl tap :9000 localhost:50051
+          rpcurl localhost:50051 bench pkg.Service/Method -rate 500 -duration 30
 
         """
     }
 
-    private static var flags: String {
-        Flag.all.map { flag in
+    static func text(of verb: Verb) -> String {
+        let own = Flag.all.filter { !$0.verbs.isEmpty && $0.belongs(to: verb.name) }
+        let flags = own.isEmpty ? "" : "flags of \(verb.name):\n\(lines(own))\n\n"
+        return """
+            rpcurl [flags] \(verb.synopsis)
+            \(verb.summary)
+
+            \(verb.details)
+
+            \(flags)rpcurl --help lists the flags of every verb.
+
+            """
+    }
+
+    private static var synopses: String {
+        Verb.all.map { row($0.synopsis, $0.summary, 46) }.joined(separator: "\n")
+    }
+
+    private static func lines(_ flags: [Flag]) -> String {
+        flags.map { flag in
             let names = flag.names.map { "-\($0)" }.joined(separator: ", ")
-            let left = flag.value.map { "\(names) \($0)" } ?? names
-            let gap = String(repeating: " ", count: max(2, 34 - left.count))
-            return "  \(left)\(gap)\(flag.help)"
+            return row(flag.value.map { "\(names) \($0)" } ?? names, flag.help, 34)
         }.joined(separator: "\n")
+    }
+
+    private static func row(_ left: String, _ right: String, _ width: Int) -> String {
+        let gap = String(repeating: " ", count: max(2, width - left.count))
+        return "  \(left)\(gap)\(right)"
     }
 }

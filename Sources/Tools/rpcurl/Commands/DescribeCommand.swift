@@ -37,13 +37,13 @@ struct DescribeCommand {
     }
 
     /// `.pkg.Message`, `pkg.Service/Method` and `/pkg.Service/Method` are understood too.
-    private static func normalised(_ symbol: String) -> String {
+    static func normalised(_ symbol: String) -> String {
         let text = symbol.drop { $0 == "." || $0 == "/" }
         return String(text.map { $0 == "/" ? "." : $0 })
     }
 
     /// Not every server finds methods and fields: then what they belong to is asked for.
-    private func pool(_ name: String) async throws -> DescriptorPool? {
+    func pool(_ name: String) async throws -> DescriptorPool? {
         if let pool = try await source.pool(containing: name) { return pool }
         guard let parent = DescribeCommand.split(name)?.parent,
             let pool = try await source.pool(containing: parent)

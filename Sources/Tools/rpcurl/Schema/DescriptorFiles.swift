@@ -53,7 +53,8 @@ struct DescriptorFiles {
 
     /// Links what there is. Imports that are missing are taken from the files built into rpcurl,
     /// or stand empty: an import that serves options only is then no obstacle.
-    func pool() throws(ProtobufError) -> DescriptorPool {
+    /// - Parameter withStandIns: types that nobody declares stand empty too.
+    func pool(withStandIns: Bool = false) throws(ProtobufError) -> DescriptorPool {
         var known = Set(order)
         var all: [[UInt8]] = []
         for file in DescriptorFiles.builtIn where known.insert(file.name).inserted {
@@ -64,6 +65,8 @@ struct DescriptorFiles {
             writer.field(1, string: name)
             all.append(writer.bytes)
         }
-        return try DescriptorPool(files: all + order.compactMap { files[$0] })
+        all += order.compactMap { files[$0] }
+        if withStandIns { all = try StandIns(all).complete(all) }
+        return try DescriptorPool(files: all)
     }
 }

@@ -91,9 +91,12 @@ final class ReflectionClient {
                 guard version + 1 < ReflectionClient.versions.count else {
                     throw Failure(
                         "the server has no reflection (v1 and v1alpha are UNIMPLEMENTED): give "
-                            + "the schema with -protoset FILE")
+                            + "the schema with -protoset FILE or -proto FILE")
                 }
                 version += 1
+            } catch {
+                call = nil
+                throw error
             }
             call = nil
         }

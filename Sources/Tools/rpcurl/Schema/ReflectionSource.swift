@@ -26,7 +26,7 @@ final class ReflectionSource: SchemaSource {
                 // A server that answers with other files must not keep us asking.
                 if files.missing.first == name { files.markAbsent(name) }
             }
-            return try files.pool()
+            return try files.pool(withStandIns: true)
         } catch let error as ProtobufError {
             throw Failure(
                 "the server's reflection is incomplete: \(error); give the schema with -protoset")
