@@ -146,7 +146,7 @@ let package = Package(
         tests("janji"),
         tests("Crypto"),
         .target(name: "Frames", path: "Tests/Frames", swiftSettings: settings),
-        tests("HTTP2", ["Frames"]),
+        tests("HTTP2", ["Frames", "RPC", "RPCHTTP2", "Loop", "Telemetry"]),
         tests("Protobuf", ["Schema"]),
         tests("Compression"),
         tests("RPC", ["Loop", "Protobuf"]),
