@@ -18,6 +18,9 @@ struct ConformanceTests {
         _ configuration: ServerConfiguration = ServerConfiguration(),
         preface: [UInt8] = Frame.preface + Frame.settings().bytes
     ) async throws -> (RPCServer, FramePeer) {
+        var configuration = configuration
+        // Pings are how these tests know that the server has dealt with what came before.
+        configuration.maxPingStrikes = 100
         let quiet = Logger(label: "test", sink: .discarding)
         let router = Router(logger: quiet)
         router.handle(ConformanceTests.echo) { call in
