@@ -50,12 +50,12 @@ def report(chosen, figure, what):
 def _run(chosen, server, client, count, observe):
     command, environment, read = observe(client if chosen.client else server)
     plain = dict(os.environ)
-    port = _free_port()
+    port = free_port()
     process = subprocess.Popen(
         [*([server] if chosen.client else command), "--port", str(port)],
         env=plain if chosen.client else environment)
     try:
-        _wait_for(port)
+        wait_for(port)
         done = subprocess.run(
             [*(command if chosen.client else [client]), "--port", str(port), "--mode",
              chosen.mode, "--payload", str(chosen.payload), "--outstanding",
@@ -71,13 +71,13 @@ def _run(chosen, server, client, count, observe):
     return read(), answer["ops"]
 
 
-def _free_port():
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _wait_for(port):
+def wait_for(port):
     for _ in range(600):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
