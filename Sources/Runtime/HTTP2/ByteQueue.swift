@@ -1,46 +1,47 @@
 import Glibc
 
-/// Bytes in one growing allocation: appended at the end, taken from the front. Keeps its memory
-/// for the next use unless it became large.
+/// Bytes in one growing allocation: appended at the end, taken from the front. Owns no memory
+/// before the first byte, and keeps it for the next use unless it became large.
 struct ByteQueue: ~Copyable {
-    private static let largest = 64 << 10
-
-    private var memory: UnsafeMutableRawPointer
-    private var capacity: Int
+    /// What an empty queue may keep.
+    private let keeping: Int
+    /// The least that is allocated next.
+    private var step = 256
+    private var memory: UnsafeMutableRawPointer?
+    private var capacity = 0
     private var head = 0
     private var tail = 0
 
-    init(capacity: Int) {
-        self.capacity = capacity
-        memory = .allocate(byteCount: capacity, alignment: 16)
+    init(keeping: Int) {
+        self.keeping = keeping
     }
 
     deinit {
-        memory.deallocate()
+        memory?.deallocate()
     }
 
-    var count: Int { tail - head }
+    var count: Int { tail &- head }
     var isEmpty: Bool { tail == head }
 
     var bytes: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: memory + head, count: tail - head)
+        UnsafeRawBufferPointer(start: memory.map { $0 + head }, count: tail &- head)
     }
 
+    @inline(__always)
     mutating func append(_ start: UnsafeRawPointer, _ length: Int) {
-        if tail + length > capacity { makeRoom(length) }
-        memcpy(memory + tail, start, length)
-        tail += length
+        memcpy(room(length), start, length)
+        tail &+= length
     }
 
     /// Up to eight bytes from an integer, then the bytes: with one check for room.
     @inline(__always)
     mutating func append(prefix: UInt64, _ count: Int, _ bytes: UnsafeRawBufferPointer) {
-        if tail + 8 + bytes.count > capacity { makeRoom(8 + bytes.count) }
-        (memory + tail).storeBytes(of: prefix.littleEndian, as: UInt64.self)
-        tail += count
+        let place = room(8 &+ bytes.count)
+        place.storeBytes(of: prefix.littleEndian, as: UInt64.self)
+        tail &+= count
         guard let start = bytes.baseAddress else { return }
-        memcpy(memory + tail, start, bytes.count)
-        tail += bytes.count
+        memcpy(place + count, start, bytes.count)
+        tail &+= bytes.count
     }
 
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
@@ -49,31 +50,54 @@ struct ByteQueue: ~Copyable {
     }
 
     mutating func removeFirst(_ length: Int) {
-        head += length
+        head &+= length
         if head == tail { removeAll() }
     }
 
     mutating func removeAll() {
         head = 0
         tail = 0
-        guard capacity > ByteQueue.largest else { return }
-        memory.deallocate()
-        capacity = ByteQueue.largest / 4
-        memory = .allocate(byteCount: capacity, alignment: 16)
+        guard capacity > keeping else { return }
+        releaseMemory()
+        step = keeping
     }
 
-    private mutating func makeRoom(_ length: Int) {
+    /// Gives memory beyond `limit` back, for an owner that may rest for long. Empty queues only.
+    mutating func trim(to limit: Int) {
+        step = 256
+        if capacity > limit { releaseMemory() }
+    }
+
+    /// Where `length` more bytes may be put.
+    @inline(__always)
+    private mutating func room(_ length: Int) -> UnsafeMutableRawPointer {
+        if tail &+ length <= capacity, let memory { return memory + tail }
+        return makeRoom(length)
+    }
+
+    @inline(never)
+    private mutating func makeRoom(_ length: Int) -> UnsafeMutableRawPointer {
         let used = tail - head
-        if used + length <= capacity, head >= used {
-            memcpy(memory, memory + head, used)
-        } else {
-            capacity = max(capacity * 2, used + length)
-            let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
-            memcpy(larger, memory + head, used)
-            memory.deallocate()
-            memory = larger
+        defer {
+            head = 0
+            tail = used
         }
-        head = 0
-        tail = used
+        if let memory, used + length <= capacity, head >= used {
+            memcpy(memory, memory + head, used)
+            return memory + used
+        }
+        let wanted = max(capacity * 2, used + length, step)
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: 16)
+        if let memory { memcpy(larger, memory + head, used) }
+        releaseMemory()
+        memory = larger
+        capacity = wanted
+        return larger + used
+    }
+
+    private mutating func releaseMemory() {
+        memory?.deallocate()
+        memory = nil
+        capacity = 0
     }
 }

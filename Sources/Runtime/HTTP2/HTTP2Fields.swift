@@ -3,7 +3,7 @@ import Glibc
 
 /// A header block to send: built once, submitted as often as one likes.
 public final class HTTP2Fields: @unchecked Sendable {  // changed only while it is built
-    private var raw: [nghttp2_nv] = []
+    @exclusivity(unchecked) private var raw: [nghttp2_nv] = []
     private var owned: [UnsafeMutablePointer<UInt8>] = []
     /// Whether the library may keep pointers into this block until its frame has been sent.
     private let isImmortal: Bool

@@ -10,9 +10,12 @@ extension HTTP2Session {
     }
 
     func didBeginHeaders(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
-        headerBlock.reset()
+        let category = frame.pointee.headers.cat
+        beginBlock(
+            category == NGHTTP2_HCAT_REQUEST
+                ? .request : category == NGHTTP2_HCAT_HEADERS ? .trailers : .response)
         isInHeaderBlock = true
-        guard role == .server, frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST else { return 0 }
+        guard role == .server, category == NGHTTP2_HCAT_REQUEST else { return 0 }
         let id = frame.pointee.hd.stream_id
         guard let stream = handler.sessionDidOpenStream(self) else {
             nghttp2_submit_rst_stream(
@@ -70,14 +73,17 @@ extension HTTP2Session {
 
     private func didReceiveHeaders(_ frame: UnsafePointer<nghttp2_frame>) {
         isInHeaderBlock = false
-        if role == .client, headerBlock.isInformational, !configuration.emptyFrames.spend() {
+        guard let block = headerBlock else { return }
+        block.end()
+        defer { endBlock() }
+        if role == .client, block.isInformational, !configuration.emptyFrames.spend() {
             return refuse(.emptyFrames)
         }
         guard let stream = stream(frame.pointee.hd.stream_id) else { return }
         let ended = frame.pointee.hd.flags & HTTP2Session.endStream != 0
         stream._withUnsafeGuaranteedRef { stream in
             if ended { stream.remoteEnded = true }
-            stream.didReceiveHeaders(headerBlock, endStream: ended)
+            stream.didReceiveHeaders(block, endStream: ended)
             if ended { stream.didReceiveEnd() }
         }
     }

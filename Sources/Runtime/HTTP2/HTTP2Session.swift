@@ -18,9 +18,13 @@ public final class HTTP2Session {
     let raw: OpaquePointer
     public let role: Role
     unowned(unsafe) let handler: any HTTP2SessionHandler
-    let headerBlock: HeaderBlock
+    private let memory: HTTP2Memory
+    /// Of the header block that is arriving.
+    @exclusivity(unchecked) var headerBlock: HeaderBlock?
+    @exclusivity(unchecked) private var blockKind = HTTP2Memory.BlockKind.request
     @exclusivity(unchecked) var configuration: HTTP2Configuration
-    @exclusivity(unchecked) var output = ByteQueue(capacity: 16 << 10)
+    /// The loop's buffer while this session flushes.
+    @exclusivity(unchecked) var output = ByteQueue(keeping: 0)
     /// Received and not consumed by the layer above.
     @exclusivity(unchecked) public private(set) var unread = 0
     /// The part of `unread` that the peer's connection window still lacks.
@@ -45,24 +49,26 @@ public final class HTTP2Session {
     /// What bodies above their watermark hold together.
     @exclusivity(unchecked) public internal(set) var largeBodyBytes = 0
 
-    /// - Parameter handler: outlives the session; not retained.
+    /// - Parameters:
+    ///   - handler: outlives the session; not retained.
+    ///   - memory: shared by the sessions of one loop.
     public init(
         role: Role, configuration: HTTP2Configuration = HTTP2Configuration(),
-        handler: any HTTP2SessionHandler
+        handler: any HTTP2SessionHandler, memory: HTTP2Memory = HTTP2Memory()
     ) throws(HTTP2Error) {
         self.role = role
         self.handler = handler
         self.configuration = configuration
-        headerBlock = HeaderBlock(
-            maxBytes: configuration.maxHeaderListBytes, maxFields: configuration.maxHeaderFields)
+        self.memory = memory
         guard let option = SessionOptions.make(configuration) else {
             throw HTTP2Error(NGHTTP2_ERR_NOMEM.rawValue, "nghttp2_option_new")
         }
         defer { nghttp2_option_del(option) }
         var session: OpaquePointer?
-        let make = role == .server ? nghttp2_session_server_new2 : nghttp2_session_client_new2
+        let make = role == .server ? nghttp2_session_server_new3 : nghttp2_session_client_new3
+        var functions = memory.library.functions
         // The user data is set below: `self` is not complete yet.
-        let code = make(&session, SessionCallbacks.table, nil, option)
+        let code = make(&session, SessionCallbacks.table, nil, option, &functions)
         guard code == 0, let session else { throw HTTP2Error(code, "nghttp2_session_new") }
         raw = session
         nghttp2_session_set_user_data(session, Unmanaged.passUnretained(self).toOpaque())
@@ -104,6 +110,21 @@ public final class HTTP2Session {
             "WINDOW_UPDATE")
     }
 
+    // MARK: Header blocks
+
+    func beginBlock(_ kind: HTTP2Memory.BlockKind) {
+        // One is left over when the library found a block invalid.
+        endBlock()
+        blockKind = kind
+        headerBlock = memory.takeBlock(kind, configuration)
+    }
+
+    func endBlock() {
+        guard let block = headerBlock else { return }
+        headerBlock = nil
+        memory.giveBack(block, blockKind)
+    }
+
     func check(_ code: Int32, _ operation: String) throws(HTTP2Error) {
         if code != 0 { throw HTTP2Error(code, operation) }
     }
@@ -136,6 +157,8 @@ public final class HTTP2Session {
             nghttp2_session_consume_connection(raw, unconsumed)
             unconsumed = 0
         }
+        swap(&output, &memory.output)
+        defer { swap(&output, &memory.output) }
         var failure: HTTP2Error?
         while output.count < configuration.maxOutputBytes {
             var chunk: UnsafePointer<UInt8>?

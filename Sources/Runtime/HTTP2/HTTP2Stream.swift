@@ -16,7 +16,7 @@ open class HTTP2Stream {
     @exclusivity(unchecked) final var localEnded = false
 
     // What waits to be sent. The data provider takes it as the windows allow.
-    @exclusivity(unchecked) final var body = ByteQueue(capacity: 1024)
+    @exclusivity(unchecked) final var body = ByteQueue(keeping: 64 << 10)
     @exclusivity(unchecked) final var bodyEnded = false
     @exclusivity(unchecked) final var trailers: HTTP2Fields?
     @exclusivity(unchecked) final var bodyIsDeferred = false
@@ -95,6 +95,7 @@ open class HTTP2Stream {
         remoteEnded = false
         localEnded = false
         body.removeAll()
+        body.trim(to: 4 << 10)
         bodyEnded = false
         trailers = nil
         bodyIsDeferred = false

@@ -1,41 +1,88 @@
 import Glibc
 
-/// A received header block in flat storage. One per session, filled anew by every block (a
-/// connection never interleaves two): what outlives the callback must be copied out.
+/// A received header block in flat storage. Filled anew by every block: what outlives the callback
+/// must be copied out, or left in `memo`.
 public final class HeaderBlock {
-    private struct Entry {
+    private struct Entry: Hashable {
         var offset: Int32
         var nameCount: Int32
         var valueCount: Int32
     }
 
-    private let maxBytes: Int
-    private let maxFields: Int
-    private let memory: UnsafeMutableRawPointer
-    private let entries: UnsafeMutablePointer<Entry>
-    @exclusivity(unchecked) private var used = 0
+    @exclusivity(unchecked) private var maxBytes = 0
+    @exclusivity(unchecked) private var maxFields = 0
+    @exclusivity(unchecked) private var text = Storage(bytes: 1024)
+    @exclusivity(unchecked) private var entries = Storage(bytes: 32 * MemoryLayout<Entry>.stride)
+    @exclusivity(unchecked) private var previousText = Storage(bytes: 1024)
+    @exclusivity(unchecked) private var previousEntries = Storage(
+        bytes: 32 * MemoryLayout<Entry>.stride)
+    @exclusivity(unchecked) private var previousCount = -1
+    @exclusivity(unchecked) private var isWhole = false
     @exclusivity(unchecked) private var listBytes = 0
     @exclusivity(unchecked) public private(set) var count = 0
     /// The block was larger than the limits; the rest of it was dropped.
     @exclusivity(unchecked) public private(set) var isTooLarge = false
+    /// What the reader made of the block. Still there when the next block of the kind is the same,
+    /// byte for byte, as most are: nil means that it has to be read.
+    @exclusivity(unchecked) public var memo: AnyObject?
 
-    init(maxBytes: Int, maxFields: Int) {
+    init() {}
+
+    /// Memory that grows, and is kept.
+    private struct Storage: ~Copyable {
+        var start: UnsafeMutableRawPointer
+        var capacity: Int
+        var used = 0
+
+        init(bytes: Int) {
+            start = .allocate(byteCount: bytes, alignment: 16)
+            capacity = bytes
+        }
+
+        deinit {
+            start.deallocate()
+        }
+
+        @inline(__always)
+        mutating func reserve(_ count: Int) {
+            if used &+ count > capacity { grow(count) }
+        }
+
+        private mutating func grow(_ count: Int) {
+            capacity = max(capacity * 2, used + count)
+            let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+            memcpy(larger, start, used)
+            start.deallocate()
+            start = larger
+        }
+
+        func isEqual(_ other: borrowing Storage) -> Bool {
+            used == other.used && memcmp(start, other.start, used) == 0
+        }
+    }
+
+    func begin(maxBytes: Int, maxFields: Int) {
         self.maxBytes = maxBytes
         self.maxFields = maxFields
-        memory = .allocate(byteCount: maxBytes, alignment: 16)
-        entries = .allocate(capacity: maxFields)
-    }
-
-    deinit {
-        memory.deallocate()
-        entries.deallocate()
-    }
-
-    func reset() {
-        used = 0
+        swap(&text, &previousText)
+        swap(&entries, &previousEntries)
+        // A block that the library gave up cannot be compared with.
+        previousCount = isWhole && !isTooLarge ? count : -1
+        isWhole = false
+        text.used = 0
+        entries.used = 0
         listBytes = 0
         count = 0
         isTooLarge = false
+    }
+
+    /// The block has arrived with all its fields.
+    func end() {
+        isWhole = true
+        let isSame =
+            count == previousCount && !isTooLarge && entries.isEqual(previousEntries)
+            && text.isEqual(previousText)
+        if !isSame { memo = nil }
     }
 
     /// Returns false when the block is so large that it need not be looked at further: each of
@@ -44,32 +91,45 @@ public final class HeaderBlock {
         _ name: UnsafePointer<UInt8>, _ nameCount: Int, _ value: UnsafePointer<UInt8>,
         _ valueCount: Int
     ) -> Bool {
-        listBytes += nameCount + valueCount + 32
+        listBytes &+= nameCount &+ valueCount &+ 32
         guard listBytes <= maxBytes, count < maxFields else {
             isTooLarge = true
             return listBytes <= 4 * maxBytes
         }
-        memcpy(memory + used, name, nameCount)
-        memcpy(memory + used + nameCount, value, valueCount)
-        entries[count] = Entry(
-            offset: Int32(used), nameCount: Int32(nameCount), valueCount: Int32(valueCount))
-        used += nameCount + valueCount
-        count += 1
+        text.reserve(nameCount &+ valueCount)
+        memcpy(text.start + text.used, name, nameCount)
+        memcpy(text.start + text.used + nameCount, value, valueCount)
+        entries.reserve(MemoryLayout<Entry>.stride)
+        (entries.start + entries.used).storeBytes(
+            of: Entry(
+                offset: Int32(truncatingIfNeeded: text.used),
+                nameCount: Int32(truncatingIfNeeded: nameCount),
+                valueCount: Int32(truncatingIfNeeded: valueCount)), as: Entry.self)
+        text.used &+= nameCount &+ valueCount
+        entries.used &+= MemoryLayout<Entry>.stride
+        count &+= 1
         return true
     }
 
     @inline(__always)
+    private func entry(_ index: Int) -> Entry {
+        precondition(index >= 0 && index < count, "no such header field")
+        return entries.start.load(
+            fromByteOffset: index &* MemoryLayout<Entry>.stride, as: Entry.self)
+    }
+
+    @inline(__always)
     public func name(_ index: Int) -> UnsafeRawBufferPointer {
-        let entry = entries[index]
+        let entry = entry(index)
         return UnsafeRawBufferPointer(
-            start: memory + Int(entry.offset), count: Int(entry.nameCount))
+            start: text.start + Int(entry.offset), count: Int(entry.nameCount))
     }
 
     /// The value, without the spaces and tabs around it.
     @inline(__always)
     public func value(_ index: Int) -> UnsafeRawBufferPointer {
-        let entry = entries[index]
-        var start = memory + Int(entry.offset) + Int(entry.nameCount)
+        let entry = entry(index)
+        var start = text.start + Int(entry.offset) + Int(entry.nameCount)
         var length = Int(entry.valueCount)
         while length > 0, HeaderBlock.isBlank(start.load(as: UInt8.self)) {
             start += 1

@@ -34,7 +34,7 @@ enum SessionCallbacks {
         _, _, name, nameCount, value, valueCount, _, user in
         guard let name, let value else { return 0 }
         return with(user) {
-            $0.headerBlock.append(name, nameCount, value, valueCount)
+            $0.headerBlock?.append(name, nameCount, value, valueCount) ?? true
                 ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
         }
     }

@@ -21,11 +21,14 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private let afterPoll: UnsafeMutablePointer<uv_check_t>
     private let inbox = Mutex(Inbox())
     private let threadIsKnown = DispatchFlag()
-    private var thread = pthread_t()
+    @exclusivity(unchecked) private var thread = pthread_t()
 
     // Confined to the loop's thread.
-    private var ready: [Work] = []
-    private var turnEnd: [() -> Void] = []
+    @exclusivity(unchecked) private var ready: [Work] = []
+    @exclusivity(unchecked) private var readySpare: [Work] = []
+    @exclusivity(unchecked) private var turnEnd: [() -> Void] = []
+    @exclusivity(unchecked) private var turnEndSpare: [() -> Void] = []
+    private var sharedObjects: [ObjectIdentifier: AnyObject] = [:]
     private var stopping = false
     private var signals: [SignalWatcher] = []
 
@@ -114,6 +117,18 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     @inline(__always)
     public var milliseconds: UInt64 { uv_now(raw) }
 
+    /// The one object of its type that everything on this loop shares, made when it is first asked
+    /// for. Lives as long as the loop. Loop only.
+    public func shared<T: AnyObject>(_ make: () -> T) -> T {
+        preconditionInLoop()
+        if let known = sharedObjects[ObjectIdentifier(T.self)] {
+            return unsafeDowncast(known, to: T.self)
+        }
+        let new = make()
+        sharedObjects[ObjectIdentifier(T.self)] = new
+        return new
+    }
+
     // MARK: Work
 
     /// Runs `body` soon on the loop. Callable from any thread. After ``stop()`` it never runs.
@@ -157,9 +172,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
                 runReady()
                 batches += 1
             }
-            let callbacks = turnEnd
-            turnEnd.removeAll(keepingCapacity: true)
-            for callback in callbacks { callback() }
+            runTurnEnd()
             rounds += 1
             if rounds == 64, !ready.isEmpty || !turnEnd.isEmpty {
                 uv_async_send(wakeup)
@@ -168,10 +181,22 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
     }
 
+    /// With two arrays that change places, so that neither is copied nor allocated anew.
+    private func runTurnEnd() {
+        guard !turnEnd.isEmpty else { return }
+        var callbacks: [() -> Void] = []
+        swap(&callbacks, &turnEnd)
+        swap(&turnEnd, &turnEndSpare)
+        for callback in callbacks { callback() }
+        callbacks.removeAll(keepingCapacity: true)
+        swap(&callbacks, &turnEndSpare)
+    }
+
     private func runReady() {
         guard !ready.isEmpty else { return }
         var batch: [Work] = []
         swap(&batch, &ready)
+        swap(&ready, &readySpare)
         let executor = asUnownedTaskExecutor()
         for work in batch {
             switch work {
@@ -179,10 +204,8 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
             case .closure(let body): body()
             }
         }
-        if ready.isEmpty {
-            batch.removeAll(keepingCapacity: true)
-            swap(&batch, &ready)
-        }
+        batch.removeAll(keepingCapacity: true)
+        swap(&batch, &readySpare)
     }
 
     /// Runs `body` as a task body on this loop and returns what it returns.

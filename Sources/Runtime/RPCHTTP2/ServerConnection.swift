@@ -48,7 +48,8 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         socket.setHandler(self)
         do {
             session = try HTTP2Session(
-                role: .server, configuration: configuration.http2, handler: self)
+                role: .server, configuration: configuration.http2, handler: self,
+                memory: loop.shared { HTTP2Memory() })
         } catch {
             return fail(.protocolError, "\(error)")
         }

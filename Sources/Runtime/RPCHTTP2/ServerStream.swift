@@ -172,7 +172,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     override func didClose(_ code: HTTP2Code) {
         isClosed = true
         dropBuffered()
-        if let call {
+        if let call, !call.isOver {
             call.fail(
                 RPCError(.cancelled, "the client ended the call", cause: "reset with \(code)"))
         }

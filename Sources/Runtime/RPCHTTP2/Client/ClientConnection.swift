@@ -34,7 +34,8 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     /// - Parameter limit: a peer that accepts and says nothing must not hold the channel's calls.
     func start(settingsWithin limit: Duration) throws {
         let session = try HTTP2Session(
-            role: .client, configuration: channel.configuration.http2, handler: self)
+            role: .client, configuration: channel.configuration.http2, handler: self,
+            memory: channel.loop.shared { HTTP2Memory() })
         self.session = session
         channel.add(self)
         socket.setHandler(self)
