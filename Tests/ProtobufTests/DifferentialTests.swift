@@ -47,6 +47,22 @@ import Testing
         #expect(parsed == message, "seed \(seed)")
     }
 
+    /// A field that nobody knows sends a message through the guard and libprotobuf-c.
+    @Test(arguments: 1...24)
+    func bothDecodersAgree(_ seed: Int) throws {
+        var random = Seeded(state: UInt64(seed) &* 31)
+        let wire = RandomMessage.make(Probe.sample, depth: 3, &random).encoded()
+        // Field 100001 as a varint.
+        let unknown: [UInt8] = [0x88, 0xea, 0x30, 0x01]
+        var byLibrary = try Sample(decoding: wire + unknown)
+        #expect(byLibrary.unknownFields.bytes == unknown)
+        byLibrary.unknownFields = UnknownFields()
+        let direct = try Sample(decoding: wire)
+        // Not a number is not equal to itself, but its bytes are.
+        #expect(direct.encoded() == byLibrary.encoded(), "seed \(seed)")
+        #expect(direct.encoded() == wire, "seed \(seed)")
+    }
+
     @Test(arguments: 1...60)
     func damagedMessagesAreJudgedAsProtocDoes(_ seed: Int) {
         var random = Seeded(state: UInt64(seed) &* 7919)

@@ -27,10 +27,9 @@ extension Message {
     public init(
         decoding bytes: [UInt8], limits: DecodingLimits = DecodingLimits()
     ) throws(ProtobufError) {
-        let result = bytes.withUnsafeBytes { raw in
-            Result { () throws(ProtobufError) in try Self(decoding: raw, limits: limits) }
+        self = try bytes.withUnsafeBufferPointer { (bytes) throws(ProtobufError) in
+            try Self(decoding: UnsafeRawBufferPointer(bytes), limits: limits)
         }
-        self = try result.get()
     }
 
     /// The wire bytes, after `reserved` leading zero bytes for the caller's frame header.

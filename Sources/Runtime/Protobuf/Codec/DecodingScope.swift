@@ -1,6 +1,7 @@
 import CProtobufC
 
-/// One decoding: guarded bytes unpacked by libprotobuf-c into the thread's arena.
+/// One decoding: bytes unpacked into the thread's arena, by `MessageUnpacker` or, when it gives up,
+/// by libprotobuf-c behind the guard.
 ///
 /// The reader is valid until `end`, which must be called once, on the same thread.
 @usableFromInline
@@ -14,13 +15,22 @@ struct DecodingScope {
         _ schema: MessageSchema, _ bytes: UnsafeRawBufferPointer, _ limits: DecodingLimits
     ) throws(ProtobufError) {
         let table = schema.table
-        var guardian = MessageGuard(bytes, limits)
-        let verdict = try guardian.check(table)
         let arena = Arena.current
         let mark = arena.pointee.mark
         self.arena = arena
         self.mark = mark
         arena.pointee.budget = limits.memory
+        // libprotobuf-c is never given a null pointer, even for an empty message.
+        let start = bytes.baseAddress ?? UnsafeRawPointer(arena)
+        var unpacker = MessageUnpacker(arena, limits)
+        if let base = unpacker.unpack(table, start, start + bytes.count, limits.depth) {
+            reader = MessageReader(base: UnsafeRawPointer(base))
+            return
+        }
+        arena.pointee.release(mark)
+        arena.pointee.budget = limits.memory
+        var guardian = MessageGuard(bytes, limits)
+        let verdict = try guardian.check(table)
         let base =
             switch verdict {
             case .clean: DecodingScope.unpack(table, bytes, arena)
@@ -41,7 +51,6 @@ struct DecodingScope {
     ) -> UnsafeRawPointer? {
         let descriptor = table.pointee.descriptor
             .assumingMemoryBound(to: ProtobufCMessageDescriptor.self)
-        // libprotobuf-c is never given a null pointer, even for an empty message.
         let data = bytes.baseAddress ?? UnsafeRawPointer(arena)
         return withUnsafeMutablePointer(to: &arena.pointee.allocator) { allocator in
             UnsafeRawPointer(

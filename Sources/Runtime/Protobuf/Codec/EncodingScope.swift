@@ -1,5 +1,3 @@
-import CProtobufC
-
 /// One encoding: an empty C struct in the thread's arena, packed by `end`.
 @usableFromInline
 struct EncodingScope {
@@ -17,16 +15,14 @@ struct EncodingScope {
     /// Packs the struct and gives the arena's memory back.
     @usableFromInline
     func end(reserving reserved: Int) -> [UInt8] {
-        let message = UnsafePointer(writer.base.assumingMemoryBound(to: ProtobufCMessage.self))
-        let size = protobuf_c_message_get_packed_size(message)
-        let bytes = [UInt8](unsafeUninitializedCapacity: reserved + size) { buffer, count in
-            if let start = buffer.baseAddress {
-                if reserved > 0 { start.initialize(repeating: 0, count: reserved) }
-                _ = protobuf_c_message_pack(message, start + reserved)
-            }
-            count = reserved + size
-        }
-        writer.arena.pointee.release(mark)
+        var packer = MessagePacker(writer.arena)
+        packer.pack(writer.base)
+        let packed = packer.bytes
+        defer { writer.arena.pointee.release(mark) }
+        if reserved == 0 { return [UInt8](packed) }
+        var bytes = [UInt8](repeating: 0, count: reserved)
+        bytes.reserveCapacity(reserved + packed.count)
+        bytes.append(contentsOf: packed)
         return bytes
     }
 }

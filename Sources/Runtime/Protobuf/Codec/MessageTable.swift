@@ -9,6 +9,8 @@ struct FieldLayout {
         case implicit, flag, pointer, oneof, repeated
     }
 
+    /// Byte offset of the slot.
+    var slot: Int
     /// Byte offset of the quantifier; the members of a oneof share the first member's.
     @usableFromInline var quantifier: Int
     @usableFromInline var number: Int32
@@ -19,6 +21,18 @@ struct FieldLayout {
     /// Bit of `MessageGuard`'s "seen" mask for fields that must not occur twice; 255 for others.
     var group: UInt8
     var check: GuardCheck
+    var coding: FieldCoding
+    /// Of one element of a repeated field.
+    var stride: UInt8
+    /// The wire type of one value.
+    var wire: UInt32
+    /// An implicit field that carries a has flag all the same.
+    var hasFlag: Bool
+    /// The list is sent as one length-prefixed value.
+    var isPacked: Bool
+    /// The tag as it is sent, in memory order, and how many bytes it has.
+    var tag: UInt64
+    var tagCount: UInt8
     /// Index in the declaration.
     var index: Int32
 }

@@ -64,13 +64,36 @@ enum NativeTables {
                 } else {
                     .implicit
                 }
+            let coding = FieldCoding(field)
+            let tag = NativeTables.tag(of: field, coding)
             return FieldLayout(
+                slot: StructLayout.header + StructLayout.slot * field.index,
                 quantifier: StructLayout.header + StructLayout.slot * quantifier,
                 number: field.number, presence: presence,
                 message: field.kind == .message ? field.messageType.map { table(of: $0) } : nil,
                 group: NativeTables.group(of: field, in: schema), check: GuardCheck(field),
-                index: Int32(field.index))
+                coding: coding, stride: UInt8(coding.stride),
+                wire: UInt32(coding.wireType.rawValue),
+                hasFlag: NativeTables.hasFlag(field, in: schema), isPacked: field.isPacked,
+                tag: tag.bytes, tagCount: tag.count, index: Int32(field.index))
         }
+    }
+
+    /// Implicit floats carry a has flag, because libprotobuf-c takes -0.0 for the default; so do
+    /// map entries, whose keys and values are always sent.
+    private static func hasFlag(_ field: FieldSchema, in schema: MessageSchema) -> Bool {
+        field.hasPresence || field.kind == .float || field.kind == .double || schema.isMapEntry
+    }
+
+    private static func tag(
+        of field: FieldSchema, _ coding: FieldCoding
+    ) -> (bytes: UInt64, count: UInt8) {
+        var writer = WireWriter()
+        writer.tag(UInt32(field.number), field.isPacked ? .bytes : coding.wireType)
+        let bytes = writer.bytes.enumerated().reduce(UInt64(0)) {
+            $0 | UInt64($1.element) << UInt64(8 * $1.offset)
+        }
+        return (bytes.littleEndian, UInt8(writer.bytes.count))
     }
 
     /// Zeroed memory for the rest of the process' life.
@@ -147,16 +170,13 @@ enum NativeTables {
         result.offset = UInt32(StructLayout.header + StructLayout.slot * field.index + 8)
         result.quantifier_offset = UInt32(layout.quantifier)
         result.descriptor = layout.message.map { $0.pointee.descriptor }
-        // Implicit floats carry a has flag, because libprotobuf-c takes -0.0 for the default;
-        // so do map entries, whose keys and values are always sent.
-        let isFloating = field.kind == .float || field.kind == .double
         if field.isRepeated {
             result.label = PROTOBUF_C_LABEL_REPEATED
             if field.isPacked { result.flags = UInt32(PROTOBUF_C_FIELD_FLAG_PACKED.rawValue) }
         } else if field.oneof != nil {
             result.label = PROTOBUF_C_LABEL_OPTIONAL
             result.flags = UInt32(PROTOBUF_C_FIELD_FLAG_ONEOF.rawValue)
-        } else if field.hasPresence || isFloating || schema.isMapEntry {
+        } else if hasFlag(field, in: schema) {
             result.label = PROTOBUF_C_LABEL_OPTIONAL
         } else {
             result.label = PROTOBUF_C_LABEL_NONE
