@@ -53,7 +53,11 @@ let package = Package(
         .executable(name: "janji", targets: ["janji"]),
         .executable(name: "rpcurl", targets: ["rpcurl"]),
         .executable(name: "protoc-gen-janji", targets: ["protoc-gen-janji"]),
-        .library(name: "RPC", targets: ["RPC", "RPCHTTP2", "Compression", "Protobuf", "Loop"]),
+        .library(
+            name: "RPC",
+            targets: [
+                "RPC", "RPCHTTP2", "Compression", "Protobuf", "Loop", "Telemetry", "Environment",
+            ]),
     ],
     targets: [
         system("CUV", "libuv", apt: "libuv1-dev"),
@@ -74,7 +78,7 @@ let package = Package(
         library("Compression", in: "Runtime", ["CZlib"]),
         library(
             "RPC", in: "Runtime",
-            ["Compression", "Loop", "Protobuf", "Telemetry", "Environment"]),
+            ["Compression", "Loop", "Protobuf", "Telemetry", "Environment", "Crypto"]),
         library(
             "RPCHTTP2", in: "Runtime",
             ["RPC", "HTTP2", "Protobuf", "Compression", "Loop", "Telemetry", "Environment"]),
@@ -149,7 +153,7 @@ let package = Package(
         tests("HTTP2", ["Frames", "RPC", "RPCHTTP2", "Loop", "Telemetry"]),
         tests("Protobuf", ["Schema"]),
         tests("Compression"),
-        tests("RPC", ["Loop", "Protobuf"]),
+        tests("RPC", ["Telemetry", "Environment", "Loop", "Protobuf"]),
         tests(
             "RPCHTTP2",
             [

@@ -57,11 +57,13 @@ public final class Authentication: ServerInterceptor {
     }
 
     private func identify(_ context: ServerContext) throws -> Principal {
-        guard let header = context.metadata.first("authorization") else { return .anonymous }
-        guard header.hasPrefix("Bearer ") else {
+        let token: String
+        switch BearerToken(context.metadata) {
+        case .absent: return .anonymous
+        case .malformed:
             throw DomainError(.unauthenticated, "the authorization is not a bearer token")
+        case .token(let text): token = text
         }
-        let token = String(header.dropFirst(7))
         let audience = ServiceTokens.audience(of: context.method.service)
         let cacheKey = "\(audience) \(token)"
         let now = clock.now()

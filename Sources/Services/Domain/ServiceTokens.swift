@@ -68,19 +68,16 @@ public final class ServiceTokens: Sendable {
 
 /// Puts a service token on every call; calls made for somebody carry that somebody.
 public struct ServiceCredentials: ClientInterceptor {
-    private let tokens: ServiceTokens
-    private let principal: Principal
+    private let bearer: BearerCredentials
 
     public init(tokens: ServiceTokens, principal: Principal) {
-        self.tokens = tokens
-        self.principal = principal
+        bearer = BearerCredentials { method in
+            tokens.token(for: ServiceTokens.audience(of: method.service), as: principal)
+        }
     }
 
     public func intercept(_ request: inout ClientRequest) async throws {
-        guard request.metadata.first("authorization") == nil else { return }
-        let audience = ServiceTokens.audience(of: request.method.service)
-        request.metadata.set(
-            "Bearer \(tokens.token(for: audience, as: principal))", for: "authorization")
+        try await bearer.intercept(&request)
         if let context = ServerContext.current {
             request.metadata.set(context.requestID, for: "x-request-id")
         }

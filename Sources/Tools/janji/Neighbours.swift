@@ -11,6 +11,7 @@ final class Neighbours: Sendable {
     private let host: Host
     private let local: [Role: InProcessChannel]
     private let remote: [Role: HTTP2Channel]
+    private let clientMetrics: [Role: CallMetrics]
     private let credentials = Mutex<[Caller: InterceptedChannel]>([:])
 
     private struct Caller: Hashable {
@@ -35,6 +36,10 @@ final class Neighbours: Sendable {
                 remote[role] = try HTTP2Channel(target: address, loop: host.loop)
             }
         }
+        clientMetrics = Dictionary(
+            uniqueKeysWithValues: Role.allCases.map {
+                ($0, CallMetrics(host.metrics, target: "\($0)"))
+            })
         self.local = local
         self.remote = remote
     }
@@ -47,7 +52,8 @@ final class Neighbours: Sendable {
         let channel = InterceptedChannel(
             base,
             interceptors: [
-                ServiceCredentials(tokens: host.tokens(issuer: from), principal: principal)
+                ServiceCredentials(tokens: host.tokens(issuer: from), principal: principal),
+                Tracing(), clientMetrics[to] ?? CallMetrics(host.metrics),
             ])
         credentials.withLock { cache in
             if cache.count >= Self.cacheLimit { cache.removeAll() }

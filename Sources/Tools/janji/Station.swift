@@ -26,7 +26,10 @@ final class Station: Sendable {
         let isLimited = try host.configuration.flag(.rateLimit)
         router = Router(
             interceptors: [
-                CallLog(logger: host.logger.labelled("call"), metrics: host.metrics),
+                Tracing(),
+                CallLogging(
+                    host.logger.labelled("call"), success: .debug, refusal: .debug),
+                CallMetrics(host.metrics),
                 Authentication(policy: policy, keys: [host.key], clock: host.clock),
                 isLimited ? PublicRate() : PublicRate(reading: .unlimited, writing: .unlimited),
             ],
