@@ -121,7 +121,12 @@ let package = Package(
                 "RPC", "RPCHTTP2", "Postgres", "Kafka", "Loop", "Telemetry", "Lifecycle", "Crypto",
                 "Protobuf", "Environment",
             ]),
-        tool("rpcurl", ["RPC", "RPCHTTP2", "Protobuf", "Loop", "Telemetry", "Environment"]),
+        tool(
+            "rpcurl",
+            [
+                "RPC", "RPCHTTP2", "HTTP2", "Compression", "Protobuf", "Loop", "Telemetry",
+                "Environment",
+            ]),
         tool(
             "bench-server",
             ["BenchSchema", "RPC", "RPCHTTP2", "Protobuf", "Loop", "Telemetry", "Environment"]),

@@ -27,6 +27,7 @@ struct Fixture {
 
     static func with<T>(
         _ schema: Schema = .reflection, stream: BenchMethods.Stream? = nil,
+        configuration: ServerConfiguration = ServerConfiguration(),
         _ body: (Fixture) async throws -> T
     ) async throws -> T {
         let loop = EventLoop(name: "server")
@@ -48,7 +49,7 @@ struct Fixture {
             }
         case .none: break
         }
-        let server = RPCServer(router: router)
+        let server = RPCServer(router: router, configuration: configuration)
         let listener = try await server.listen(on: .ipv4(host: "127.0.0.1", port: 0), loop: loop)
         let fixture = Fixture(
             address: "127.0.0.1:\(listener.address.port ?? 0)", cancelled: cancelled, loop: loop,

@@ -91,4 +91,25 @@ extension HTTP2Session {
             nghttp2_session_get_remote_settings(
                 raw, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
     }
+
+    /// What the peer's SETTINGS said last, or RFC 9113's defaults.
+    public var peerSettings: PeerSettings {
+        func value(_ id: nghttp2_settings_id) -> UInt32 {
+            nghttp2_session_get_remote_settings(raw, id)
+        }
+        return PeerSettings(
+            maxConcurrentStreams: value(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS),
+            initialWindow: value(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE),
+            maxFrameSize: value(NGHTTP2_SETTINGS_MAX_FRAME_SIZE),
+            maxHeaderListBytes: value(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE))
+    }
+
+    public struct PeerSettings: Sendable, Hashable {
+        /// `UInt32.max` is no limit.
+        public var maxConcurrentStreams: UInt32
+        public var initialWindow: UInt32
+        public var maxFrameSize: UInt32
+        /// `UInt32.max` is no limit.
+        public var maxHeaderListBytes: UInt32
+    }
 }

@@ -5,16 +5,14 @@ import RPC
 enum ConnectionAdvice {
     /// Nil when the error is a status of a server that was reached.
     static func failure(_ error: RPCError, _ session: Session) -> Failure? {
-        guard error.code == .unavailable, let address = session.address?.text,
-            error.message.hasPrefix("cannot connect to")
-                || !session.wasReached && error.message.hasPrefix("lost the connection to")
+        guard let failure = error.connectionFailure, let address = session.address?.text,
+            failure != .lost || !session.wasReached
         else { return nil }
         let cause = error.cause ?? error.message
         return Failure(sentence(cause, address, session.settings))
     }
 
-    private static func sentence(_ cause: String, _ address: String, _ settings: Settings) -> String
-    {
+    static func sentence(_ cause: String, _ address: String, _ settings: Settings) -> String {
         func has(_ names: String...) -> Bool { names.contains { cause.contains($0) } }
         if has("ECONNREFUSED") {
             return "nothing listens at \(address); is the server running, and is the port right?"

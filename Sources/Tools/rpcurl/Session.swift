@@ -1,3 +1,4 @@
+import Compression
 import Environment
 import Glibc
 import Loop
@@ -67,6 +68,10 @@ final class Session {
         configuration.maxMessageBytes = settings.maxMessageBytes
         configuration.userAgent = settings.userAgent
         configuration.authority = settings.authority
+        configuration.compression = CompressionPolicy(
+            algorithm: settings.compression, minimumBytes: 0, accepted: .all)
+        // As many connections as the flags say.
+        configuration.maxConnectionsPerAddress = 1
         return try HTTP2Channel(target: address.target, loop: loop, configuration: configuration)
     }
 

@@ -1,4 +1,5 @@
 import Compression
+import Environment
 import HTTP2
 import Loop
 import RPC
@@ -11,6 +12,8 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     /// Requests up to that size are kept so that a refused call can be sent again.
     private static let replayLimit = 64 << 10
     private static let maxAttempts = 5
+    /// A reset that comes so shortly before the deadline is the server's deadline.
+    private static let clockSlack = Duration.milliseconds(10)
 
     let call: ClientCall
     let metadata: Metadata
@@ -149,6 +152,11 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
             return
         } else if code == .noError {
             end(RPCError(.internalError, "the server ended the stream without a status"))
+        } else if code == .cancel, let deadline = call.deadline,
+            deadline.remaining < Self.clockSlack
+        {
+            // The server's clock was ahead of ours, or our timer late: it is the deadline anyway.
+            end(RPCError(.deadlineExceeded, "the server gave up at the deadline"))
         } else {
             end(
                 RPCError(

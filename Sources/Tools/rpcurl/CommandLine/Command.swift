@@ -10,6 +10,7 @@ enum Command: Sendable, Hashable {
     /// The calls go to a file too when one is named.
     case tap(listen: ListenAddress, file: String?)
     case replay(file: String)
+    case doctor
     case completion(shell: String)
     /// Of one verb, or of all.
     case help(verb: String?)

@@ -1,3 +1,4 @@
+import Compression
 import RPC
 
 extension Flag {
@@ -70,6 +71,15 @@ extension Flag {
                 throw .usage("-max-msg-size takes a number of bytes, not \"\(text)\"")
             }
             settings.maxMessageBytes = count
+        },
+        Flag(
+            "compression", value: "gzip|deflate", of: ["call", "watch", "bench"],
+            help: "compress requests (answers may be anyway)"
+        ) { settings, text throws(Failure) in
+            guard let algorithm = CompressionAlgorithm(name: text.utf8) else {
+                throw .usage("-compression takes gzip or deflate, not \"\(text)\"")
+            }
+            settings.compression = algorithm
         },
         Flag("authority", value: "NAME", help: "value of :authority") { $0.authority = $1 },
         Flag("user-agent", value: "TEXT", help: "value of user-agent") { $0.userAgent = $1 },

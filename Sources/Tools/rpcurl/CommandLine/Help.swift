@@ -35,6 +35,7 @@ enum Help {
           rpcurl -import-path proto -proto a/b.proto describe pkg.Message
           rpcurl localhost:50051 watch pkg.Service/Follow -resume after=position
           rpcurl tap :9000 localhost:50051
+          rpcurl localhost:50051 doctor
           rpcurl localhost:50051 bench pkg.Service/Method -rate 500 -duration 30
 
         """

@@ -1,3 +1,4 @@
+import Compression
 import RPC
 
 /// What the flags say.
@@ -16,6 +17,7 @@ struct Settings: Sendable {
     var connectTimeout = Duration.seconds(10)
     var keepaliveTime: Duration?
     var maxMessageBytes = 4 << 20
+    var compression = CompressionAlgorithm.identity
     var descriptorSets = LayeredList()
     var protoFiles = LayeredList()
     var importPaths = LayeredList()

@@ -111,5 +111,13 @@ struct Verb: Sendable {
                 out: id, lines[*].sku, labels.*, **.timestamp. Exit code 1 when answers differ.
                 -H replaces headers of the recording, for example credentials.
                 """),
+        Verb(
+            name: "doctor", synopsis: "ADDRESS doctor",
+            summary: "check a server: HTTP/2, trailers, deadlines, limits, …",
+            details: """
+                A verdict a line: ok, warn (works, but clients will notice), FAIL (breaks the
+                gRPC specification) or skip. Exit code 1 when a check failed. -json prints them
+                as a list. It makes harmless calls only: reflection, health, unknown methods.
+                """),
     ]
 }
