@@ -56,7 +56,8 @@ let package = Package(
         .library(
             name: "RPC",
             targets: [
-                "RPC", "RPCHTTP2", "Compression", "Protobuf", "Loop", "Telemetry", "Environment",
+                "RPC", "RPCHTTP2", "Compression", "Protobuf", "Loop", "TLS", "Telemetry",
+                "Environment",
             ]),
     ],
     targets: [
@@ -67,9 +68,11 @@ let package = Package(
         system("CRdkafka", "rdkafka", apt: "librdkafka-dev"),
         system("CZlib", "zlib", apt: "zlib1g-dev"),
         system("CCrypto", "libcrypto", apt: "libssl-dev"),
+        system("COpenSSL", "libssl", apt: "libssl-dev"),
 
         library("Environment", in: "Runtime"),
         library("Crypto", in: "Runtime", ["CCrypto", "Environment"]),
+        library("TLS", in: "Runtime", ["COpenSSL"]),
         library("Telemetry", in: "Runtime", ["Environment"]),
         library("Loop", in: "Runtime", ["CUV", "Environment"]),
         library("Lifecycle", in: "Runtime", ["Loop", "Telemetry", "Environment"]),
@@ -78,10 +81,10 @@ let package = Package(
         library("Compression", in: "Runtime", ["CZlib"]),
         library(
             "RPC", in: "Runtime",
-            ["Compression", "Loop", "Protobuf", "Telemetry", "Environment", "Crypto"]),
+            ["Compression", "TLS", "Loop", "Protobuf", "Telemetry", "Environment", "Crypto"]),
         library(
             "RPCHTTP2", in: "Runtime",
-            ["RPC", "HTTP2", "Protobuf", "Compression", "Loop", "Telemetry", "Environment"]),
+            ["RPC", "HTTP2", "TLS", "Protobuf", "Compression", "Loop", "Telemetry", "Environment"]),
 
         library("Postgres", in: "Data", ["CLibpq", "Loop", "Telemetry", "Environment"]),
         library(
@@ -156,6 +159,9 @@ let package = Package(
         tests("Crypto"),
         .target(name: "Frames", path: "Tests/Frames", swiftSettings: settings),
         tests("HTTP2", ["Frames", "RPC", "RPCHTTP2", "Loop", "Telemetry"]),
+        tests(
+            "TLS",
+            ["RPC", "RPCHTTP2", "BenchSchema", "Loop", "Telemetry", "Environment", "Protobuf"]),
         tests("Protobuf", ["Schema"]),
         tests("Compression"),
         tests("RPC", ["Telemetry", "Environment", "Loop", "Protobuf"]),

@@ -80,6 +80,9 @@ public final class Listener: @unchecked Sendable {  // confined to `loop`, asser
         accept(StreamSocket(loop: loop, stream: client, peer: peer))
     }
 
+    /// Still accepting. Loop only.
+    public var isOpen: Bool { stream != nil }
+
     /// Stops accepting. Connections that were accepted live on.
     public func close() async { try? await loop.submit { [self] in closeNow() } }
 

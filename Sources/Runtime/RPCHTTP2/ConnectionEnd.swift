@@ -2,7 +2,7 @@
 /// when there is one.
 enum ConnectionEnd: Int, CaseIterable {
     case peer, idle, age, drain, handshake, settings, stalled, keepalive, abuse, protocolError,
-        socketError, limit
+        socketError, limit, tls
 
     var label: String {
         switch self {
@@ -18,6 +18,7 @@ enum ConnectionEnd: Int, CaseIterable {
         case .protocolError: "protocol_error"
         case .socketError: "socket_error"
         case .limit: "too_many_connections"
+        case .tls: "tls"
         }
     }
 

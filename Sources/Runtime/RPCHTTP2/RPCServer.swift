@@ -2,6 +2,7 @@ import Environment
 public import Loop
 public import RPC
 import Synchronization
+public import TLS
 public import Telemetry
 
 /// Serves a router's methods as gRPC over HTTP/2, on sockets that somebody accepted (`accept`) or
@@ -33,6 +34,18 @@ public final class RPCServer: Sendable {
         table = router.table
     }
 
+    /// Takes over a connected socket on which the client will speak TLS.
+    public func accept(
+        _ socket: any ByteStream, initialBytes: [UInt8] = [], tls: TLSServerContext
+    ) {
+        do {
+            accept(try TLSStream(socket, tls, initialBytes: initialBytes))
+        } catch {
+            logger.error("TLS cannot be used", ["cause": .string("\(error)")])
+            socket.close()
+        }
+    }
+
     /// Takes over a connected socket, on its loop. `initialBytes` were read from it already.
     public func accept(_ socket: any ByteStream, initialBytes: [UInt8] = []) {
         socket.loop.preconditionInLoop()
@@ -55,13 +68,20 @@ public final class RPCServer: Sendable {
     }
 
     /// Listens on an address of its own until `drain`; the listener keeps the server alive.
+    /// - Parameter tls: clients have to speak TLS; its files are watched for changes.
     /// - Throws: `LoopError` (EADDRINUSE, …).
     @discardableResult
     public func listen(
-        on address: SocketAddress, loop: EventLoop, reusePort: Bool = false
+        on address: SocketAddress, loop: EventLoop, reusePort: Bool = false,
+        tls: TLSServerContext? = nil
     ) async throws -> Listener {
         let listener = try await Listener.bind(address, on: loop, reusePort: reusePort) {
-            socket in self.accept(socket)
+            socket in
+            if let tls { self.accept(socket, tls: tls) } else { self.accept(socket) }
+        }
+        if let tls {
+            let watch = CertificateWatch(tls, listener, logger)
+            try await loop.submit { watch.start() }
         }
         state.withLock { $0.listeners.append(listener) }
         return listener

@@ -40,7 +40,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         self.server = server
         loop = socket.loop
         table = server.table
-        peer = Peer(address: "\(socket.peer)")
+        peer = Peer(socket)
         clock = ConnectionClock(now: socket.loop.milliseconds, server.configuration)
     }
 
@@ -83,7 +83,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
             }
             watch(session)
         } catch {
-            if session.abuse == nil { note(.protocolError, "\(error)") }
+            if session.abuse == nil { note(.protocolError, TLSHint.ofClient(bytes) ?? "\(error)") }
             flush()
             leaveNow(session)
         }
@@ -103,7 +103,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     func socketDidClose(_ error: (any Error)?) {
         timer?.cancel()
         timer = nil
-        if let error, end == .peer { note(.socketError, "\(error)") }
+        if let error, end == .peer { note(error is LoopError ? .socketError : .tls, "\(error)") }
         // Streams and the C session go when nothing of them is on the stack.
         let session = session
         self.session = nil

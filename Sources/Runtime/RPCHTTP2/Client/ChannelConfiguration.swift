@@ -1,5 +1,6 @@
 public import HTTP2
 public import RPC
+public import TLS
 
 /// The limits and habits of a client channel.
 public struct ChannelConfiguration: Sendable {
@@ -58,6 +59,8 @@ public struct ChannelConfiguration: Sendable {
     public var userAgent = "grpc-swift-janji/1.0"
     /// `:authority`; nil: what the target says.
     public var authority: String?
+    /// Speaks TLS; nil: plaintext.
+    public var tls: TLSClientContext?
     public var http2 = HTTP2Configuration()
 
     public init() {}

@@ -42,9 +42,10 @@ final class ChannelCore: @unchecked Sendable {
         self.loop = loop
         self.configuration = configuration
         self.authority = authority
-        dialer = Dialer(loop: loop)
+        dialer = Dialer(loop: loop, tls: configuration.tls, authority: authority)
         fields = RequestFields(
             authority: authority, userAgent: configuration.userAgent,
+            scheme: configuration.tls == nil ? "http" : "https",
             compression: configuration.compression)
         keepaliveTime = configuration.keepaliveTime.map { max($0, configuration.keepaliveFloor) }
     }

@@ -101,6 +101,10 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
 
     func socketDidRead(_ bytes: UnsafeRawBufferPointer) {
         keepalive?.heard = true
+        if !wasReady, let hint = TLSHint.ofServer(bytes) {
+            failure = hint
+            return socket.close()
+        }
         do {
             try session?.receive(bytes)
         } catch {

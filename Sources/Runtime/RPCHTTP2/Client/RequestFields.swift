@@ -7,12 +7,14 @@ import RPC
 struct RequestFields {
     private let authority: String
     private let userAgent: String
+    private let scheme: String
     private let compression: CompressionPolicy
     private var cache: [String: HTTP2Fields] = [:]
 
-    init(authority: String, userAgent: String, compression: CompressionPolicy) {
+    init(authority: String, userAgent: String, scheme: String, compression: CompressionPolicy) {
         self.authority = authority
         self.userAgent = userAgent
+        self.scheme = scheme
         self.compression = compression
     }
 
@@ -41,7 +43,7 @@ struct RequestFields {
         if let fields = cache[method.path] { return fields }
         let fields = HTTP2Fields()
         fields.append(":method", "POST")
-        fields.append(":scheme", "http")
+        fields.append(":scheme", scheme)
         fields.append(":path", method.path)
         fields.append(":authority", authority)
         fields.append("te", "trailers")

@@ -1,0 +1,69 @@
+import BenchSchema
+import Glibc
+import Loop
+import RPC
+import RPCHTTP2
+import Synchronization
+import TLS
+import Telemetry
+import Testing
+
+@Suite("gRPC over TLS", .timeLimit(.minutes(1))) struct SecureCallTests {
+    private let files = Certificates.shared
+
+    @Test("unary, streams, and who the client is (mTLS)")
+    func calls() async throws {
+        let server = try await SecureServer(
+            files.server("localhost") {
+                $0.clientCertificate = .required
+                $0.authorities = files.authority()
+            })
+        let channel = try server.channel(files.client { $0.identity = files.identity("client") })
+        let bench = Bench.BenchClient(channel)
+        var message = Bench.Msg()
+        message.n = 500
+        #expect(try await bench.echo(message).n == 500)
+        var count = 0
+        for try await _ in try await bench.stream(message) { count += 1 }
+        #expect(count == 500)
+        let who = try await channel.unary(Methods.who, [])
+        #expect(
+            String(decoding: who, as: UTF8.self) == "CN=testclient,O=Janji spiffe://test/client")
+        channel.close()
+        _ = await server.server.drain(grace: .zero)
+    }
+
+    @Test("nobody without a certificate gets in: both ends name the reason")
+    func noCertificate() async throws {
+        let server = try await SecureServer(
+            files.server("localhost") {
+                $0.clientCertificate = .required
+                $0.authorities = files.authority()
+            })
+        let channel = try server.channel(files.client())
+        let error = await failure { _ = try await channel.unary(Methods.echo, [1]) }
+        #expect(error?.code == .unavailable)
+        #expect(
+            error?.message.contains("it wants a certificate from us") == true, "\(error as Any)")
+        #expect(await server.log.line(with: "showed no certificate").contains("127.0.0.1:"))
+    }
+
+    @Test("TLS on one side only: both ends say so")
+    func onlyOneSide() async throws {
+        let secure = try await SecureServer(files.server("localhost"))
+        let plain = try HTTP2Channel(target: "\(secure.address)", loop: EventLoop(name: "client"))
+        let error = await failure { _ = try await plain.unary(Methods.echo, [1]) }
+        #expect(
+            error?.message.contains("the server speaks TLS on this port") == true, "\(error as Any)"
+        )
+        #expect(await !secure.log.line(with: "client speaks plaintext HTTP/2").isEmpty)
+
+        let open = try await SecureServer(nil)
+        let channel = try open.channel(files.client())
+        let other = await failure { _ = try await channel.unary(Methods.echo, [1]) }
+        #expect(
+            other?.message.contains("plaintext HTTP/2 on this port, not TLS") == true,
+            "\(other as Any)")
+        #expect(await !open.log.line(with: "client speaks TLS, this port is plaintext").isEmpty)
+    }
+}
