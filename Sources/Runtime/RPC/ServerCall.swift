@@ -239,21 +239,29 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
 
     /// Runs the handler, on the loop and without a hop: its first part runs before this returns.
     package func start() {
-        if failure != nil { return handlerReturned(nil) }
         let task = Task.immediate(executorPreference: loop) { [self] in
-            ownTask = TaskIdentity.current
-            do {
-                try await ServerContext.$current.withValue(context) {
-                    try await registered.body(self)
-                }
-                handlerReturned(nil)
-            } catch {
-                handlerReturned(error)
-            }
+            await handle(in: TaskIdentity.current)
         }
-        if !handlerEnded {
-            self.task = task
-            if failure != nil { task.cancel() }
+        if !handlerEnded { adopt(task) }
+    }
+
+    /// The handler waits in this task, which is nobody else's.
+    func adopt(_ task: Task<Void, Never>) {
+        self.task = task
+        if failure != nil { task.cancel() }
+    }
+
+    /// Runs the handler in the task that calls this.
+    func handle(in task: UnsafeRawPointer?) async {
+        if failure != nil { return handlerReturned(nil) }
+        ownTask = task
+        do {
+            try await ServerContext.$current.withValue(context) {
+                try await registered.body(self)
+            }
+            handlerReturned(nil)
+        } catch {
+            handlerReturned(error)
         }
     }
 

@@ -3,22 +3,33 @@ import HTTP2
 import RPC
 
 /// What the request headers of a call say; the values that are not custom, as bytes or numbers.
-struct RequestHead: ~Copyable {
-    var method: RegisteredMethod?
-    var isPOST = false
-    var hasGRPCContentType = false
+/// Most requests of a connection say the same: the object stays with the header block, and is read
+/// again only when that differs from the one before.
+final class RequestHead {
+    private let table: MethodTable
+    private(set) var method: RegisteredMethod?
+    private(set) var isPOST = false
+    private(set) var hasGRPCContentType = false
     /// `grpc-encoding`.
-    var encoding = CompressionAlgorithm.identity
+    private(set) var encoding = CompressionAlgorithm.identity
     /// The same when nobody here knows it.
-    var unknownEncoding: String?
+    private(set) var unknownEncoding: String?
     /// `grpc-accept-encoding`.
-    var accepted: CompressionAlgorithms = []
-    var timeout: Duration?
-    var hasBadTimeout = false
-    var metadata = FlatMetadata()
+    private(set) var accepted: CompressionAlgorithms = []
+    private(set) var timeout: Duration?
+    private(set) var hasBadTimeout = false
+    private(set) var metadata = FlatMetadata()
+
+    static func read(_ block: HeaderBlock, _ table: MethodTable) -> RequestHead {
+        if let known = block.memo as? RequestHead, known.table === table { return known }
+        let head = RequestHead(block, table)
+        block.memo = head
+        return head
+    }
 
     /// One pass; only custom fields are copied.
-    init(_ block: HeaderBlock, _ table: MethodTable) {
+    private init(_ block: HeaderBlock, _ table: MethodTable) {
+        self.table = table
         for index in 0..<block.count {
             let name = block.name(index)
             switch name.count {
@@ -46,7 +57,7 @@ struct RequestHead: ~Copyable {
         }
     }
 
-    private mutating func readReserved(
+    private func readReserved(
         _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
     ) {
         if name.isEqual(to: "grpc-timeout") {

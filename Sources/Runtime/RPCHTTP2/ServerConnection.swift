@@ -11,7 +11,6 @@ import Telemetry
 ///
 /// How it ages and ends is in `ServerConnection+Life`.
 final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @unchecked Sendable {
-    private static let poolLimit = 256
     /// Frames that may wait for a peer that does not read.
     private static let queuedFrameLimit = 1_000
 
@@ -21,7 +20,8 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     let server: RPCServer
     let socket: any ByteStream
     @exclusivity(unchecked) private(set) var session: HTTP2Session?
-    @exclusivity(unchecked) private var pool: [ServerStream] = []
+    let handlers: HandlerRunner
+    private let streams: ServerStreamPool
     /// Handlers that have not returned, with those whose call is over (rapid reset).
     @exclusivity(unchecked) private(set) var runningHandlers = 0
     /// Unfinished request messages, and whole ones that wait for their half-close.
@@ -39,6 +39,8 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         self.socket = socket
         self.server = server
         loop = socket.loop
+        handlers = socket.loop.shared { HandlerRunner(socket.loop) }
+        streams = socket.loop.shared { ServerStreamPool() }
         table = server.table
         peer = Peer(socket)
         clock = ConnectionClock(now: socket.loop.milliseconds, server.configuration)
@@ -108,7 +110,6 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         let session = session
         self.session = nil
         session?.abandon(.cancel)
-        pool.removeAll()
         server.connectionDidClose(self)
     }
 
@@ -138,8 +139,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
             return nil
         }
         clock.didOpenStream(configuration)
-        if let stream = pool.popLast() { return stream }
-        return ServerStream(self)
+        return streams.take(for: self)
     }
 
     func sessionDidCloseStream(_ session: HTTP2Session) {
@@ -151,10 +151,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     // MARK: Calls
 
     func recycle(_ stream: ServerStream) {
-        // The stream object is on the stack of its own `didClose`: it is reset when it is free.
-        guard session != nil, pool.count < ServerConnection.poolLimit else { return }
-        stream.recycle()
-        pool.append(stream)
+        streams.put(stream)
     }
 
     func handlerWillStart() {

@@ -8,7 +8,9 @@ import RPC
 final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable {
     // Confined to the connection's loop.
 
-    private let connection: ServerConnection
+    @exclusivity(unchecked) private unowned(unsafe) var connection: ServerConnection
+    /// What keeps `connection` alive while the stream is in use; nil in the pool.
+    @exclusivity(unchecked) private var owner: ServerConnection?
     @exclusivity(unchecked) private var call: ServerCall?
     @exclusivity(unchecked) private var deframer = MessageDeframer()
     @exclusivity(unchecked) private var messageCount = 0
@@ -31,11 +33,19 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
 
     init(_ connection: ServerConnection) {
         self.connection = connection
+        owner = connection
     }
 
-    /// As new, for the next call of the connection.
+    /// A recycled stream begins anew.
+    func join(_ connection: ServerConnection) {
+        self.connection = connection
+        owner = connection
+    }
+
+    /// As new, but of no connection.
     func recycle() {
         prepareForReuse()
+        owner = nil
         call = nil
         deframer.reset()
         messageCount = 0
@@ -59,7 +69,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
             return refuse(
                 RPCError(.resourceExhausted, "the request headers are larger than the limit"))
         }
-        let head = RequestHead(block, connection.table)
+        let head = RequestHead.read(block, connection.table)
         guard head.hasGRPCContentType else { return refuse(ResponseFields.unsupportedMediaType) }
         guard head.isPOST else { return refuse(ResponseFields.methodNotAllowed) }
         guard let method = head.method else {
@@ -81,7 +91,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         start(method, head)
     }
 
-    private func start(_ method: RegisteredMethod, _ head: borrowing RequestHead) {
+    private func start(_ method: RegisteredMethod, _ head: RequestHead) {
         let context = ServerContext(
             method: method, metadata: head.metadata,
             deadline: head.timeout.map { Deadline.after($0) }, peer: connection.peer)
@@ -101,7 +111,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         handlerRuns = true
         dropBuffered()
         connection.handlerWillStart()
-        call.start()
+        connection.handlers.run(call)
     }
 
     override func didReceiveData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
@@ -176,7 +186,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
             call.fail(
                 RPCError(.cancelled, "the client ended the call", cause: "reset with \(code)"))
         }
-        if !handlerRuns { connection.recycle(self) }
+        if !handlerRuns { owner?.recycle(self) }
     }
 
     // MARK: What leaves
@@ -243,7 +253,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     func handlerDidEnd(_ call: ServerCall) {
         handlerRuns = false
         connection.handlerDidEnd()
-        if isClosed { connection.recycle(self) }
+        if isClosed { owner?.recycle(self) }
     }
     // MARK: What the connection asks
 
