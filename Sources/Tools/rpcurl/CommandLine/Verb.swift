@@ -113,7 +113,7 @@ struct Verb: Sendable {
                 """),
         Verb(
             name: "doctor", synopsis: "ADDRESS doctor",
-            summary: "check a server: HTTP/2, trailers, deadlines, limits, …",
+            summary: "check a server: trailers, deadlines, limits, …",
             details: """
                 A verdict a line: ok, warn (works, but clients will notice), FAIL (breaks the
                 gRPC specification) or skip. Exit code 1 when a check failed. -json prints them
