@@ -140,10 +140,11 @@ let package = Package(
             name: "protobuf-conformance", dependencies: ["Protobuf"], path: "Tests/Conformance",
             swiftSettings: settings),
         library("InteropSchema", in: "Generated", ["Protobuf", "RPC"]),
-        library("Interop", in: "Tools", ["InteropSchema", "RPC", "Protobuf", "Loop"]),
+        library(
+            "Interop", in: "Tools", ["Compression", "InteropSchema", "RPC", "Protobuf", "Loop"]),
         tool(
             "interop-server", ["Interop", "InteropSchema", "RPC", "RPCHTTP2", "Loop", "Telemetry"]),
-        tool("interop-client", ["Interop", "RPCHTTP2", "Loop", "Telemetry"]),
+        tool("interop-client", ["Interop", "Compression", "RPC", "RPCHTTP2", "Loop", "Telemetry"]),
 
         .target(
             name: "TestKit",

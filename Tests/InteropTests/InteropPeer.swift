@@ -18,7 +18,11 @@ enum InteropPeer: Sendable {
 
     /// The cases that its library has no means for, as a client and as a server (interop.py).
     var impossible: (client: Set<InteropCase>, server: Set<InteropCase>) {
-        ([], [])
+        switch self {
+        case .ours, .cxx: ([], [])
+        case .python:
+            ([.clientCompressedStreaming], [.clientCompressedUnary, .clientCompressedStreaming])
+        }
     }
 
     func server(port: UInt16) throws -> BackgroundProcess {

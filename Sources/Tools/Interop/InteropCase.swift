@@ -14,4 +14,8 @@ public enum InteropCase: String, Sendable, CaseIterable {
     case specialStatusMessage = "special_status_message"
     case unimplementedMethod = "unimplemented_method"
     case unimplementedService = "unimplemented_service"
+    case clientCompressedUnary = "client_compressed_unary"
+    case clientCompressedStreaming = "client_compressed_streaming"
+    case serverCompressedUnary = "server_compressed_unary"
+    case serverCompressedStreaming = "server_compressed_streaming"
 }

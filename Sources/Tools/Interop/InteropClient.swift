@@ -33,6 +33,10 @@ public struct InteropClient: Sendable {
             try await status(InteropValues.specialStatusMessage, duplex: false)
         case .unimplementedMethod: try await unimplementedMethod()
         case .unimplementedService: try await unimplementedService()
+        case .clientCompressedUnary: try await clientCompressedUnary()
+        case .clientCompressedStreaming: try await clientCompressedStreaming()
+        case .serverCompressedUnary: try await serverCompressedUnary()
+        case .serverCompressedStreaming: try await serverCompressedStreaming()
         }
     }
 

@@ -1,3 +1,4 @@
+import Compression
 public import InteropSchema
 public import Loop
 public import RPC
@@ -25,7 +26,9 @@ public struct InteropService: GrpcTesting.TestService {
         _ request: GrpcTesting.SimpleRequest, _ context: ServerContext
     ) async throws -> GrpcTesting.SimpleResponse {
         echoMetadata(context)
+        try check(request.expectCompressed, context)
         try echo(request.responseStatus)
+        if request.responseCompressed?.value == true { context.responseCompression = .gzip }
         var response = GrpcTesting.SimpleResponse()
         response.payload = try payload(request.responseType, request.responseSize)
         return response
@@ -36,6 +39,7 @@ public struct InteropService: GrpcTesting.TestService {
         _ responses: ResponseWriter<GrpcTesting.StreamingOutputCallResponse>
     ) async throws {
         echoMetadata(context)
+        context.responseCompression = .gzip
         try await answer(request, responses)
     }
 
@@ -45,6 +49,7 @@ public struct InteropService: GrpcTesting.TestService {
         echoMetadata(context)
         var response = GrpcTesting.StreamingInputCallResponse()
         for try await request in requests {
+            try check(request.expectCompressed, context)
             response.aggregatedPayloadSize &+= Int32(request.payload?.body.count ?? 0)
         }
         return response
@@ -87,7 +92,7 @@ public struct InteropService: GrpcTesting.TestService {
             }
             var response = GrpcTesting.StreamingOutputCallResponse()
             response.payload = try payload(request.responseType, parameters.size)
-            try await responses.write(response)
+            try await responses.write(response, compress: parameters.compressed?.value ?? false)
         }
     }
 
@@ -101,6 +106,14 @@ public struct InteropService: GrpcTesting.TestService {
             throw RPCError(.invalidArgument, "no payload of \(size) bytes")
         }
         return InteropValues.payload(Int(size))
+    }
+
+    /// A request says how it must have come.
+    private func check(_ expected: GrpcTesting.BoolValue?, _ context: ServerContext) throws {
+        guard let expected, expected.value != context.requestIsCompressed else { return }
+        throw RPCError(
+            .invalidArgument,
+            expected.value ? "the request is not compressed" : "the request is compressed")
     }
 
     private func echo(_ status: GrpcTesting.EchoStatus?) throws {

@@ -34,6 +34,12 @@ enum InteropValues {
         return status
     }
 
+    static func bool(_ value: Bool) -> GrpcTesting.BoolValue {
+        var bool = GrpcTesting.BoolValue()
+        bool.value = value
+        return bool
+    }
+
     static func parameters(_ size: Int32) -> GrpcTesting.ResponseParameters {
         var parameters = GrpcTesting.ResponseParameters()
         parameters.size = size

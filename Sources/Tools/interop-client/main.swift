@@ -1,6 +1,8 @@
+import Compression
 import Glibc
 import Interop
 import Loop
+import RPC
 import RPCHTTP2
 import Telemetry
 
@@ -41,6 +43,7 @@ func run(_ arguments: [String]) async throws -> Int32 {
     let target = "\(host.contains(":") ? "[\(host)]" : host):\(try flags.port("server_port"))"
     var configuration = ChannelConfiguration()
     configuration.authority = flags.text("server_host_override")
+    configuration.compression.accepted = .all
     let channel = try HTTP2Channel(
         target: target, loop: EventLoop(name: "interop-client"), configuration: configuration)
     let client = InteropClient(channel)
