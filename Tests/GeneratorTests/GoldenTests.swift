@@ -15,8 +15,12 @@ import Testing
             proto: "testing/everything.proto", parameter: "access=internal",
             folder: "Tests/GeneratorTests/Generated", output: "testing_everything.pb.swift"),
         Case(
-            proto: "testing/services.proto", parameter: "access=package",
+            proto: "testing/services.proto",
+            parameter: "access=package,mocks=true,defaults=true",
             folder: "Tests/Protos/Expected", output: "testing_services.pb.swift"),
+        Case(
+            proto: "testing/legacy.proto", parameter: "access=internal",
+            folder: "Tests/GeneratorTests/Generated", output: "testing_legacy.pb.swift"),
         Case(
             proto: "bench/bench.proto", parameter: "module=BenchSchema",
             folder: "Sources/Generated/BenchSchema", output: "bench_bench.pb.swift"),

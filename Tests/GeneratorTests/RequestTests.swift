@@ -19,7 +19,8 @@ import Testing
             ("verbose", "parameter \"verbose\" is not of the form name=value"),
             (
                 "speed=1",
-                "parameter \"speed\" is unknown: access, import, module, registry, services"
+                "parameter \"speed\" is unknown: "
+                    + "access, defaults, import, mocks, module, registry, services"
             ),
         ])
     func parameters(_ parameter: String, _ sentence: String) throws {
@@ -71,6 +72,24 @@ import Testing
         let alone = try Plugin.respond(
             to: Plugin.request(["google/rpc/status.proto"], parameter: "", files: [files[1]]))
         #expect(alone.error?.contains("google/protobuf/any.proto") == true)
+    }
+
+    @Test("an edition is refused by name, in the file itself and in one that it imports")
+    func editions() throws {
+        for mark in 0..<2 {
+            var file = WireWriter()
+            file.field(1, string: "new.proto")
+            if mark == 0 {
+                file.field(12, string: "editions")
+            } else {
+                file.field(14, varint: 1000)
+            }
+            let response = try Plugin.respond(
+                to: Plugin.request(["new.proto"], parameter: "", files: [file.bytes]))
+            #expect(
+                response.error
+                    == "new.proto uses an edition; only proto3 and proto2 are generated")
+        }
     }
 
     @Test("a group is refused by name")

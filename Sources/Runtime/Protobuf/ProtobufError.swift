@@ -36,6 +36,11 @@ public struct ProtobufError: Error, Sendable, Hashable, CustomStringConvertible 
         self.path = path
     }
 
+    /// A required field (proto2) that is not there. Generated code calls it.
+    public static func missing(_ field: String) -> ProtobufError {
+        ProtobufError(.malformed, "\(field) is required and absent")
+    }
+
     public var description: String {
         var text = message
         if let path, !path.isEmpty { text = "\(path): \(text)" }

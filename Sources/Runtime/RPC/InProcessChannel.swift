@@ -16,6 +16,15 @@ public final class InProcessChannel: Channel {
         self.maxMessageBytes = maxMessageBytes
     }
 
+    /// A channel to services of their own, for tests of them and of their callers.
+    public convenience init(
+        _ services: any RPCService..., interceptors: [any ServerInterceptor] = [], loop: EventLoop
+    ) {
+        let router = Router(interceptors: interceptors)
+        for service in services { router.register(service) }
+        self.init(router: router, loop: loop)
+    }
+
     public func start(
         _ method: MethodDescriptor, metadata: Metadata, options: CallOptions
     ) async throws -> ClientCall {

@@ -1,5 +1,10 @@
 /// The refusals that both transports make in the same words.
 extension RPCError {
+    /// What a service answers for a method that it does not have.
+    public static func unimplemented(_ method: MethodDescriptor) -> RPCError {
+        RPCError(.unimplemented, "\(method) is not implemented")
+    }
+
     package static func messageTooLarge(_ count: Int, limit: Int) -> RPCError {
         RPCError(
             .resourceExhausted, "a message of \(count) bytes is larger than the limit of \(limit)",

@@ -128,12 +128,16 @@ struct FileGenerator {
                 printer.line()
                 ClientGenerator(service: service, types: types, access: access)
                     .print(to: &printer)
+                if parameters.mocks {
+                    printer.line()
+                    server.mock(to: &printer)
+                }
             }
         }
         for service in file.services {
             printer.line()
             ServiceGenerator(service: service, types: types, access: access)
-                .registration(to: &printer)
+                .registration(to: &printer, withDefaults: parameters.defaults)
         }
     }
 

@@ -23,6 +23,7 @@ public enum Generator {
         _ request: CodeGeneratorRequest
     ) throws(GeneratorError) -> [CodeGeneratorResponse.File] {
         let parameters = try Parameters(request.parameter)
+        for file in request.files { try refuseEditions(file) }
         let pool: DescriptorPool
         do {
             pool = try DescriptorPool(files: request.files)
@@ -52,6 +53,30 @@ public enum Generator {
             files.append(registry(name, wanted, parameters))
         }
         return files
+    }
+
+    /// An edition changes what every rule of the language means; half of it would be wrong.
+    private static func refuseEditions(_ file: [UInt8]) throws(GeneratorError) {
+        var name = "a file"
+        var isEdition = false
+        var reader = WireReader(file)
+        do {
+            while let (number, type) = try reader.tag() {
+                switch (number, type) {
+                case (1, .bytes): name = try reader.string()
+                case (12, .bytes): isEdition = try reader.string() == "editions" || isEdition
+                case (14, .varint): isEdition = try reader.varint() != 0 || isEdition
+                default: try reader.skip(number, type)
+                }
+            }
+        } catch {
+            // The pool says what is wrong with it.
+            return
+        }
+        if isEdition {
+            throw GeneratorError(
+                .unsupported, "\(name) uses an edition; only proto3 and proto2 are generated")
+        }
     }
 
     /// The list of all files, for reflection and for everything that works by descriptor.

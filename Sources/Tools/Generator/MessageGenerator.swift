@@ -145,6 +145,11 @@ struct MessageGenerator {
             "\(access)init(reading reader: Protobuf::MessageReader) "
             + "throws(Protobuf::ProtobufError)"
         printer.block(head) { printer in
+            for field in message.fields where field.cardinality == .required {
+                printer.line(
+                    "guard reader.has(\(field.index)) else { throw .missing(\"\(field.fullName)\") }"
+                )
+            }
             for member in members { read(member, &printer) }
             printer.line("self.unknownFields = reader.unknownFields")
         }

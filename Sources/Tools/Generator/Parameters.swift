@@ -20,6 +20,10 @@ struct Parameters: Sendable, Hashable {
     var imports: [Import] = []
     /// Whether service protocols, method lists and clients are wanted.
     var services = true
+    /// Whether a service protocol's methods answer UNIMPLEMENTED unless they are written.
+    var defaults = false
+    /// Whether a service made of closures is wanted, for tests.
+    var mocks = false
     /// The enum that lists every generated file of the module, for reflection; nil for none.
     var registry: String?
 
@@ -42,11 +46,9 @@ struct Parameters: Sendable, Hashable {
                 throw GeneratorError(.parameter, "access=\(value): expected one of \(known)")
             }
             self.access = access
-        case "services":
-            guard value == "true" || value == "false" else {
-                throw GeneratorError(.parameter, "services=\(value): expected true or false")
-            }
-            services = value == "true"
+        case "services": services = try flag(value, of: name)
+        case "defaults": defaults = try flag(value, of: name)
+        case "mocks": mocks = try flag(value, of: name)
         case "module": module = try identifier(value, of: name)
         case "registry": registry = try identifier(value, of: name)
         case "import":
@@ -59,8 +61,16 @@ struct Parameters: Sendable, Hashable {
         default:
             throw GeneratorError(
                 .parameter,
-                "parameter \"\(name)\" is unknown: access, import, module, registry, services")
+                "parameter \"\(name)\" is unknown: "
+                    + "access, defaults, import, mocks, module, registry, services")
         }
+    }
+
+    private func flag(_ value: String, of name: String) throws(GeneratorError) -> Bool {
+        guard value == "true" || value == "false" else {
+            throw GeneratorError(.parameter, "\(name)=\(value): expected true or false")
+        }
+        return value == "true"
     }
 
     private func identifier(_ value: String, of name: String) throws(GeneratorError) -> String {

@@ -62,6 +62,18 @@ struct ServiceGenerator {
     }
 
     private func requirement(_ method: MethodSchema, _ name: String, _ printer: inout CodePrinter) {
+        function(method, name, "", &printer)
+        printer.line(result(method))
+    }
+
+    private func result(_ method: MethodSchema) -> String {
+        ") async throws" + (method.serverStreaming ? "" : " -> \(types.path(method.output))")
+    }
+
+    /// `func name(` and the parameters, up to the closing bracket.
+    private func function(
+        _ method: MethodSchema, _ name: String, _ access: String, _ printer: inout CodePrinter
+    ) {
         let input = types.path(method.input)
         let output = types.path(method.output)
         var parameters = [
@@ -72,15 +84,64 @@ struct ServiceGenerator {
         if method.serverStreaming {
             parameters.append("_ responses: RPC::ResponseWriter<\(output)>")
         }
-        printer.line("func \(SwiftIdentifier.escaped(name))(")
+        printer.line("\(access)func \(SwiftIdentifier.escaped(name))(")
         printer.indented { printer in
             for parameter in parameters.dropLast() { printer.line("\(parameter),") }
             if let last = parameters.last { printer.line(last) }
         }
-        printer.line(") async throws" + (method.serverStreaming ? "" : " -> \(output)"))
     }
 
-    func registration(to printer: inout CodePrinter) {
+    /// A service made of closures.
+    func mock(to printer: inout CodePrinter) {
+        printer.line(
+            "/// `\(service.fullName)` made of closures, for tests: serve it in process and call it with a"
+        )
+        printer.line("/// \(names.client). A closure that is not set answers UNIMPLEMENTED.")
+        printer.block("\(access)struct \(names.mock): \(namespace).\(names.protocol)") { printer in
+            for method in methods { closure(method.schema, method.name, &printer) }
+            printer.line("\(access)init() {}")
+            for method in methods {
+                printer.line()
+                function(method.schema, method.name, access, &printer)
+                printer.block(result(method.schema)) { printer in
+                    let names = ServiceGenerator.argumentNames(method.schema)
+                    printer.line(
+                        "try await self.\(property(method.name))(\(names.joined(separator: ", ")))")
+                }
+            }
+        }
+    }
+
+    private func closure(_ method: MethodSchema, _ name: String, _ printer: inout CodePrinter) {
+        let input = types.path(method.input)
+        let output = types.path(method.output)
+        var parameters = [
+            method.clientStreaming ? "RPC::RequestStream<\(input)>" : input, "RPC::ServerContext",
+        ]
+        if method.serverStreaming { parameters.append("RPC::ResponseWriter<\(output)>") }
+        let blanks = parameters.map { _ in "_" }.joined(separator: ", ")
+        printer.line("\(access)var \(property(name)):")
+        printer.indented { printer in
+            printer.line("@Swift::Sendable (\(parameters.joined(separator: ", "))) async throws")
+            printer.line(
+                "    -> \(method.serverStreaming ? "Swift::Void" : output) = { \(blanks) in")
+            printer.line(
+                "        throw RPC::RPCError.unimplemented(\(namespace).\(names.methods).\(name))")
+            printer.line("    }")
+        }
+    }
+
+    /// `onMeasure`: the method itself has the plain name.
+    private func property(_ name: String) -> String {
+        "on\(name.prefix(1).uppercased())\(name.dropFirst())"
+    }
+
+    private static func argumentNames(_ method: MethodSchema) -> [String] {
+        [method.clientStreaming ? "requests" : "request", "context"]
+            + (method.serverStreaming ? ["responses"] : [])
+    }
+
+    func registration(to printer: inout CodePrinter, withDefaults: Bool) {
         printer.block("extension \(namespace).\(names.protocol)") { printer in
             printer.line(
                 "\(access)static var serviceName: Swift::String { \"\(service.fullName)\" }")
@@ -88,6 +149,17 @@ struct ServiceGenerator {
             printer.line("/// Adds the methods of `\(service.fullName)`.")
             printer.block("\(access)func register(in router: RPC::Router)") { printer in
                 for method in methods { handler(method.schema, method.name, &printer) }
+            }
+            guard withDefaults else { return }
+            for method in methods {
+                printer.line()
+                printer.line("/// UNIMPLEMENTED, until the service says otherwise.")
+                function(method.schema, method.name, access, &printer)
+                printer.block(result(method.schema)) { printer in
+                    printer.line(
+                        "throw RPC::RPCError.unimplemented(\(namespace).\(names.methods).\(method.name))"
+                    )
+                }
             }
         }
     }

@@ -2,11 +2,12 @@ import Protobuf
 
 /// The Swift names of every message, enum, oneof and service of a request.
 struct TypeNames {
-    /// The three types of a service.
+    /// The types of a service.
     struct Service {
         var `protocol`: String
         var client: String
         var methods: String
+        var mock: String
     }
 
     /// By full name; complete from the namespace on, `BookingV1.WatchResponse.Snapshot`.
@@ -34,7 +35,7 @@ struct TypeNames {
                 var scope = scopes[namespace] ?? NameScope(reserved: reserved)
                 services[service.fullName] = Service(
                     protocol: scope.claim("\(name)Service"), client: scope.claim("\(name)Client"),
-                    methods: scope.claim("\(name)Methods"))
+                    methods: scope.claim("\(name)Methods"), mock: scope.claim("\(name)Mock"))
                 scopes[namespace] = scope
             }
         }
@@ -50,7 +51,9 @@ struct TypeNames {
 
     func service(_ service: ServiceSchema) -> Service {
         services[service.fullName]
-            ?? Service(protocol: service.name, client: service.name, methods: service.name)
+            ?? Service(
+                protocol: service.name, client: service.name, methods: service.name,
+                mock: service.name)
     }
 
     private mutating func add(

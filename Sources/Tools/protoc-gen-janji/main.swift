@@ -33,6 +33,16 @@ func writeResponse(_ response: [UInt8]) -> Bool {
     return true
 }
 
+if CommandLine.arguments.count > 1 {
+    guard ["--help", "-h", "help"].contains(CommandLine.arguments[1]) else {
+        let advice = "protoc-gen-janji takes no arguments but --help; protoc starts it\n"
+        _ = write(STDERR_FILENO, advice, advice.utf8.count)
+        exit(64)
+    }
+    puts(Generator.help)
+    exit(0)
+}
+
 guard let request = readRequest(), writeResponse(Generator.respond(to: request)) else {
     perror("protoc-gen-janji")
     exit(1)

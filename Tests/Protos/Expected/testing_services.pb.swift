@@ -14,11 +14,11 @@ extension ServicesV1 {
         base64: """
             ChZ0ZXN0aW5nL3NlcnZpY2VzLnByb3RvEhN0ZXN0aW5nLnNlcnZpY2VzLnYxGhtnb29nbGUvcHJvdG9idWYvZW1w
             dHkucHJvdG8iGwoFQ2h1bmsSEgoEZGF0YRgBIAEoDFIEZGF0YSIdCgdTdW1tYXJ5EhIKBHNpemUYASABKANSBHNp
-            emUyrQIKC0ZpbGVTZXJ2aWNlEkgKB01lYXN1cmUSGi50ZXN0aW5nLnNlcnZpY2VzLnYxLkNodW5rGhwudGVzdGlu
+            emUysgIKC0ZpbGVTZXJ2aWNlEkgKB01lYXN1cmUSGi50ZXN0aW5nLnNlcnZpY2VzLnYxLkNodW5rGhwudGVzdGlu
             Zy5zZXJ2aWNlcy52MS5TdW1tYXJ5IgOQAgESSQoGVXBsb2FkEhoudGVzdGluZy5zZXJ2aWNlcy52MS5DaHVuaxoc
-            LnRlc3Rpbmcuc2VydmljZXMudjEuU3VtbWFyeSIDkAICKAESRgoIRG93bmxvYWQSHC50ZXN0aW5nLnNlcnZpY2Vz
-            LnYxLlN1bW1hcnkaGi50ZXN0aW5nLnNlcnZpY2VzLnYxLkNodW5rMAESQQoHRGVmYXVsdBIaLnRlc3Rpbmcuc2Vy
-            dmljZXMudjEuQ2h1bmsaFi5nb29nbGUucHJvdG9idWYuRW1wdHkoATABMgkKB05vdGhpbmdiBnByb3RvMw==
+            LnRlc3Rpbmcuc2VydmljZXMudjEuU3VtbWFyeSIDkAICKAESSwoIRG93bmxvYWQSHC50ZXN0aW5nLnNlcnZpY2Vz
+            LnYxLlN1bW1hcnkaGi50ZXN0aW5nLnNlcnZpY2VzLnYxLkNodW5rIgOIAgEwARJBCgdEZWZhdWx0EhoudGVzdGlu
+            Zy5zZXJ2aWNlcy52MS5DaHVuaxoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSgBMAEyCQoHTm90aGluZ2IGcHJvdG8z
             """,
         dependencies: [GoogleProtobuf.emptyFile])
 
@@ -97,6 +97,7 @@ extension ServicesV1 {
             _ context: RPC::ServerContext
         ) async throws -> ServicesV1.Summary
 
+        /// Deprecated in the proto file.
         func download(
             _ request: ServicesV1.Summary,
             _ context: RPC::ServerContext,
@@ -163,6 +164,7 @@ extension ServicesV1 {
                 .scope(body)
         }
 
+        @available(*, deprecated, message: "deprecated in testing/services.proto")
         package func download(
             _ request: ServicesV1.Summary,
             metadata: RPC::Metadata = RPC::Metadata(),
@@ -175,6 +177,7 @@ extension ServicesV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
+        @available(*, deprecated, message: "deprecated in testing/services.proto")
         package func download<Result>(
             _ request: ServicesV1.Summary,
             metadata: RPC::Metadata = RPC::Metadata(),
@@ -206,6 +209,62 @@ extension ServicesV1 {
         }
     }
 
+    /// `testing.services.v1.FileService` made of closures, for tests: serve it in process and call it with a
+    /// FileClient. A closure that is not set answers UNIMPLEMENTED.
+    package struct FileMock: ServicesV1.FileService {
+        package var onMeasure:
+            @Swift::Sendable (ServicesV1.Chunk, RPC::ServerContext) async throws
+                -> ServicesV1.Summary = { _, _ in
+                    throw RPC::RPCError.unimplemented(ServicesV1.FileMethods.measure)
+                }
+        package var onUpload:
+            @Swift::Sendable (RPC::RequestStream<ServicesV1.Chunk>, RPC::ServerContext) async throws
+                -> ServicesV1.Summary = { _, _ in
+                    throw RPC::RPCError.unimplemented(ServicesV1.FileMethods.upload)
+                }
+        package var onDownload:
+            @Swift::Sendable (ServicesV1.Summary, RPC::ServerContext, RPC::ResponseWriter<ServicesV1.Chunk>) async throws
+                -> Swift::Void = { _, _, _ in
+                    throw RPC::RPCError.unimplemented(ServicesV1.FileMethods.download)
+                }
+        package var onDefault:
+            @Swift::Sendable (RPC::RequestStream<ServicesV1.Chunk>, RPC::ServerContext, RPC::ResponseWriter<GoogleProtobuf.Empty>) async throws
+                -> Swift::Void = { _, _, _ in
+                    throw RPC::RPCError.unimplemented(ServicesV1.FileMethods.default)
+                }
+        package init() {}
+
+        package func measure(
+            _ request: ServicesV1.Chunk,
+            _ context: RPC::ServerContext
+        ) async throws -> ServicesV1.Summary {
+            try await self.onMeasure(request, context)
+        }
+
+        package func upload(
+            _ requests: RPC::RequestStream<ServicesV1.Chunk>,
+            _ context: RPC::ServerContext
+        ) async throws -> ServicesV1.Summary {
+            try await self.onUpload(requests, context)
+        }
+
+        package func download(
+            _ request: ServicesV1.Summary,
+            _ context: RPC::ServerContext,
+            _ responses: RPC::ResponseWriter<ServicesV1.Chunk>
+        ) async throws {
+            try await self.onDownload(request, context, responses)
+        }
+
+        package func `default`(
+            _ requests: RPC::RequestStream<ServicesV1.Chunk>,
+            _ context: RPC::ServerContext,
+            _ responses: RPC::ResponseWriter<GoogleProtobuf.Empty>
+        ) async throws {
+            try await self.onDefault(requests, context, responses)
+        }
+    }
+
     /// The methods of `testing.services.v1.Nothing`.
     package enum NothingMethods {
     }
@@ -218,6 +277,12 @@ extension ServicesV1 {
         package let channel: any RPC::Channel
 
         package init(_ channel: any RPC::Channel) { self.channel = channel }
+    }
+
+    /// `testing.services.v1.Nothing` made of closures, for tests: serve it in process and call it with a
+    /// NothingClient. A closure that is not set answers UNIMPLEMENTED.
+    package struct NothingMock: ServicesV1.NothingService {
+        package init() {}
     }
 }
 
@@ -244,6 +309,40 @@ extension ServicesV1.FileService {
         router.handle(ServicesV1.FileMethods.default) { call in
             try await self.default(RPC::RequestStream(call), call.context, RPC::ResponseWriter(call))
         }
+    }
+
+    /// UNIMPLEMENTED, until the service says otherwise.
+    package func measure(
+        _ request: ServicesV1.Chunk,
+        _ context: RPC::ServerContext
+    ) async throws -> ServicesV1.Summary {
+        throw RPC::RPCError.unimplemented(ServicesV1.FileMethods.measure)
+    }
+
+    /// UNIMPLEMENTED, until the service says otherwise.
+    package func upload(
+        _ requests: RPC::RequestStream<ServicesV1.Chunk>,
+        _ context: RPC::ServerContext
+    ) async throws -> ServicesV1.Summary {
+        throw RPC::RPCError.unimplemented(ServicesV1.FileMethods.upload)
+    }
+
+    /// UNIMPLEMENTED, until the service says otherwise.
+    package func download(
+        _ request: ServicesV1.Summary,
+        _ context: RPC::ServerContext,
+        _ responses: RPC::ResponseWriter<ServicesV1.Chunk>
+    ) async throws {
+        throw RPC::RPCError.unimplemented(ServicesV1.FileMethods.download)
+    }
+
+    /// UNIMPLEMENTED, until the service says otherwise.
+    package func `default`(
+        _ requests: RPC::RequestStream<ServicesV1.Chunk>,
+        _ context: RPC::ServerContext,
+        _ responses: RPC::ResponseWriter<GoogleProtobuf.Empty>
+    ) async throws {
+        throw RPC::RPCError.unimplemented(ServicesV1.FileMethods.default)
     }
 }
 

@@ -1295,6 +1295,8 @@ extension GoogleProtobuf {
                 .message("google.protobuf.UninterpretedOption.NamePart")
 
             public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+                guard reader.has(0) else { throw .missing("google.protobuf.UninterpretedOption.NamePart.name_part") }
+                guard reader.has(1) else { throw .missing("google.protobuf.UninterpretedOption.NamePart.is_extension") }
                 if reader.has(0) { self.namePart = reader.string(0) }
                 if reader.has(1) { self.isExtension = reader.bool(1) }
                 self.unknownFields = reader.unknownFields

@@ -1,0 +1,106 @@
+import BenchSchema
+import Loop
+import RPC
+import RPCHTTP2
+import Synchronization
+import Testing
+
+/// A client, a service, and the service behind it: two connections, three loops.
+@Suite("gRPC over HTTP/2: deadlines and cancellation through a chain", .timeLimit(.minutes(1)))
+struct ChainTests {
+    /// A server whose `test.T/Unary` calls the same method of `below`.
+    private func relay(
+        to below: TestServer, options: CallOptions = CallOptions(),
+        _ seen: @escaping @Sendable (ServerContext) -> Void = { _ in }
+    ) async throws -> TestServer {
+        let channel = try below.channel()
+        return try await TestServer { router in
+            router.handle(Methods.unary) { call in
+                seen(call.context)
+                let message = try await call.receiveOnly()
+                try call.sendOnly(
+                    try await channel.unary(Methods.unary, message, options: options))
+            }
+        }
+    }
+
+    @Test("the deadline reaches the second service, shorter by what has passed; opting out works")
+    func deadline() async throws {
+        let below = try await TestServer { router in
+            router.handle(Methods.unary) { call in
+                let left = call.context.remaining.map { "\($0.components.seconds)" }
+                try call.sendOnly(Array((left ?? "none").utf8))
+            }
+        }
+        let relayed = try await relay(to: below)
+        let options = CallOptions.timeout(.seconds(40))
+        let answer = try await relayed.channel().unary(Methods.unary, [1], options: options)
+        #expect(["39", "38", "37"].contains(String(decoding: answer, as: UTF8.self)))
+        let free = try await relay(to: below, options: CallOptions(inheritsDeadline: false))
+        let other = try await free.channel().unary(Methods.unary, [1], options: options)
+        #expect(other == Array("none".utf8))
+        let shorter = try await relay(to: below, options: .timeout(.seconds(20)))
+        let third = try await shorter.channel().unary(Methods.unary, [1], options: options)
+        #expect(["19", "18", "17"].contains(String(decoding: third, as: UTF8.self)))
+    }
+
+    @Test("a client's cancelled task, and a deadline, end both handlers; both connections live on")
+    func cancel() async throws {
+        for byTask in [true, false] {
+            let started = Signal<Bool>()
+            let first = Signal<Bool>()
+            let second = Signal<Bool>()
+            let below = try await TestServer { router in
+                router.handle(Methods.unary) { call in
+                    guard try await call.receiveOnly() == [0] else { return try call.sendOnly([7]) }
+                    call.context.onCancel { Task { await second.set(true) } }
+                    await started.set(true)
+                    try await call.loop.sleep(for: .seconds(60))
+                }
+            }
+            let relayed = try await relay(to: below) { context in
+                context.onCancel { Task { await first.set(true) } }
+            }
+            let channel = try relayed.channel()
+            let task = Task {
+                await failure {
+                    _ = try await channel.unary(
+                        Methods.unary, [0],
+                        options: byTask ? CallOptions() : .timeout(.milliseconds(300)))
+                }
+            }
+            #expect(await started.wait())
+            if byTask { task.cancel() }
+            #expect(await task.value?.code == (byTask ? .cancelled : .deadlineExceeded))
+            #expect(await first.wait())
+            #expect(await second.wait())
+            #expect(try await channel.unary(Methods.unary, [1]) == [7])
+        }
+    }
+
+    @Test("a handler that ends early takes its open child call with it")
+    func dropped() async throws {
+        let ended = Signal<Bool>()
+        let below = try await TestServer { router in
+            router.handle(Methods.bidi) { call in
+                call.context.onCancel { Task { await ended.set(true) } }
+                try await call.send([1])
+                _ = try await call.receive()
+            }
+        }
+        let channel = try below.channel()
+        let server = try await TestServer { router in
+            router.handle(Methods.unary) { call in
+                let child = BidirectionalCall<Bench.Msg, Bench.Msg>(
+                    try await channel.start(
+                        Methods.bidi, metadata: Metadata(), options: CallOptions()))
+                _ = try await child.call.receive()
+                throw RPCError(.aborted, "had enough")
+            }
+        }
+        let front = try server.channel()
+        let error = await failure { _ = try await front.unary(Methods.unary, [1]) }
+        #expect(error?.code == .aborted)
+        #expect(await ended.wait())
+    }
+}
