@@ -28,6 +28,12 @@ struct SecureServer {
             let text = "\(certificate?.subject ?? "nobody") \(uri?.description ?? "")"
             try call.sendOnly(Array(text.utf8))
         }
+        router.handle(Methods.credentials) { call in
+            _ = try await call.receiveOnly()
+            let who = call.context.peer.unixCredentials
+            let text = who.map { "\($0.processID) \($0.userID) \($0.groupID)" } ?? "nobody"
+            try call.sendOnly(Array(text.utf8))
+        }
         fill(router)
         server = RPCServer(router: router, logger: logger)
         self.address = try await server.listen(on: address, loop: loop, tls: tls).address
@@ -44,6 +50,7 @@ struct SecureServer {
 
 enum Methods {
     static let echo = MethodDescriptor(service: "test.T", name: "Echo", kind: .unary)
+    static let credentials = MethodDescriptor(service: "test.T", name: "Unix", kind: .unary)
     static let who = MethodDescriptor(service: "test.T", name: "Who", kind: .unary)
 }
 

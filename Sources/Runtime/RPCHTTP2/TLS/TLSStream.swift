@@ -99,11 +99,11 @@ public final class TLSStream: ByteStream, StreamSocketHandler, @unchecked Sendab
         timer = nil
         certificate.value.withLock { $0 = session.peerCertificate }
         if !isReading { stream.stopReading() }
-        let bytes = waiting
+        let (bytes, wantsShutdown) = (waiting, isShut)
         waiting = []
+        isShut = false
         if !bytes.isEmpty { write(bytes) }
-        if isShut {
-            isShut = false
+        if wantsShutdown {
             shutdown()
         } else if !bytes.isEmpty, stream.queuedBytes == 0 {
             handler?.socketDidDrain()

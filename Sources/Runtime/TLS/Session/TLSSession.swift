@@ -29,6 +29,9 @@ public final class TLSSession {
 
     /// The largest plaintext of a record (RFC 8446 §5.1).
     private static let maxRecord = 16 << 10
+    /// Records under one key before a new one: AES-GCM is good for 2^24.5 (RFC 8446 §5.5), and
+    /// OpenSSL does not count.
+    static let recordsPerKey = 1 << 23
     /// Memory for output that a session keeps while it has none.
     private static let keptOutput = 4 << 10
 
@@ -52,6 +55,7 @@ public final class TLSSession {
 
     @exclusivity(unchecked) private var input = UnsafeRawBufferPointer(start: nil, count: 0)
     @exclusivity(unchecked) private var output: [UInt8] = []
+    private var recordsLeft: Int
     /// Received while the owner did not want any.
     private var held: [UInt8] = []
     private var isPaused = false
@@ -96,6 +100,7 @@ public final class TLSSession {
         self.server = server
         self.client = client
         self.serverName = serverName
+        recordsLeft = TLSSession.recordsPerKey
         SSL_set_ex_data(ssl, 0, Unmanaged.passUnretained(self).toOpaque())
         let bio = MemoryBIO.make(for: self)
         SSL_set_bio(ssl, bio, bio)
@@ -218,12 +223,22 @@ public final class TLSSession {
         guard !plaintext.isEmpty else { return }
         // Each record adds up to 29 bytes.
         output.reserveCapacity(
-            output.count + plaintext.count + 32 * (plaintext.count / TLSSession.maxRecord + 1))
+            output.count + plaintext.count + 32 * (plaintext.count / TLSSession.maxRecord + 2))
+        let records = plaintext.count / TLSSession.maxRecord + 1
+        if recordsLeft < records { updateKey(wantingTheirs: false) }
+        recordsLeft -= records
         ErrorQueue.clear()
         var count = 0
         guard SSL_write_ex(ssl, plaintext.baseAddress, plaintext.count, &count) == 1 else {
             throw failure()
         }
+    }
+
+    /// The next write begins with a new key of ours (TLS 1.3 only).
+    func updateKey(wantingTheirs: Bool) {
+        recordsLeft = TLSSession.recordsPerKey
+        guard SSL_version(ssl) == TLS1_3_VERSION else { return }
+        SSL_key_update(ssl, wantingTheirs ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED)
     }
 
     /// Says goodbye (`close_notify`).
