@@ -100,15 +100,4 @@ struct CodecTests {
         backoff.reset()
         #expect(backoff.delay(random: 0) == .seconds(0.8))
     }
-
-    @Test(
-        "targets",
-        arguments: [
-            ("localhost:50051", "localhost:50051"), ("[::1]:80", "[::1]:80"),
-            ("dns:///a.b:1", "a.b:1"), ("unix:/run/x", "localhost"), ("unix:///run/x", "localhost"),
-            ("localhost", nil), (":80", nil), ("host:99999", nil), ("unix:", nil),
-        ] as [(String, String?)])
-    func targets(text: String, authority: String?) {
-        #expect((try? ChannelTarget(text))?.authority == authority)
-    }
 }

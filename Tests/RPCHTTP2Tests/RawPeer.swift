@@ -46,10 +46,16 @@ final class RawPeer: StreamSocketHandler, HTTP2SessionHandler, @unchecked Sendab
     /// Server: what to do with the n-th stream once the request has ended.
     var onRequest: ((Int, Stream) -> Void)?
     private var count = 0
+    private var streams: [Stream] = []
+    /// Server: streams that are open.
+    var openStreams: [Stream] { streams.filter { $0.session != nil } }
 
-    init(_ socket: StreamSocket, _ role: HTTP2Session.Role) throws {
+    init(
+        _ socket: StreamSocket, _ role: HTTP2Session.Role,
+        _ configuration: HTTP2Configuration = HTTP2Configuration()
+    ) throws {
         self.socket = socket
-        session = try HTTP2Session(role: role, handler: self)
+        session = try HTTP2Session(role: role, configuration: configuration, handler: self)
         socket.setHandler(self)
         session?.start()
         socket.startReading()
@@ -106,6 +112,7 @@ final class RawPeer: StreamSocketHandler, HTTP2SessionHandler, @unchecked Sendab
 
     func sessionDidOpenStream(_ session: HTTP2Session) -> HTTP2Stream? {
         let stream = Stream()
+        streams.append(stream)
         let number = count
         count += 1
         stream.onEnd = { [self] in onRequest?(number, $0) }
@@ -114,6 +121,15 @@ final class RawPeer: StreamSocketHandler, HTTP2SessionHandler, @unchecked Sendab
 
     func sessionWantsFlush(_ session: HTTP2Session) {
         socket.loop.atTurnEnd { self.flush() }
+    }
+
+    /// Server: GOAWAY as if no stream above `lastStream` had been seen. The session itself knows
+    /// nothing of it.
+    func goaway(lastStream: UInt8, code: UInt8 = 0, debug: String = "") {
+        flush()
+        let length = 8 + UInt8(debug.utf8.count)
+        let head: [UInt8] = [0, 0, length, 7, 0, 0, 0, 0, 0, 0, 0, 0, lastStream, 0, 0, 0, code]
+        socket.write(head + Array(debug.utf8))
     }
 
     func flush() {

@@ -149,7 +149,11 @@ extension HTTP2Session {
         case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
             hasSentPayload = true
             expectedWindowUpdates += 2
-            guard role == .server, header.flags & HTTP2Session.endStream != 0 else { break }
+            guard role == .server else {
+                lastSentRequest = max(lastSentRequest, header.stream_id)
+                break
+            }
+            guard header.flags & HTTP2Session.endStream != 0 else { break }
             didEndLocally(header.stream_id)
         default:
             break

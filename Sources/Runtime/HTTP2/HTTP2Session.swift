@@ -36,6 +36,8 @@ public final class HTTP2Session {
     @exclusivity(unchecked) private var streams: [HTTP2Stream] = []
     /// GOAWAY came: no stream can be opened any more.
     public internal(set) var peerIsLeaving = false
+    /// Client: the last request whose headers have been handed out to be written.
+    public internal(set) var lastSentRequest: Int32 = 0
     /// The peer exceeded a budget; the connection ends after the next flush.
     public internal(set) var abuse: HTTP2Abuse?
     /// The peer has acknowledged our SETTINGS.

@@ -6,8 +6,9 @@ public struct CallOptions: Sendable {
     /// When the call is over at the latest. Without one, a call made inside a handler has the
     /// handler's deadline (`inheritsDeadline`).
     public var deadline: Deadline?
-    /// Wait for a connection instead of failing with UNAVAILABLE when there is none.
-    public var waitForReady: Bool
+    /// Wait for a connection instead of failing with UNAVAILABLE when there is none. Nil: what the
+    /// channel's service config says, else no.
+    public var waitForReady: Bool?
     /// The largest response message that is accepted; the channel's limit when nil.
     public var maxResponseBytes: Int?
     /// Whether a call made inside a handler ends at the handler's deadline at the latest.
@@ -18,7 +19,7 @@ public struct CallOptions: Sendable {
     package var hooks: CallHooks?
 
     public init(
-        deadline: Deadline? = nil, waitForReady: Bool = false, maxResponseBytes: Int? = nil,
+        deadline: Deadline? = nil, waitForReady: Bool? = nil, maxResponseBytes: Int? = nil,
         inheritsDeadline: Bool = true, compression: CompressionAlgorithm? = nil
     ) {
         self.deadline = deadline

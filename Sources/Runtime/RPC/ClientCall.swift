@@ -29,12 +29,17 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     private var unaryWaiter: UnsafeContinuation<[UInt8], any Error>?
     /// What interceptors want to see; nil for almost every call.
     private let hooks: CallHooks?
+    /// The caller's deadline, or an earlier one of the channel's policy.
+    package private(set) var enforcedDeadline: Deadline?
+    /// How often the call was sent; retries and hedges count.
+    package var attemptCount = 1
 
     package init(method: MethodDescriptor, loop: EventLoop, options: CallOptions) {
         self.method = method
         self.loop = loop
         deadline = options.effectiveDeadline
         hooks = options.hooks
+        enforcedDeadline = deadline
     }
 
     // MARK: For callers
@@ -209,6 +214,12 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         }
     }
 
+    /// How often the call has been sent so far: more than 1 when the channel's policy retried or
+    /// hedged it. What no server saw (REFUSED_STREAM) does not count.
+    public var attempts: Int {
+        get async { (try? await loop.submit { [self] in attemptCount }) ?? attemptCount }
+    }
+
     /// Gives up: the peer is told, and whoever waits gets CANCELLED. Idempotent.
     public func cancel() {
         onLoop { [self] in
@@ -295,20 +306,36 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     package func begin(_ transport: any ClientCallTransport) -> Bool {
         loop.preconditionInLoop()
         if ended { return false }
-        guard let deadline else {
+        guard let enforcedDeadline else {
             self.transport = transport
             return true
         }
-        let remaining = deadline.remaining
+        let remaining = enforcedDeadline.remaining
         if remaining <= .zero {
             end(RPCError(.deadlineExceeded, "the deadline passed before the call was sent"))
             return false
         }
         self.transport = transport
-        timer = loop.schedule(after: remaining) { [self] in
-            abandon(RPCError(.deadlineExceeded, "no answer within the deadline"))
-        }
+        startTimer(remaining)
         return true
+    }
+
+    private func startTimer(_ remaining: Duration) {
+        timer = loop.schedule(after: remaining) { [self] in
+            abandon(
+                RPCError(
+                    .deadlineExceeded, "no answer within the deadline",
+                    cause: transport?.situation))
+        }
+    }
+
+    /// A policy's deadline: counts when it is earlier.
+    package func tighten(to deadline: Deadline) {
+        guard !ended, deadline < enforcedDeadline ?? .distantFuture else { return }
+        enforcedDeadline = deadline
+        guard transport != nil else { return }
+        timer?.cancel()
+        startTimer(deadline.remaining)
     }
 
     package var hasEnded: Bool { ended }

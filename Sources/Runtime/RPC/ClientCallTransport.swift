@@ -9,4 +9,10 @@ package protocol ClientCallTransport: AnyObject {
     func clientCall(_ call: ClientCall, didConsume count: Int)
     /// The caller gave up: reset the stream and forget the call.
     func cancel(_ call: ClientCall)
+    /// What the call is waiting for, for the error of a deadline that passed.
+    var situation: String? { get }
+}
+
+extension ClientCallTransport {
+    package var situation: String? { nil }
 }

@@ -17,6 +17,7 @@ final class Subchannel: @unchecked Sendable {  // confined to the loop
     /// Those with the peer's SETTINGS that take new calls. More than one only when the peer's
     /// stream limit was reached.
     private var connections: [ClientConnection] = []
+    private var isDialing = false
     private var dialing: Task<Void, Never>?
     /// Connected, its SETTINGS not here yet.
     private var fresh: ClientConnection?
@@ -84,15 +85,16 @@ final class Subchannel: @unchecked Sendable {  // confined to the loop
         retryAt = core.loop.now + delay
         // An attempt may last as long as the wait after it (connection-backoff.md).
         let limit = Deadline.after(max(delay, core.configuration.connectTimeout))
+        isDialing = true
         let (address, dialer) = (address, core.dialer)
         dialing = Task.immediate(executorPreference: core.loop) { [self] in
             do {
                 let socket = try await dialer.dial(address, within: limit.remaining)
-                dialing = nil
+                isDialing = false
                 guard state != .shutdown else { return socket.close() }
                 handshake(ClientConnection(socket, self, core), until: limit)
             } catch {
-                dialing = nil
+                isDialing = false
                 attemptFailed(error is LoopError ? .connect : .tls, "\(error)")
             }
         }
@@ -123,7 +125,7 @@ final class Subchannel: @unchecked Sendable {  // confined to the loop
 
     /// One more connection, because calls wait for the peer's stream limit.
     private func addConnection() {
-        guard dialing == nil, fresh == nil, retry == nil,
+        guard !isDialing, fresh == nil, retry == nil,
             connections.count < core.configuration.maxConnectionsPerAddress
         else { return }
         dial()
@@ -139,7 +141,7 @@ final class Subchannel: @unchecked Sendable {  // confined to the loop
             remove(connection)
             connection.leave()
         }
-        guard connections.count <= 1, fresh == nil, dialing == nil else { return }
+        guard connections.count <= 1, fresh == nil, !isDialing else { return }
         housekeeping?.cancel()
         housekeeping = nil
     }
@@ -184,6 +186,6 @@ final class Subchannel: @unchecked Sendable {  // confined to the loop
         housekeeping?.cancel()
         housekeeping = nil
         // An extra connection that is being made becomes the first one.
-        become(dialing == nil && fresh == nil ? .idle : .connecting)
+        become(!isDialing && fresh == nil ? .idle : .connecting)
     }
 }

@@ -42,9 +42,12 @@ extension ChannelCore {
 
     private func use(_ addresses: [SocketAddress], _ found: ServiceConfig?) {
         resolutionError = nil
-        let config = configuration.serviceConfig ?? found
-        let wanted = config?.loadBalancing ?? configuration.loadBalancing
-        if let balancer, policy == wanted { return balancer.update(addresses) }
+        adopt(configuration.serviceConfig ?? found)
+        let wanted = serviceConfig?.loadBalancing ?? configuration.loadBalancing
+        if let balancer, policy == wanted {
+            balancer.update(addresses)
+            return decide()
+        }
         direct = nil
         let former = balancer
         let balancer = wanted.balancer(self)
@@ -53,6 +56,7 @@ extension ChannelCore {
         balancer.update(addresses)
         balancer.leaveIdle()
         former?.shutdown()
+        decide()
     }
 
     private func resolutionFailed(_ error: RPCError) {
@@ -63,6 +67,7 @@ extension ChannelCore {
             .unavailable, "cannot connect to \(authority): \(cause)", blame: .peer, cause: cause,
             connectionFailure: .resolution)
         resolutionError = failure
+        decide()
         board.post(ChannelState(.transientFailure, lastError: failure))
         failImpatient(failure)
     }
@@ -146,5 +151,6 @@ extension ChannelCore {
         becomeIdle(ChannelState(.shutdown))
         for connection in connections { connection.close() }
         while let stream = popPending() { stream.fail(ChannelCore.closed) }
+        decide()
     }
 }

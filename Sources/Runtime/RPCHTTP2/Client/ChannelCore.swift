@@ -18,8 +18,21 @@ final class ChannelCore: @unchecked Sendable {
     @exclusivity(unchecked) private var fields: RequestFields
     /// Calls that were sent, ever.
     @exclusivity(unchecked) private(set) var sentCalls = 0
-    /// Set while the streams of a lost connection are closed: why.
+    /// Set while the streams of a lost connection are closed: why, and the last one whose headers
+    /// may have reached the server.
     var losing: RPCError?
+    var lastSent: Int32 = 0
+
+    // Of `ChannelCore+Policies`.
+    /// Whether a call must be asked for its policy; false is the way of most calls.
+    @exclusivity(unchecked) var hasPolicies: Bool
+    var serviceConfig: ServiceConfig?
+    var policies: MethodPolicies?
+    var throttle: RetryThrottle?
+    /// Kept for retries, by all calls.
+    var replayBytes = 0
+    /// Calls that began before the resolver told the service config; nil: it is known.
+    var undecided: [CallAttempts]?
 
     // Of `ChannelCore+Connectivity`.
     var balancer: Balancer?
@@ -47,6 +60,12 @@ final class ChannelCore: @unchecked Sendable {
             authority: authority, userAgent: configuration.userAgent,
             scheme: configuration.tls == nil ? "http" : "https",
             compression: configuration.compression)
+        let mayConfigure = configuration.serviceConfig == nil && resolver.mayConfigure
+        undecided = mayConfigure ? [] : nil
+        hasPolicies = configuration.serviceConfig != nil || mayConfigure
+        serviceConfig = configuration.serviceConfig
+        policies = serviceConfig.map { MethodPolicies($0) }
+        throttle = serviceConfig?.retryThrottling.map { RetryThrottle($0) }
         keepaliveTime = configuration.keepaliveTime.map { max($0, configuration.keepaliveFloor) }
     }
 
@@ -96,7 +115,7 @@ final class ChannelCore: @unchecked Sendable {
         if let tally = connection.tally { stream.tally = tally }
         do {
             try connection.open(
-                stream, fields.make(stream.call, stream.metadata, stream.compression))
+                stream, fields.make(stream))
         } catch {
             stream.fail(
                 RPCError(.unavailable, "cannot open a stream to \(authority)", cause: "\(error)"))

@@ -140,6 +140,7 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         isLeaving = true
         capacity = 0
         channel.losing = loss
+        channel.lastSent = session?.lastSentRequest ?? 0
         session?.abandon(.internalError)
         channel.losing = nil
         channel.remove(self)

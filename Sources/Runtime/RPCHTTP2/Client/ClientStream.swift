@@ -15,6 +15,10 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     /// A reset that comes so shortly before the deadline is the server's deadline.
     private static let clockSlack = Duration.milliseconds(10)
 
+    /// Nil: the call has no policy of retries.
+    private let attempts: CallAttempts?
+    /// Told to the server as `grpc-previous-rpc-attempts` unless zero.
+    let previousAttempts: Int
     let call: ClientCall
     let metadata: Metadata
     let waitForReady: Bool
@@ -23,22 +27,29 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     private let maxMessageBytes: Int
     private var deframer = MessageDeframer()
     private var head: ResponseHead?
-    private var replay: [WireMessage]? = []
-    private var replayBytes = 0
+    private var replay: ReplayBuffer?
     private var halfClosed = false
     private var attempt = 1
+    /// The call goes on, or ended, without this stream.
+    private var isAbandoned = false
+    /// By the method's policy.
+    var maxRequestBytes = Int.max
     /// Waits in the channel for a connection.
     var isPending = false
     /// Who counts the outcome; nil: nobody.
     var tally: CallTally?
 
     init(
-        _ call: ClientCall, metadata: Metadata, options: CallOptions, channel: ChannelCore
+        _ call: ClientCall, metadata: Metadata, options: CallOptions, channel: ChannelCore,
+        attempts: CallAttempts? = nil, previousAttempts: Int = 0
     ) {
+        self.previousAttempts = previousAttempts
+        self.attempts = attempts
+        replay = attempts == nil ? ReplayBuffer() : nil
         self.call = call
         self.metadata = metadata
         self.channel = channel
-        waitForReady = options.waitForReady
+        waitForReady = options.waitForReady ?? false
         compression = options.compression ?? channel.configuration.compression.algorithm
         maxMessageBytes = options.maxResponseBytes ?? channel.configuration.maxMessageBytes
     }
@@ -46,15 +57,15 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     // MARK: What leaves
 
     func send(_ message: [UInt8], compress: Bool?, of call: ClientCall) -> Bool {
-        let plainBytes = message.count
+        if message.count > maxRequestBytes {
+            abort(.messageTooLarge(message.count, limit: maxRequestBytes))
+            return true
+        }
         let message =
             compression == .identity
-            ? WireMessage(message)
-            : WireMessage(message, compression, channel.configuration.compression, compress)
-        if message.isCompressed { call.didCompress(saving: plainBytes - message.bytes.count) }
-        if replay != nil {
-            replayBytes += message.bytes.count
-            if replayBytes > ClientStream.replayLimit {
+            ? WireMessage(message) : channel.wire(message, compression, compress, call)
+        if let kept = replay?.bytes {
+            if kept + message.bytes.count > ClientStream.replayLimit {
                 replay = nil
             } else {
                 replay?.append(message)
@@ -81,13 +92,26 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     }
 
     override func didDrainBody() {
-        call.didDrain()
+        if let attempts { attempts.streamDidDrain(self) } else { call.didDrain() }
     }
+
+    /// More waits to leave than should.
+    var isFull: Bool { waitingBytes > HTTP2Stream.bodyHighWatermark / 2 }
+
+    var situation: String? {
+        guard isPending else { return nil }
+        let state = channel.board.state
+        if state.connectivity == .ready { return "waits for the server's stream limit" }
+        let error = state.lastError.map { ": \($0.message)" } ?? ""
+        return "waits for a connection to \(channel.authority)\(error)"
+    }
+
+    private var isOver: Bool { isAbandoned || call.hasEnded }
 
     // MARK: What arrives
 
     override func didReceiveHeaders(_ block: HeaderBlock, endStream: Bool) {
-        guard !call.hasEnded else { return }
+        guard !isOver else { return }
         if block.isTooLarge {
             return abort(RPCError(.resourceExhausted, "the response headers are too large"))
         }
@@ -96,8 +120,6 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
         if received.httpStatus >= 100, received.httpStatus < 200 { return }
         replay = nil
         head = received
-        call.inflation = MessageInflation(
-            algorithm: received.encoding ?? .identity, limit: maxMessageBytes)
         guard received.httpStatus == 200, received.isGRPC else {
             let why =
                 received.httpStatus == 200
@@ -107,7 +129,11 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
                 ? RPCError.Code.unknown : StatusMapping.code(ofHTTP: received.httpStatus)
             return abort(RPCError(code, "the server does not speak gRPC: \(why)", blame: .peer))
         }
-        call.deliverHeaders(received.metadata)
+        var metadata = received.metadata
+        if let attempts { attempts.streamDidAnswer(self, &metadata) }
+        call.inflation = MessageInflation(
+            algorithm: received.encoding ?? .identity, limit: maxMessageBytes)
+        call.deliverHeaders(metadata)
     }
 
     private func finish(_ trailers: ResponseHead) {
@@ -122,7 +148,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     }
 
     override func didReceiveData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
-        guard !call.hasEnded, let head else { return consume(bytes.count) }
+        guard !isOver, let head else { return consume(bytes.count) }
         var refusal: RPCError?
         let problem = deframer.receive(bytes, limit: maxMessageBytes) { message, isCompressed in
             if isCompressed, head.encoding == nil || head.encoding == .identity {
@@ -144,8 +170,9 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     }
 
     override func didClose(_ code: HTTP2Code) {
-        guard !call.hasEnded else { return }
+        guard !isOver else { return }
         if let loss = channel.losing {
+            if id > channel.lastSent, retry() { return }
             // The server may have seen the call: only the caller knows whether to repeat it.
             end(loss)
         } else if code == .refusedStream, retry() {
@@ -180,12 +207,28 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
             tally.count(success: error == nil)
             self.tally = nil
         }
-        call.end(error, trailers: trailers)
+        if let attempts {
+            isAbandoned = true
+            attempts.streamDidEnd(self, error, trailers)
+        } else {
+            call.end(error, trailers: trailers)
+        }
     }
 
-    /// The server did not process the stream (REFUSED_STREAM, or above GOAWAY's last id): the
-    /// call is sent again, unseen by the caller.
+    /// Another attempt is the call's, or the call is over: the server is told.
+    func abandon() {
+        guard !isAbandoned else { return }
+        isAbandoned = true
+        cancel(call)
+    }
+
+    /// The server did not process the stream (REFUSED_STREAM, above GOAWAY's last id, never
+    /// sent): the call is sent again, unseen by the caller.
     private func retry() -> Bool {
+        if let attempts {
+            isAbandoned = attempts.streamWasRefused(self)
+            return isAbandoned
+        }
         guard replay != nil, attempt < ClientStream.maxAttempts else { return false }
         attempt += 1
         // `didClose` is still on the stack; the stream is reusable once it has returned.
@@ -197,9 +240,8 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
             }
             prepareForReuse()
             deframer.reset()
-            for message in messages { _ = write(framed: message) }
+            if messages.write(to: self) { call.didDrain() }
             if halfClosed { endBody(trailers: nil) }
-            call.didDrain()
             channel.open(self)
         }
         return true

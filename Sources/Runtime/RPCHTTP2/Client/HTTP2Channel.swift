@@ -8,7 +8,7 @@ public import RPC
 /// Errors name the cause: the resolver, the system's error, the GOAWAY text or the reset code.
 public final class HTTP2Channel: Channel {
     public let loop: EventLoop
-    private let core: ChannelCore
+    let core: ChannelCore
 
     /// - Parameter target: `host:port`, `[v6]:port`, `dns:host:port`, `ipv4:a:p,b:p`,
     ///   `ipv6:[a]:p,[b]:p`, `unix:path` or `unix-abstract:name`.
@@ -62,6 +62,7 @@ public final class HTTP2Channel: Channel {
     }
 
     private func begin(_ call: ClientCall, _ metadata: Metadata, _ options: CallOptions) {
+        if core.hasPolicies { return core.beginByPolicy(call, metadata, options) }
         let stream = ClientStream(call, metadata: metadata, options: options, channel: core)
         if call.begin(stream) { core.open(stream) }
     }

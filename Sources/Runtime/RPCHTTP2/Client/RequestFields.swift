@@ -18,13 +18,16 @@ struct RequestFields {
         self.compression = compression
     }
 
-    mutating func make(
-        _ call: ClientCall, _ metadata: Metadata, _ algorithm: CompressionAlgorithm
-    ) -> HTTP2Fields {
+    mutating func make(_ stream: ClientStream) -> HTTP2Fields {
+        let (call, metadata, algorithm) = (stream.call, stream.metadata, stream.compression)
         let base = base(call.method)
-        if metadata.isEmpty, call.deadline == nil, algorithm == .identity { return base }
+        if metadata.isEmpty, call.enforcedDeadline == nil, algorithm == .identity,
+            stream.previousAttempts == 0
+        {
+            return base
+        }
         let fields = HTTP2Fields(copying: base)
-        if let deadline = call.deadline {
+        if let deadline = call.enforcedDeadline {
             let text = GRPCTimeout.print(nanoseconds: deadline.remaining.nanoseconds)
             fields.append("grpc-timeout", text, indexed: false)
         }
@@ -34,6 +37,9 @@ struct RequestFields {
                 let all = CompressionPolicy(accepted: .all)
                 fields.append("grpc-accept-encoding", all.acceptedList)
             }
+        }
+        if stream.previousAttempts > 0 {
+            fields.append("grpc-previous-rpc-attempts", "\(stream.previousAttempts)")
         }
         fields.append(metadata)
         return fields

@@ -16,6 +16,7 @@ final class DNSResolver: NameResolver, @unchecked Sendable {
     private var backoff: Backoff
     private var loop: EventLoop?
     private var report: (@Sendable (NameResolution) -> Void)?
+    private var isRunning = false
     private var running: Task<Void, Never>?
     private var timer: LoopTimer?
     private var lastStart: Deadline?
@@ -38,7 +39,7 @@ final class DNSResolver: NameResolver, @unchecked Sendable {
     }
 
     func refresh() {
-        guard let loop, report != nil, running == nil, timer == nil else { return }
+        guard let loop, report != nil, !isRunning, timer == nil else { return }
         let earliest = lastStart.map { $0 + minimumInterval } ?? loop.now
         if earliest <= loop.now {
             begin()
@@ -52,13 +53,14 @@ final class DNSResolver: NameResolver, @unchecked Sendable {
         timer?.cancel()
         timer = nil
         running?.cancel()
-        running = nil
+        isRunning = false
     }
 
     private func begin() {
         timer = nil
-        guard let loop, report != nil, running == nil else { return }
+        guard let loop, report != nil, !isRunning else { return }
         lastStart = loop.now
+        isRunning = true
         let (host, port, lookup) = (host, port, lookup)
         running = Task.immediate(executorPreference: loop) { [self] in
             let found: Result<[SocketAddress], RPCError>
@@ -76,7 +78,7 @@ final class DNSResolver: NameResolver, @unchecked Sendable {
     }
 
     private func end(_ found: Result<[SocketAddress], RPCError>, on loop: EventLoop) {
-        running = nil
+        isRunning = false
         switch found {
         case .success: backoff.reset()
         case .failure:
