@@ -143,8 +143,11 @@ let package = Package(
         library(
             "Interop", in: "Tools", ["Compression", "InteropSchema", "RPC", "Protobuf", "Loop"]),
         tool(
-            "interop-server", ["Interop", "InteropSchema", "RPC", "RPCHTTP2", "Loop", "Telemetry"]),
-        tool("interop-client", ["Interop", "Compression", "RPC", "RPCHTTP2", "Loop", "Telemetry"]),
+            "interop-server",
+            ["Interop", "InteropSchema", "RPC", "RPCHTTP2", "TLS", "Loop", "Telemetry"]),
+        tool(
+            "interop-client",
+            ["Interop", "Compression", "RPC", "RPCHTTP2", "TLS", "Loop", "Telemetry"]),
 
         .target(
             name: "TestKit",

@@ -25,25 +25,41 @@ enum InteropPeer: Sendable {
         }
     }
 
-    func server(port: UInt16) throws -> BackgroundProcess {
-        switch self {
-        case .ours: try start(Executables.interopServer, ["--port", "\(port)"])
-        case .cxx(let program): try start(program.path, ["server", "\(port)"])
+    func server(port: UInt16, _ certificates: InteropCertificates?) throws -> BackgroundProcess {
+        let files = certificates.map { [$0.certificate, $0.key] } ?? []
+        return switch self {
+        case .ours:
+            try start(
+                Executables.interopServer,
+                ["--port", "\(port)"]
+                    + zip(["--cert_file", "--key_file"], files).flatMap { [$0, $1] }
+                    + ["--use_tls", files.isEmpty ? "false" : "true"])
+        case .cxx(let program): try start(program.path, ["server", "\(port)"] + files)
         case .python(let peer):
-            try start(peer.python, [peer.script, "server", "\(port)"], in: peer.folder)
+            try start(peer.python, [peer.script, "server", "\(port)"] + files, in: peer.folder)
         }
     }
 
     /// Runs the cases: what the client printed, a line for each.
-    func client(port: UInt16, cases: [InteropCase]) async throws -> [String] {
+    func client(
+        port: UInt16, cases: [InteropCase], _ certificates: InteropCertificates?
+    ) async throws -> [String] {
         let names = cases.map(\.rawValue).joined(separator: ",")
-        let words = ["client", "\(port)", names]
+        let trust = certificates.map { [$0.authority, InteropCertificates.host] } ?? []
+        let words = ["client", "\(port)", names] + trust
         let result =
             switch self {
             case .ours:
                 try await run(
                     Executables.interopClient,
-                    ["--server_port=\(port)", "--test_case=\(names)"])
+                    ["--server_port=\(port)", "--test_case=\(names)"]
+                        + (certificates.map {
+                            [
+                                "--use_tls=true", "--use_test_ca=true",
+                                "--ca_file=\($0.authority)",
+                                "--server_host_override=\(InteropCertificates.host)",
+                            ]
+                        } ?? []))
             case .cxx(let program): try await run(program.path, words)
             case .python(let peer):
                 try await run(peer.python, [peer.script] + words, in: peer.folder)

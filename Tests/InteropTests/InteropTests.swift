@@ -10,11 +10,12 @@ struct InteropTests {
     private struct Pairing {
         let client: InteropPeer
         let server: InteropPeer
+        var certificates: InteropCertificates?
 
-        var name: String { "\(client.name)→\(server.name)" }
+        var name: String { "\(client.name)→\(server.name)" + (certificates == nil ? "" : " TLS") }
     }
 
-    @Test("every case, client × server")
+    @Test("every case, client × server, in plaintext and over TLS")
     func matrix() async throws {
         async let cxx = PeerPrograms.cxx(
             "interop.cc", files: InteropTests.files, services: ["grpc/testing/test"])
@@ -26,7 +27,10 @@ struct InteropTests {
             pairings.append(Pairing(client: other, server: .ours))
         }
         var columns: [(name: String, results: [InteropCase: String])] = []
-        for pairing in pairings {
+        let certificates = try await InteropCertificates()
+        for var pairing in pairings {
+            columns.append((pairing.name, try await results(of: pairing)))
+            pairing.certificates = certificates
             columns.append((pairing.name, try await results(of: pairing)))
         }
         print(table(columns))
@@ -37,7 +41,7 @@ struct InteropTests {
     /// `ok` or `FAIL` for each case that both can do.
     private func results(of pairing: Pairing) async throws -> [InteropCase: String] {
         let port = try LocalPort.find()
-        let server = try pairing.server.server(port: port)
+        let server = try pairing.server.server(port: port, pairing.certificates)
         defer { server.signal(SIGKILL) }
         while !server.log.contains("listening") {
             try #require(server.isRunning, "\(pairing.name): \(server.log)")
@@ -45,7 +49,8 @@ struct InteropTests {
         }
         let impossible = pairing.client.impossible.client.union(pairing.server.impossible.server)
         let cases = InteropCase.allCases.filter { !impossible.contains($0) }
-        let lines = try await pairing.client.client(port: port, cases: cases)
+        let lines = try await pairing.client.client(
+            port: port, cases: cases, pairing.certificates)
         var results: [InteropCase: String] = [:]
         for name in cases {
             let isGood = lines.contains("ok \(name.rawValue)")
@@ -58,10 +63,10 @@ struct InteropTests {
     private func table(
         _ columns: [(name: String, results: [InteropCase: String])]
     ) -> String {
-        let head = "client→server".padded(28) + columns.map { $0.name.padded(14) }.joined()
+        let head = "client→server".padded(28) + columns.map { $0.name.padded(17) }.joined()
         let rows = InteropCase.allCases.map { name in
             name.rawValue.padded(28)
-                + columns.map { ($0.results[name] ?? "-").padded(14) }.joined()
+                + columns.map { ($0.results[name] ?? "-").padded(17) }.joined()
         }
         return ([head] + rows).map { "interop \($0)" }.joined(separator: "\n")
     }

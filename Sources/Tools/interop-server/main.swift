@@ -4,6 +4,7 @@ import InteropSchema
 import Loop
 import RPC
 import RPCHTTP2
+import TLS
 import Telemetry
 
 let help = """
@@ -13,12 +14,24 @@ let help = """
 
       --port N             where to listen on 127.0.0.1; 0 takes a free one
       --host ADDRESS       another numeric address to listen on
+      --use_tls BOOLEAN    TLS with ALPN; needs the next two
+      --cert_file FILE     the certificate (PEM), for example the server1 of Tests/Certificates/make
+      --key_file FILE      its key
 
     Says `listening` on standard error, with the address. SIGTERM drains and ends it.
     exit code: 0; 1 cannot listen; 2 wrong command line.
     """
 let logger = Logger(label: "interop-server")
-let known: Set<String> = ["port", "host"]
+let known: Set<String> = ["port", "host", "use_tls", "cert_file", "key_file"]
+
+func context(_ flags: InteropFlags) throws -> TLSServerContext? {
+    guard try flags.bool("use_tls") else { return nil }
+    guard let certificate = flags.text("cert_file"), let key = flags.text("key_file") else {
+        throw InteropFlags.Usage("--use_tls needs --cert_file and --key_file")
+    }
+    let identity = TLSIdentity(certificateFile: certificate, keyFile: key)
+    return try TLSServerContext(TLSServerConfiguration(identities: [identity]))
+}
 
 func serve(_ arguments: [String], on loop: EventLoop) async throws {
     let flags = try InteropFlags(arguments, known: known)
@@ -33,7 +46,8 @@ func serve(_ arguments: [String], on loop: EventLoop) async throws {
     let router = Router(logger: logger)
     InteropService(loop: loop).register(in: router)
     let server = RPCServer(router: router, logger: logger)
-    let listener = try await server.listen(on: address, loop: loop)
+    let listener = try await server.listen(
+        on: address, loop: loop, tls: try context(flags))
     logger.info("listening", ["address": .string("\(listener.address)")])
     loop.onSignal(SIGTERM) {
         Task {
