@@ -104,7 +104,7 @@ let package = Package(
         library("Booking", in: "Services", serviceDependencies + ["Crypto"]),
         library("Notification", in: "Services", serviceDependencies),
 
-        library("HTTP1", in: "Edge"),
+        library("HTTP1", in: "Runtime"),
         library("WebSocket", in: "Edge", ["Crypto"]),
         .target(name: "Pages", path: "Sources/Edge/Pages", resources: [.copy("Web")]),
         library(

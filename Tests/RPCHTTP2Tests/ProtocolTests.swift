@@ -30,8 +30,8 @@ struct ProtocolTests {
         "content-type",
         arguments: [
             ("application/grpc", "200"), ("application/grpc+proto", "200"),
-            ("application/grpc;x=y", "200"), ("application/grpc-web", "415"),
-            ("application/json", "415"), (nil, "415"),
+            ("application/grpc;x=y", "200"), ("application/grpcx", "415"),
+            ("text/plain", "415"), (nil, "415"),
         ] as [(String?, String)])
     func contentType(type: String?, status: String) async throws {
         let (_, peer) = try await bed()

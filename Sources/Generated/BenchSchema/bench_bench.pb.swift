@@ -296,6 +296,7 @@ extension Bench.BenchService {
 
     /// Adds the methods of `bench.Bench`.
     public func register(in router: RPC::Router) {
+        router.describe(Bench.benchFile)
         router.handle(Bench.BenchMethods.echo) { call in
             let bytes = try await call.receiveOnly()
             let request = try call.decode(bytes, as: Bench.Msg.self)

@@ -315,6 +315,7 @@ extension GrpcTesting.TestService {
 
     /// Adds the methods of `grpc.testing.TestService`.
     public func register(in router: RPC::Router) {
+        router.describe(GrpcTesting.testFile)
         router.handle(GrpcTesting.TestMethods.emptyCall) { call in
             let bytes = try await call.receiveOnly()
             let request = try call.decode(bytes, as: GrpcTesting.Empty.self)
@@ -356,6 +357,7 @@ extension GrpcTesting.UnimplementedService {
 
     /// Adds the methods of `grpc.testing.UnimplementedService`.
     public func register(in router: RPC::Router) {
+        router.describe(GrpcTesting.testFile)
         router.handle(GrpcTesting.UnimplementedMethods.unimplementedCall) { call in
             let bytes = try await call.receiveOnly()
             let request = try call.decode(bytes, as: GrpcTesting.Empty.self)

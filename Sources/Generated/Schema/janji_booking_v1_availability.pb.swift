@@ -362,6 +362,7 @@ extension BookingV1.AvailabilityService {
 
     /// Adds the methods of `janji.booking.v1.Availability`.
     public func register(in router: RPC::Router) {
+        router.describe(BookingV1.availabilityFile)
         router.handle(BookingV1.AvailabilityMethods.findSlots) { call in
             let bytes = try await call.receiveOnly()
             let request = try call.decode(bytes, as: BookingV1.FindSlotsRequest.self)

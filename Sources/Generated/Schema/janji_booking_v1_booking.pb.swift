@@ -1082,6 +1082,7 @@ extension BookingV1.BookingsService {
 
     /// Adds the methods of `janji.booking.v1.Bookings`.
     public func register(in router: RPC::Router) {
+        router.describe(BookingV1.bookingFile)
         router.handle(BookingV1.BookingsMethods.registerCourse) { call in
             let bytes = try await call.receiveOnly()
             let request = try call.decode(bytes, as: BookingV1.RegisterCourseRequest.self)

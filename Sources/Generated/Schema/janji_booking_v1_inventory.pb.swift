@@ -331,6 +331,7 @@ extension BookingV1.InventoryService {
 
     /// Adds the methods of `janji.booking.v1.Inventory`.
     public func register(in router: RPC::Router) {
+        router.describe(BookingV1.inventoryFile)
         router.handle(BookingV1.InventoryMethods.publishOffering) { call in
             let bytes = try await call.receiveOnly()
             let request = try call.decode(bytes, as: BookingV1.PublishOfferingRequest.self)

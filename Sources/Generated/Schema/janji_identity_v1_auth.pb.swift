@@ -404,6 +404,7 @@ extension IdentityV1.AuthService {
 
     /// Adds the methods of `janji.identity.v1.Auth`.
     public func register(in router: RPC::Router) {
+        router.describe(IdentityV1.authFile)
         router.handle(IdentityV1.AuthMethods.createSession) { call in
             let bytes = try await call.receiveOnly()
             let request = try call.decode(bytes, as: IdentityV1.CreateSessionRequest.self)

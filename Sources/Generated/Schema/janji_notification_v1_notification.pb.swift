@@ -254,6 +254,7 @@ extension NotificationV1.NotificationService {
 
     /// Adds the methods of `janji.notification.v1.Notification`.
     public func register(in router: RPC::Router) {
+        router.describe(NotificationV1.notificationFile)
         router.handle(NotificationV1.NotificationMethods.subscribe) { call in
             let bytes = try await call.receiveOnly()
             let request = try call.decode(bytes, as: NotificationV1.SubscribeRequest.self)

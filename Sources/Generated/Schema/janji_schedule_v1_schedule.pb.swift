@@ -951,6 +951,7 @@ extension ScheduleV1.ScheduleService {
 
     /// Adds the methods of `janji.schedule.v1.Schedule`.
     public func register(in router: RPC::Router) {
+        router.describe(ScheduleV1.scheduleFile)
         router.handle(ScheduleV1.ScheduleMethods.listCourses) { call in
             let bytes = try await call.receiveOnly()
             let request = try call.decode(bytes, as: ScheduleV1.ListCoursesRequest.self)

@@ -26,6 +26,12 @@ package enum MetadataBase64 {
         return out
     }
 
+    /// What one letter stands for; nil for a byte that is not of the alphabet.
+    package static func value(of letter: UInt8) -> UInt8? {
+        let value = values[Int(letter)]
+        return value == 255 ? nil : value
+    }
+
     /// Nil when a byte is not of the alphabet or the length is impossible.
     package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
         var out: [UInt8] = []

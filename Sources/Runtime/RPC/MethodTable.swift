@@ -5,13 +5,15 @@ import Telemetry
 package final class MethodTable: Sendable {
     private let slots: [RegisteredMethod?]
     private let mask: Int
+    package let schemas: MethodSchemas
     private let fallback: RegisteredMethod.Handler?
     private let logger: Logger?
 
     init(
-        _ methods: [RegisteredMethod], fallback: RegisteredMethod.Handler? = nil,
-        logger: Logger? = nil
+        _ methods: [RegisteredMethod], _ schemas: MethodSchemas,
+        fallback: RegisteredMethod.Handler? = nil, logger: Logger? = nil
     ) {
+        self.schemas = schemas
         self.fallback = fallback
         self.logger = logger
         var size = 16

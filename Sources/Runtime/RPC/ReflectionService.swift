@@ -13,6 +13,8 @@ public struct ReflectionService: ReflectionV1.ServerReflectionService {
     }
 
     public func register(in router: Router) {
+        router.describe(ReflectionV1.reflectionFile)
+        router.describe(ReflectionV1alpha.reflectionFile)
         for method in [
             ReflectionV1.ServerReflectionMethods.serverReflectionInfo,
             ReflectionV1alpha.ServerReflectionMethods.serverReflectionInfo,

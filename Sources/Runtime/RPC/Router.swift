@@ -1,3 +1,4 @@
+public import Protobuf
 import Synchronization
 public import Telemetry
 
@@ -5,6 +6,7 @@ public import Telemetry
 public final class Router: Sendable {
     private struct State {
         var methods: [RegisteredMethod] = []
+        var files: [GeneratedFile] = []
         var fallback: RegisteredMethod.Handler?
         var table: MethodTable?
     }
@@ -34,6 +36,14 @@ public final class Router: Sendable {
                 !state.methods.contains { $0.descriptor.path == method.path },
                 "\(method) was added twice")
             state.methods.append(registered)
+        }
+    }
+
+    /// Says what the messages of a file's services look like, so that they can be called with
+    /// JSON too. Generated services do it when they are registered.
+    public func describe(_ file: GeneratedFile) {
+        state.withLock { state in
+            if !state.files.contains(where: { $0 === file }) { state.files.append(file) }
         }
     }
 
@@ -76,7 +86,8 @@ public final class Router: Sendable {
     package var table: MethodTable {
         state.withLock { state in
             if let table = state.table { return table }
-            let table = MethodTable(state.methods, fallback: state.fallback, logger: logger)
+            let table = MethodTable(
+                state.methods, MethodSchemas(state.files), fallback: state.fallback, logger: logger)
             state.table = table
             return table
         }

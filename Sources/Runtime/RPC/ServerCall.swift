@@ -89,22 +89,23 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
     private func take() throws -> [UInt8]? {
         guard let message = inbound.popFirst() else { return nil }
         transport.serverCall(self, didConsume: message.count)
-        return inbound.hasCompressed || hooks != nil ? try open(message) : message
+        let isPlain = !inbound.hasCompressed && hooks == nil && inflation.transcode == nil
+        return isPlain ? message : try open(message)
     }
 
-    /// A message as the handler gets it: inflated, then seen by interceptors.
+    /// A message as the handler gets it: inflated, in protobuf, then seen by interceptors.
     private func open(_ wire: [UInt8]) throws -> [UInt8] {
-        let message = inbound.hasCompressed ? try inflate(wire) : wire
+        let isPlain = !inbound.hasCompressed && inflation.transcode == nil
+        let message = isPlain ? wire : try read(wire)
         guard let hooks else { return message }
         hooks.count(received: message.count, compressed: wire.count)
         return try hooks.request(message)
     }
 
-    private func inflate(_ message: [UInt8]) throws(RPCError) -> [UInt8] {
+    private func read(_ message: [UInt8]) throws(RPCError) -> [UInt8] {
         context.markRequest(compressed: inbound.lastWasCompressed)
-        guard inbound.lastWasCompressed else { return message }
         do throws(RPCError) {
-            return try inflation.inflate(message)
+            return try inflation.read(message, isCompressed: inbound.lastWasCompressed)
         } catch {
             // Later: the transport may be in the middle of what it delivers.
             loop.execute { self.fail(error) }
@@ -293,7 +294,7 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         self.receiver = nil
         transport.serverCall(self, didConsume: message.count)
         inbound.pass(isCompressed: isCompressed)
-        guard inbound.hasCompressed || hooks != nil else {
+        guard inbound.hasCompressed || hooks != nil || inflation.transcode != nil else {
             return receiver.resume(returning: message)
         }
         receiver.resume(with: Result { try open(message) })

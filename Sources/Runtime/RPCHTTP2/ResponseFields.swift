@@ -17,7 +17,6 @@ enum ResponseFields {
         return fields
     }()
 
-    static let unsupportedMediaType = httpError("415")
     static let methodNotAllowed = httpError("405")
 
     private static func httpError(_ status: StaticString) -> HTTP2Fields {

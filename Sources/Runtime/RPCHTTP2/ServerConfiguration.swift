@@ -19,6 +19,9 @@ public struct ServerConfiguration: Sendable {
     /// inflated size.
     public var compression: CompressionPolicy
 
+    /// gRPC-Web and Connect.
+    public var web = WebConfiguration()
+
     // MARK: Connections
 
     /// Open connections; a further one is told so (GOAWAY, `too_many_connections`) and closed.

@@ -10,7 +10,9 @@ import Telemetry
 ///     handler -> ServerStream -> session -> flush at the end of the turn: one write
 ///
 /// How it ages and ends is in `ServerConnection+Life`.
-final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, @unchecked Sendable {
+final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
+    @unchecked Sendable
+{
     /// Frames that may wait for a peer that does not read.
     private static let queuedFrameLimit = 1_000
 

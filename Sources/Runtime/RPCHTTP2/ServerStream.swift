@@ -8,16 +8,18 @@ import RPC
 final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable {
     // Confined to the connection's loop.
 
-    @exclusivity(unchecked) private unowned(unsafe) var connection: ServerConnection
+    @exclusivity(unchecked) private(set) unowned(unsafe) var connection: ServerConnection
     /// What keeps `connection` alive while the stream is in use; nil in the pool.
     @exclusivity(unchecked) private var owner: ServerConnection?
+    /// Set for the calls of gRPC-Web and Connect, which have no `call`.
+    @exclusivity(unchecked) var web: WebCall?
     @exclusivity(unchecked) private var call: ServerCall?
     @exclusivity(unchecked) private var deframer = MessageDeframer()
     @exclusivity(unchecked) private var messageCount = 0
     @exclusivity(unchecked) private var waitsForHalfClose = false
-    @exclusivity(unchecked) private var headersSent = false
-    @exclusivity(unchecked) private var handlerRuns = false
-    @exclusivity(unchecked) private var isClosed = false
+    @exclusivity(unchecked) var headersSent = false
+    @exclusivity(unchecked) var handlerRuns = false
+    @exclusivity(unchecked) var isClosed = false
     @exclusivity(unchecked) private var accepted: CompressionAlgorithms = []
     @exclusivity(unchecked) private var responseCompression = CompressionAlgorithm.identity
     /// Of a whole request whose handler waits for the half-close.
@@ -47,6 +49,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         prepareForReuse()
         owner = nil
         call = nil
+        web = nil
         deframer.reset()
         messageCount = 0
         waitsForHalfClose = false
@@ -64,13 +67,14 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     // MARK: What arrives
 
     override func didReceiveHeaders(_ block: HeaderBlock, endStream: Bool) {
-        guard call == nil, !headersSent else { return }
+        guard call == nil, web == nil, !headersSent else { return }
         if block.isTooLarge {
             return refuse(
                 RPCError(.resourceExhausted, "the request headers are larger than the limit"))
         }
+        startedAt = connection.clock.lastRead
         let head = RequestHead.read(block, connection.table)
-        guard head.hasGRPCContentType else { return refuse(ResponseFields.unsupportedMediaType) }
+        guard head.hasGRPCContentType else { return startWeb(WebRequest(block)) }
         guard head.isPOST else { return refuse(ResponseFields.methodNotAllowed) }
         guard let method = head.method else {
             let path = block.first(":path") ?? "?"
@@ -101,7 +105,6 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         call.inflation = MessageInflation(
             algorithm: head.encoding, limit: connection.configuration.maxMessageBytes)
         accepted = head.accepted
-        startedAt = connection.clock.lastRead
         waitsForHalfClose = method.waitsForHalfClose
         guard call.startDeadline() else { return }
         if !waitsForHalfClose { run(call) }
@@ -115,7 +118,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     }
 
     override func didReceiveData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
-        guard let call, !isClosed, !call.isOver else { return consume(bytes.count) }
+        guard let call, !isClosed, !call.isOver else { return receiveForWeb(bytes) }
         var refusal: RPCError?
         let problem = deframer.receive(bytes, limit: connection.configuration.maxMessageBytes) {
             message, isCompressed in
@@ -162,7 +165,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     }
 
     override func didReceiveEnd() {
-        guard let call, !isClosed else { return }
+        guard let call, !isClosed else { return endForWeb() }
         guard deframer.isBetweenMessages else {
             return call.fail(RPCError(.internalError, "the request ended inside a message"))
         }
@@ -177,11 +180,13 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
 
     override func didDrainBody() {
         call?.didDrain()
+        web?.didDrain()
     }
 
     override func didClose(_ code: HTTP2Code) {
         isClosed = true
         dropBuffered()
+        web?.exchangeDidClose()
         if let call, !call.isOver {
             call.fail(
                 RPCError(.cancelled, "the client ended the call", cause: "reset with \(code)"))
@@ -253,8 +258,13 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     func handlerDidEnd(_ call: ServerCall) {
         handlerRuns = false
         connection.handlerDidEnd()
+        recycleWhenClosed()
+    }
+
+    func recycleWhenClosed() {
         if isClosed { owner?.recycle(self) }
     }
+
     // MARK: What the connection asks
 
     /// Looked at twice per `sendStallTimeout`: true when the client has taken nothing of what
@@ -271,12 +281,12 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
 
     /// Ends the call, and the stream when the client would not read the status.
     func cancel(_ error: RPCError) {
-        if let call, !call.isOver { call.fail(error) } else { reset(.cancel) }
+        if let call = call ?? web?.call, !call.isOver { call.fail(error) } else { reset(.cancel) }
     }
 
     /// The call, when there is one.
     func running(at now: UInt64) -> RunningCall? {
-        guard let call else { return nil }
+        guard let call = call ?? web?.call else { return nil }
         return RunningCall(
             method: call.context.method.path, peer: connection.peer.address,
             age: .milliseconds(now - startedAt), deadline: call.context.deadline)

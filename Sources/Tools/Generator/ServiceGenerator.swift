@@ -148,6 +148,7 @@ struct ServiceGenerator {
             printer.line()
             printer.line("/// Adds the methods of `\(service.fullName)`.")
             printer.block("\(access)func register(in router: RPC::Router)") { printer in
+                printer.line("router.describe(\(FileGenerator.reference(service.file)))")
                 for method in methods { handler(method.schema, method.name, &printer) }
             }
             guard withDefaults else { return }

@@ -291,6 +291,7 @@ extension ServicesV1.FileService {
 
     /// Adds the methods of `testing.services.v1.FileService`.
     package func register(in router: RPC::Router) {
+        router.describe(ServicesV1.servicesFile)
         router.handle(ServicesV1.FileMethods.measure) { call in
             let bytes = try await call.receiveOnly()
             let request = try call.decode(bytes, as: ServicesV1.Chunk.self)
@@ -351,5 +352,6 @@ extension ServicesV1.NothingService {
 
     /// Adds the methods of `testing.services.v1.Nothing`.
     package func register(in router: RPC::Router) {
+        router.describe(ServicesV1.servicesFile)
     }
 }

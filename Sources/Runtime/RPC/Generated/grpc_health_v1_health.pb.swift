@@ -255,6 +255,7 @@ extension HealthV1.HealthService {
 
     /// Adds the methods of `grpc.health.v1.Health`.
     public func register(in router: RPC::Router) {
+        router.describe(HealthV1.healthFile)
         router.handle(HealthV1.HealthMethods.check) { call in
             let bytes = try await call.receiveOnly()
             let request = try call.decode(bytes, as: HealthV1.HealthCheckRequest.self)

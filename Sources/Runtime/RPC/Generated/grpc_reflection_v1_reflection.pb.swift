@@ -340,6 +340,7 @@ extension ReflectionV1.ServerReflectionService {
 
     /// Adds the methods of `grpc.reflection.v1.ServerReflection`.
     public func register(in router: RPC::Router) {
+        router.describe(ReflectionV1.reflectionFile)
         router.handle(ReflectionV1.ServerReflectionMethods.serverReflectionInfo) { call in
             try await self.serverReflectionInfo(RPC::RequestStream(call), call.context, RPC::ResponseWriter(call))
         }

@@ -341,6 +341,7 @@ extension ReflectionV1alpha.ServerReflectionService {
 
     /// Adds the methods of `grpc.reflection.v1alpha.ServerReflection`.
     public func register(in router: RPC::Router) {
+        router.describe(ReflectionV1alpha.reflectionFile)
         router.handle(ReflectionV1alpha.ServerReflectionMethods.serverReflectionInfo) { call in
             try await self.serverReflectionInfo(RPC::RequestStream(call), call.context, RPC::ResponseWriter(call))
         }
