@@ -11,6 +11,16 @@ public protocol Message: Sendable, Hashable {
 }
 
 extension Message {
+    /// `Booking.with { $0.id = "b-1" }`: a message filled in one expression.
+    @inlinable
+    public static func with<Failure: Error>(
+        _ fill: (inout Self) throws(Failure) -> Void
+    ) throws(Failure) -> Self {
+        var message = Self()
+        try fill(&message)
+        return message
+    }
+
     /// Decodes untrusted bytes.
     ///
     /// Errors: `.malformed`, `.truncated`, `.tooDeep`, `.tooLarge`, `.invalidUTF8`.

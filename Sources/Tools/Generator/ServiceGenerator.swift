@@ -122,7 +122,7 @@ struct ServiceGenerator {
         let blanks = parameters.map { _ in "_" }.joined(separator: ", ")
         printer.line("\(access)var \(property(name)):")
         printer.indented { printer in
-            printer.line("@Swift::Sendable (\(parameters.joined(separator: ", "))) async throws")
+            printer.line("@Sendable (\(parameters.joined(separator: ", "))) async throws")
             printer.line(
                 "    -> \(method.serverStreaming ? "Swift::Void" : output) = { \(blanks) in")
             printer.line(
