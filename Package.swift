@@ -16,11 +16,12 @@ func system(_ name: String, _ pkgConfig: String, apt: String) -> Target {
 }
 
 func library(
-    _ name: String, in folder: String, _ dependencies: [Target.Dependency] = []
+    _ name: String, in folder: String, _ dependencies: [Target.Dependency] = [],
+    excluding excluded: [String] = []
 ) -> Target {
     .target(
         name: name, dependencies: dependencies, path: "Sources/\(folder)/\(name)",
-        swiftSettings: settings)
+        exclude: excluded, swiftSettings: settings)
 }
 
 func tool(_ name: String, _ dependencies: [Target.Dependency], in folder: String = "Tools")
@@ -81,7 +82,8 @@ let package = Package(
         library("Compression", in: "Runtime", ["CZlib"]),
         library(
             "RPC", in: "Runtime",
-            ["Compression", "TLS", "Loop", "Protobuf", "Telemetry", "Environment", "Crypto"]),
+            ["Compression", "TLS", "Loop", "Protobuf", "Telemetry", "Environment", "Crypto"],
+            excluding: ["README.md"]),
         library(
             "RPCHTTP2", in: "Runtime",
             ["RPC", "HTTP2", "TLS", "Protobuf", "Compression", "Loop", "Telemetry", "Environment"]),

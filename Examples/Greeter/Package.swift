@@ -19,9 +19,13 @@ let package = Package(
             name: "greeter",
             dependencies: ["GreeterSchema", .product(name: "RPC", package: "janji")],
             path: "Sources/Greeter", swiftSettings: settings),
-        // The code of the guide, taken out of it by `./run`: it only has to compile.
-        .target(
-            name: "Guide",
-            dependencies: ["GreeterSchema", .product(name: "RPC", package: "janji")]),
     ]
 )
+
+// The code of the guide, taken out of it by `run`: it only has to compile.
+if Context.environment["JANJI_GUIDE"] != nil {
+    package.targets.append(
+        .target(
+            name: "Guide",
+            dependencies: ["GreeterSchema", .product(name: "RPC", package: "janji")]))
+}

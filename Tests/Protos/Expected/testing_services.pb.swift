@@ -213,22 +213,22 @@ extension ServicesV1 {
     /// FileClient. A closure that is not set answers UNIMPLEMENTED.
     package struct FileMock: ServicesV1.FileService {
         package var onMeasure:
-            @Swift::Sendable (ServicesV1.Chunk, RPC::ServerContext) async throws
+            @Sendable (ServicesV1.Chunk, RPC::ServerContext) async throws
                 -> ServicesV1.Summary = { _, _ in
                     throw RPC::RPCError.unimplemented(ServicesV1.FileMethods.measure)
                 }
         package var onUpload:
-            @Swift::Sendable (RPC::RequestStream<ServicesV1.Chunk>, RPC::ServerContext) async throws
+            @Sendable (RPC::RequestStream<ServicesV1.Chunk>, RPC::ServerContext) async throws
                 -> ServicesV1.Summary = { _, _ in
                     throw RPC::RPCError.unimplemented(ServicesV1.FileMethods.upload)
                 }
         package var onDownload:
-            @Swift::Sendable (ServicesV1.Summary, RPC::ServerContext, RPC::ResponseWriter<ServicesV1.Chunk>) async throws
+            @Sendable (ServicesV1.Summary, RPC::ServerContext, RPC::ResponseWriter<ServicesV1.Chunk>) async throws
                 -> Swift::Void = { _, _, _ in
                     throw RPC::RPCError.unimplemented(ServicesV1.FileMethods.download)
                 }
         package var onDefault:
-            @Swift::Sendable (RPC::RequestStream<ServicesV1.Chunk>, RPC::ServerContext, RPC::ResponseWriter<GoogleProtobuf.Empty>) async throws
+            @Sendable (RPC::RequestStream<ServicesV1.Chunk>, RPC::ServerContext, RPC::ResponseWriter<GoogleProtobuf.Empty>) async throws
                 -> Swift::Void = { _, _, _ in
                     throw RPC::RPCError.unimplemented(ServicesV1.FileMethods.default)
                 }

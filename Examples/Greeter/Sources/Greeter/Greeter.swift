@@ -28,7 +28,8 @@ enum Greeter {
     }
 
     static func greet(_ client: GreeterV1.GreeterClient) async throws {
-        let answer = try await client.hello(.with { $0.name = "Ada" }, options: .timeout(.seconds(5)))
+        let answer = try await client.hello(
+            .with { $0.name = "Ada" }, options: .timeout(.seconds(5)))
         print(answer.text)
 
         let countDown = GreeterV1.CountDownRequest.with {

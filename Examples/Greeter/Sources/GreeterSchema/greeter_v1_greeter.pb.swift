@@ -238,22 +238,22 @@ extension GreeterV1 {
     /// GreeterClient. A closure that is not set answers UNIMPLEMENTED.
     public struct GreeterMock: GreeterV1.GreeterService {
         public var onHello:
-            @Swift::Sendable (GreeterV1.HelloRequest, RPC::ServerContext) async throws
+            @Sendable (GreeterV1.HelloRequest, RPC::ServerContext) async throws
                 -> GreeterV1.HelloReply = { _, _ in
                     throw RPC::RPCError.unimplemented(GreeterV1.GreeterMethods.hello)
                 }
         public var onCountDown:
-            @Swift::Sendable (GreeterV1.CountDownRequest, RPC::ServerContext, RPC::ResponseWriter<GreeterV1.HelloReply>) async throws
+            @Sendable (GreeterV1.CountDownRequest, RPC::ServerContext, RPC::ResponseWriter<GreeterV1.HelloReply>) async throws
                 -> Swift::Void = { _, _, _ in
                     throw RPC::RPCError.unimplemented(GreeterV1.GreeterMethods.countDown)
                 }
         public var onGather:
-            @Swift::Sendable (RPC::RequestStream<GreeterV1.HelloRequest>, RPC::ServerContext) async throws
+            @Sendable (RPC::RequestStream<GreeterV1.HelloRequest>, RPC::ServerContext) async throws
                 -> GreeterV1.HelloReply = { _, _ in
                     throw RPC::RPCError.unimplemented(GreeterV1.GreeterMethods.gather)
                 }
         public var onChat:
-            @Swift::Sendable (RPC::RequestStream<GreeterV1.HelloRequest>, RPC::ServerContext, RPC::ResponseWriter<GreeterV1.HelloReply>) async throws
+            @Sendable (RPC::RequestStream<GreeterV1.HelloRequest>, RPC::ServerContext, RPC::ResponseWriter<GreeterV1.HelloReply>) async throws
                 -> Swift::Void = { _, _, _ in
                     throw RPC::RPCError.unimplemented(GreeterV1.GreeterMethods.chat)
                 }

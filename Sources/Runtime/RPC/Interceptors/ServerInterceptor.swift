@@ -8,8 +8,14 @@ public import Protobuf
 /// `call.onRequest`, `call.onResponse`, `call.onEnd`.
 public protocol ServerInterceptor: Interceptor {
     func intercept(
-        _ call: ServerCall, _ next: @Sendable (ServerCall) async throws -> Void
+        _ call: ServerCall, _ next: ServerCall.Handler
     ) async throws
+}
+
+extension ServerCall {
+    /// What answers a call. Packages without `NonisolatedNonsendingByDefault` write their
+    /// interceptors with this name, which means the same function there and here.
+    public typealias Handler = @Sendable (ServerCall) async throws -> Void
 }
 
 /// For interceptors: before `next`, on the call's loop.
