@@ -296,6 +296,7 @@ extension GreeterV1.GreeterService {
 
     /// Adds the methods of `greeter.v1.Greeter`.
     public func register(in router: RPC::Router) {
+        router.describe(GreeterV1.greeterFile)
         router.handle(GreeterV1.GreeterMethods.hello) { call in
             let bytes = try await call.receiveOnly()
             let request = try call.decode(bytes, as: GreeterV1.HelloRequest.self)
