@@ -66,7 +66,7 @@ struct ConnectivityTests {
         let server = try await RawServer { $0.answer([1]) }
         let address = server.address
         try await server.kill()
-        let channel = try channel(server) { $0.firstBackoff = .milliseconds(300) }
+        let channel = try channel(server) { $0.firstBackoff = .seconds(1) }
         _ = await failure { _ = try await channel.unary(Methods.unary, []) }
         async let patient = channel.unary(
             Methods.unary, [], options: CallOptions(waitForReady: true))
@@ -76,7 +76,7 @@ struct ConnectivityTests {
             _ = try await channel.unary(
                 Methods.unary, [],
                 options: CallOptions(
-                    deadline: .after(.milliseconds(20)), waitForReady: true))
+                    deadline: .after(.milliseconds(300)), waitForReady: true))
         }
         #expect(impatient?.code == .deadlineExceeded)
         #expect(impatient?.cause?.contains("waits for a connection") == true)

@@ -25,7 +25,7 @@ struct HedgingTests {
             if request.number == 2 { request.answer([UInt8(request.number)]) }
         }
         let channel = try channel(
-            server, HedgingPolicy(maxAttempts: 4, delay: .milliseconds(20)))
+            server, HedgingPolicy(maxAttempts: 3, delay: .milliseconds(20)))
         let call = try await channel.start(
             Methods.unary, metadata: Metadata(), options: CallOptions())
         try await call.send([9])

@@ -151,7 +151,7 @@ struct ResolutionTests {
         for count in 1...3 {
             try await until { reports.withLock { $0 } == count }
             // Many failures are one look-up.
-            try await loop.submit { for _ in 0..<10 { resolver.refresh() } }
+            if count < 3 { try await loop.submit { for _ in 0..<10 { resolver.refresh() } } }
         }
         try await loop.submit { resolver.stop() }
         let times = asked.withLock { $0 }
