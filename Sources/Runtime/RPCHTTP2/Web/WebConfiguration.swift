@@ -1,9 +1,7 @@
-/// gRPC-Web and Connect beside gRPC, on the same port.
+/// gRPC-Web and Connect beside gRPC, on the same port, over HTTP/2.
 public struct WebConfiguration: Sendable {
     /// Whether the two protocols are served at all; without, their requests are 415.
     public var isEnabled = true
-    /// Whether HTTP/1.1 is served on the port (browsers without TLS, plain curl).
-    public var servesHTTP1 = true
     /// Pages that may call from another origin, as browsers name it (`https://app.example`); `*`
     /// is any. Empty, the default, answers no preflight: browsers let no foreign page call.
     public var allowedOrigins: [String] = []
