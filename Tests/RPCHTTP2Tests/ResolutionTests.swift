@@ -16,7 +16,6 @@ struct ResolutionTests {
             ("dns:a.b:1", "a.b:1", nil), ("unix:/run/x", "localhost", ["unix:/run/x"]),
             ("unix:///run/x", "localhost", ["unix:/run/x"]),
             ("unix:rel/x", "localhost", ["unix:rel/x"]),
-            ("unix-abstract:x", "localhost", ["unix:\0x"]),
             ("ipv4:1.2.3.4:5,6.7.8.9:10", "1.2.3.4:5", ["1.2.3.4:5", "6.7.8.9:10"]),
             ("ipv6:[::1]:5,[::2]:6", "[::1]:5", ["[::1]:5", "[::2]:6"]),
         ] as [(String, String, [String]?)])
@@ -33,7 +32,7 @@ struct ResolutionTests {
     @Test(
         "no targets",
         arguments: [
-            "localhost", ":80", "host:99999", "unix:", "unix-abstract:", "", "dns://8.8.8.8/a:1",
+            "localhost", ":80", "host:99999", "unix:", "", "dns://8.8.8.8/a:1",
             "ipv4:localhost:1", "ipv4:1.2.3.4", "ipv4:1.2.3.4:5,", "ipv4:[::1]:5", "ipv6:1.2.3.4:5",
             "ipv6:", "host:-1", "host:",
         ])

@@ -28,12 +28,16 @@ final class Neighbours: Sendable {
         self.host = host
         var local: [Role: InProcessChannel] = [:]
         var remote: [Role: HTTP2Channel] = [:]
+        var channels = ChannelConfiguration()
+        // Calls fail fast during a back-off: a neighbour that was restarted is found soon.
+        channels.maxBackoff = .seconds(5)
         for role in Role.allCases where role != .gateway {
             if roles.contains(role) {
                 local[role] = InProcessChannel(router: router, loop: host.loop)
             } else {
                 let address = try host.configuration.address(of: role)
-                remote[role] = try HTTP2Channel(target: address, loop: host.loop)
+                remote[role] = try HTTP2Channel(
+                    target: address, loop: host.loop, configuration: channels)
             }
         }
         clientMetrics = Dictionary(

@@ -11,7 +11,7 @@ public final class HTTP2Channel: Channel {
     let core: ChannelCore
 
     /// - Parameter target: `host:port`, `[v6]:port`, `dns:host:port`, `ipv4:a:p,b:p`,
-    ///   `ipv6:[a]:p,[b]:p`, `unix:path` or `unix-abstract:name`.
+    ///   `ipv6:[a]:p,[b]:p` or `unix:path`.
     /// - Throws: `RPCError` INVALID_ARGUMENT when the target is none of these.
     public convenience init(
         target: String, loop: EventLoop,

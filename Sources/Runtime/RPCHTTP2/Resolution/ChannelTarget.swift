@@ -2,8 +2,8 @@ import Loop
 import RPC
 
 /// Where a channel goes, by gRPC's naming.md: `host:port`, `[v6]:port`, `dns:host:port`,
-/// `ipv4:1.2.3.4:80,1.2.3.5:80`, `ipv6:[::1]:80,[::2]:80`, `unix:path`, `unix:///path`,
-/// `unix-abstract:name`. A port is always required.
+/// `ipv4:1.2.3.4:80,1.2.3.5:80`, `ipv6:[::1]:80,[::2]:80`, `unix:path`, `unix:///path`. A port is
+/// always required.
 enum ChannelTarget: Sendable {
     case host(String, UInt16)
     /// Numeric addresses or UNIX paths: nothing to look up.
@@ -14,9 +14,6 @@ enum ChannelTarget: Sendable {
             let name = path.hasPrefix("//") ? path.dropFirst(2) : path
             guard !name.isEmpty else { throw ChannelTarget.refuse(text, "the path is empty") }
             self = .addresses([.unix(path: String(name))])
-        } else if let name = ChannelTarget.after("unix-abstract:", text) {
-            guard !name.isEmpty else { throw ChannelTarget.refuse(text, "the name is empty") }
-            self = .addresses([.unix(path: "\0\(name)")])
         } else if let list = ChannelTarget.after("ipv4:", text) {
             self = .addresses(
                 try ChannelTarget.list(list, text) { if case .ipv4 = $0 { true } else { false } })
