@@ -211,9 +211,9 @@ extension HTTP2Session {
         return 0
     }
     private func didSendPart(of stream: HTTP2Stream, _ count: Int) {
-        largeBodyBytes -= count
+        largeBodies -= count
         guard stream.body.count < HTTP2Stream.bodyHighWatermark / 2 else { return }
-        largeBodyBytes -= stream.body.count
+        largeBodies -= stream.body.count
         stream.wasFull = false
         stream.didDrainBody()
     }

@@ -20,13 +20,17 @@ public final class HTTP2Session {
     unowned(unsafe) let handler: any HTTP2SessionHandler
     private let memory: HTTP2Memory
     /// Of the header block that is arriving.
-    @exclusivity(unchecked) var headerBlock: HeaderBlock?
+    @exclusivity(unchecked) private(set) var headerBlock: HeaderBlock?
+    /// The same, for what happens once per field.
+    @exclusivity(unchecked) private(set) var openBlock: Unmanaged<HeaderBlock>?
     @exclusivity(unchecked) private var blockKind = HTTP2Memory.BlockKind.request
     @exclusivity(unchecked) var configuration: HTTP2Configuration
     /// The loop's buffer while this session flushes.
     @exclusivity(unchecked) var output = ByteQueue(keeping: 0)
     /// Received and not consumed by the layer above.
-    @exclusivity(unchecked) public private(set) var unread = 0
+    public var unread: Int { unreadBytes }
+    // Other modules check their accesses to stored properties whatever the attribute says.
+    @exclusivity(unchecked) private var unreadBytes = 0
     /// The part of `unread` that the peer's connection window still lacks.
     @exclusivity(unchecked) private var withheld = 0
     /// What the next flush gives back to the connection window.
@@ -49,7 +53,8 @@ public final class HTTP2Session {
     /// WINDOW_UPDATE frames that DATA of ours explains.
     @exclusivity(unchecked) var expectedWindowUpdates = 0
     /// What bodies above their watermark hold together.
-    @exclusivity(unchecked) public internal(set) var largeBodyBytes = 0
+    public var largeBodyBytes: Int { largeBodies }
+    @exclusivity(unchecked) var largeBodies = 0
 
     /// - Parameters:
     ///   - handler: outlives the session; not retained.
@@ -118,12 +123,15 @@ public final class HTTP2Session {
         // One is left over when the library found a block invalid.
         endBlock()
         blockKind = kind
-        headerBlock = memory.takeBlock(kind, configuration)
+        let block = memory.takeBlock(kind, configuration)
+        headerBlock = block
+        openBlock = .passUnretained(block)
     }
 
     func endBlock() {
         guard let block = headerBlock else { return }
         headerBlock = nil
+        openBlock = nil
         memory.giveBack(block, blockKind)
     }
 
@@ -204,7 +212,7 @@ public final class HTTP2Session {
         stream.session = self
         stream.index = streams.count
         streams.append(stream)
-        if stream.wasFull { largeBodyBytes += stream.body.count }
+        if stream.wasFull { largeBodies += stream.body.count }
     }
 
     /// Every open stream; `body` must not close one at once (a reset closes it when it is sent).
@@ -213,7 +221,7 @@ public final class HTTP2Session {
     }
 
     func close(_ stream: HTTP2Stream, _ code: HTTP2Code) {
-        if stream.wasFull { largeBodyBytes -= stream.body.count }
+        if stream.wasFull { largeBodies -= stream.body.count }
         let last = streams.removeLast()
         if last !== stream {
             streams[stream.index] = last
@@ -241,7 +249,7 @@ public final class HTTP2Session {
         wantFlush()
     }
 
-    /// Gives the connection's share of a stream's unread bytes back.
+    /// Gives the connection's share of a stream's unreadBytes bytes back.
     func consumeRest(of stream: HTTP2Stream) {
         giveBack(stream.unconsumed)
         stream.unconsumed = 0
@@ -251,8 +259,8 @@ public final class HTTP2Session {
     @inline(__always)
     func didTake(_ count: Int, for stream: HTTP2Stream) {
         stream.unconsumed += count
-        unread += count
-        if unread <= configuration.maxUnreadBytes {
+        unreadBytes += count
+        if unreadBytes <= configuration.maxUnreadBytes {
             unconsumed += count
         } else {
             withheld += count
@@ -261,7 +269,7 @@ public final class HTTP2Session {
 
     @inline(__always)
     private func giveBack(_ count: Int) {
-        unread -= count
+        unreadBytes -= count
         guard withheld > 0 else { return }
         let paid = min(withheld, count)
         withheld -= paid

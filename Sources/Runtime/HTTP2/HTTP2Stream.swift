@@ -68,7 +68,7 @@ open class HTTP2Stream {
     }
 
     private func isFull(appended count: Int) -> Bool {
-        session?.largeBodyBytes += wasFull ? count : body.count
+        session?.largeBodies += wasFull ? count : body.count
         wasFull = true
         return false
     }

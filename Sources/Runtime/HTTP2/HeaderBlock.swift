@@ -19,12 +19,19 @@ public final class HeaderBlock {
     @exclusivity(unchecked) private var previousCount = -1
     @exclusivity(unchecked) private var isWhole = false
     @exclusivity(unchecked) private var listBytes = 0
-    @exclusivity(unchecked) public private(set) var count = 0
+    // Other modules check their accesses to stored properties whatever the attribute says.
+    @exclusivity(unchecked) private var fieldCount = 0
+    @exclusivity(unchecked) private var exceedsLimits = false
+    @exclusivity(unchecked) private var kept: AnyObject?
+    public var count: Int { fieldCount }
     /// The block was larger than the limits; the rest of it was dropped.
-    @exclusivity(unchecked) public private(set) var isTooLarge = false
+    public var isTooLarge: Bool { exceedsLimits }
     /// What the reader made of the block. Still there when the next block of the kind is the same,
     /// byte for byte, as most are: nil means that it has to be read.
-    @exclusivity(unchecked) public var memo: AnyObject?
+    public var memo: AnyObject? {
+        get { kept }
+        set { kept = newValue }
+    }
 
     init() {}
 
@@ -72,8 +79,8 @@ public final class HeaderBlock {
         text.used = 0
         entries.used = 0
         listBytes = 0
-        count = 0
-        isTooLarge = false
+        fieldCount = 0
+        exceedsLimits = false
     }
 
     /// The block has arrived with all its fields.
@@ -82,7 +89,7 @@ public final class HeaderBlock {
         let isSame =
             count == previousCount && !isTooLarge && entries.isEqual(previousEntries)
             && text.isEqual(previousText)
-        if !isSame { memo = nil }
+        if !isSame { kept = nil }
     }
 
     /// Returns false when the block is so large that it need not be looked at further: each of
@@ -92,8 +99,8 @@ public final class HeaderBlock {
         _ valueCount: Int
     ) -> Bool {
         listBytes &+= nameCount &+ valueCount &+ 32
-        guard listBytes <= maxBytes, count < maxFields else {
-            isTooLarge = true
+        guard listBytes <= maxBytes, fieldCount < maxFields else {
+            exceedsLimits = true
             return listBytes <= 4 * maxBytes
         }
         text.reserve(nameCount &+ valueCount)
@@ -107,7 +114,7 @@ public final class HeaderBlock {
                 valueCount: Int32(truncatingIfNeeded: valueCount)), as: Entry.self)
         text.used &+= nameCount &+ valueCount
         entries.used &+= MemoryLayout<Entry>.stride
-        count &+= 1
+        fieldCount &+= 1
         return true
     }
 

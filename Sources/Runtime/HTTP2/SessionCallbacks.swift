@@ -34,8 +34,10 @@ enum SessionCallbacks {
         _, _, name, nameCount, value, valueCount, _, user in
         guard let name, let value else { return 0 }
         return with(user) {
-            $0.headerBlock?.append(name, nameCount, value, valueCount) ?? true
-                ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+            let goesOn = $0.openBlock?._withUnsafeGuaranteedRef {
+                $0.append(name, nameCount, value, valueCount)
+            }
+            return goesOn ?? true ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
         }
     }
 

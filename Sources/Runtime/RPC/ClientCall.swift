@@ -11,22 +11,22 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     public let loop: EventLoop
     public let deadline: Deadline?
 
-    private var transport: (any ClientCallTransport)?
-    private var inbound = MessageQueue()
+    @exclusivity(unchecked) private var transport: (any ClientCallTransport)?
+    @exclusivity(unchecked) private var inbound = MessageQueue()
     /// Set by the transport before it delivers.
-    package var inflation = MessageInflation()
-    private var headers: Metadata?
-    private var trailerFields = Metadata()
-    private var ended = false
-    private var failure: RPCError?
-    private var mustWait = false
-    private var halfClosed = false
-    private var receiver: UnsafeContinuation<[UInt8]?, any Error>?
-    private var writer: UnsafeContinuation<Void, any Error>?
-    private var headersWaiter: UnsafeContinuation<Metadata, any Error>?
-    private var timer: LoopTimer?
+    @exclusivity(unchecked) package var inflation = MessageInflation()
+    @exclusivity(unchecked) private var headers: Metadata?
+    @exclusivity(unchecked) private var trailerFields = Metadata()
+    @exclusivity(unchecked) private var ended = false
+    @exclusivity(unchecked) private var failure: RPCError?
+    @exclusivity(unchecked) private var mustWait = false
+    @exclusivity(unchecked) private var halfClosed = false
+    @exclusivity(unchecked) private var receiver: UnsafeContinuation<[UInt8]?, any Error>?
+    @exclusivity(unchecked) private var writer: UnsafeContinuation<Void, any Error>?
+    @exclusivity(unchecked) private var headersWaiter: UnsafeContinuation<Metadata, any Error>?
+    @exclusivity(unchecked) private var timer: LoopTimer?
     /// Set while somebody waits for the whole answer of a unary call.
-    private var unaryWaiter: UnsafeContinuation<[UInt8], any Error>?
+    @exclusivity(unchecked) private var unaryWaiter: UnsafeContinuation<[UInt8], any Error>?
     /// What interceptors want to see; nil for almost every call.
     private let hooks: CallHooks?
     /// The caller's deadline, or an earlier one of the channel's policy.

@@ -19,7 +19,12 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
     private let transport: any ServerCallTransport
     @exclusivity(unchecked) private var inbound = MessageQueue()
     /// Set by the transport before it delivers.
-    @exclusivity(unchecked) package var inflation = MessageInflation()
+    package var inflation: MessageInflation {
+        get { currentInflation }
+        set { currentInflation = newValue }
+    }
+    // Other modules check their accesses to stored properties whatever the attribute says.
+    @exclusivity(unchecked) private var currentInflation = MessageInflation()
     @exclusivity(unchecked) private var inboundEnded = false
     @exclusivity(unchecked) private var failure: RPCError?
     @exclusivity(unchecked) private var finished = false

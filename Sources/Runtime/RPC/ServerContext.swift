@@ -15,7 +15,33 @@ public final class ServerContext: Sendable {
 
     /// The parts that are built, or set, only when somebody asks.
     private struct Lazy {
-        var flat: FlatMetadata
+        var flat = FlatMetadata()
+        private var rare: RareParts?
+
+        init(flat: FlatMetadata) {
+            self.flat = flat
+        }
+
+        init(metadata: Metadata) {
+            parts.metadata = metadata
+        }
+
+        /// To be changed: makes them when there are none.
+        var parts: RareParts {
+            mutating get {
+                if let rare { return rare }
+                let parts = RareParts()
+                rare = parts
+                return parts
+            }
+        }
+
+        /// To be looked at.
+        var known: RareParts? { rare }
+    }
+
+    /// What few calls have: behind one reference, because each field costs every call its end.
+    private final class RareParts {
         var metadata: Metadata?
         var requestID: String?
         var response = Metadata()
@@ -50,7 +76,7 @@ public final class ServerContext: Sendable {
         self.registered = method
         self.deadline = deadline
         self.peer = peer
-        self.lazy = Mutex(Lazy(flat: FlatMetadata(), metadata: metadata))
+        self.lazy = Mutex(Lazy(metadata: metadata))
     }
 
     /// A context for tests of handlers and interceptors.
@@ -67,9 +93,9 @@ public final class ServerContext: Sendable {
     /// What the client sent; parsed at the first use.
     public var metadata: Metadata {
         lazy.withLock { lazy in
-            if let metadata = lazy.metadata { return metadata }
+            if let metadata = lazy.known?.metadata { return metadata }
             let metadata = Metadata(lazy.flat)
-            lazy.metadata = metadata
+            lazy.parts.metadata = metadata
             lazy.flat = FlatMetadata()
             return metadata
         }
@@ -82,9 +108,9 @@ public final class ServerContext: Sendable {
     public var requestID: String {
         let metadata = metadata
         return lazy.withLock { lazy in
-            if let id = lazy.requestID { return id }
+            if let id = lazy.known?.requestID { return id }
             let id = metadata.first("x-request-id") ?? UUID.timeOrdered().description
-            lazy.requestID = id
+            lazy.parts.requestID = id
             return id
         }
     }
@@ -100,7 +126,7 @@ public final class ServerContext: Sendable {
     public func onCancel(_ body: @escaping @Sendable () -> Void) {
         let isLate = lazy.withLock { lazy in
             if isCancelled { return true }
-            lazy.cancelHandlers.append(body)
+            lazy.parts.cancelHandlers.append(body)
             return false
         }
         if isLate { body() }
@@ -109,27 +135,27 @@ public final class ServerContext: Sendable {
     package func markCancelled() {
         let handlers = lazy.withLock { lazy in
             cancelled.store(true, ordering: .relaxed)
-            defer { lazy.cancelHandlers = [] }
-            return lazy.cancelHandlers
+            defer { lazy.known?.cancelHandlers = [] }
+            return lazy.known?.cancelHandlers ?? []
         }
         for handler in handlers { handler() }
     }
 
     /// Headers that leave with the first message; later changes do nothing.
     public var responseMetadata: Metadata {
-        get { lazy.withLock { $0.response } }
+        get { lazy.withLock { $0.known?.response ?? Metadata() } }
         set {
             hasResponseFields.store(true, ordering: .relaxed)
-            lazy.withLock { $0.response = newValue }
+            lazy.withLock { $0.parts.response = newValue }
         }
     }
 
     /// Trailers that leave with the status.
     public var trailingMetadata: Metadata {
-        get { lazy.withLock { $0.trailing } }
+        get { lazy.withLock { $0.known?.trailing ?? Metadata() } }
         set {
             hasResponseFields.store(true, ordering: .relaxed)
-            lazy.withLock { $0.trailing = newValue }
+            lazy.withLock { $0.parts.trailing = newValue }
         }
     }
 
@@ -154,7 +180,7 @@ public final class ServerContext: Sendable {
 
     /// The value that an interceptor left under the key.
     public subscript<Key: ServerContextKey>(_ key: Key.Type) -> Key.Value? {
-        get { lazy.withLock { $0.values[ObjectIdentifier(key)] } as? Key.Value }
-        set { lazy.withLock { $0.values[ObjectIdentifier(key)] = newValue } }
+        get { lazy.withLock { $0.known?.values[ObjectIdentifier(key)] } as? Key.Value }
+        set { lazy.withLock { $0.parts.values[ObjectIdentifier(key)] = newValue } }
     }
 }

@@ -25,19 +25,19 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     let compression: CompressionAlgorithm
     private let channel: ChannelCore
     private let maxMessageBytes: Int
-    private var deframer = MessageDeframer()
-    private var head: ResponseHead?
-    private var replay: ReplayBuffer?
-    private var halfClosed = false
-    private var attempt = 1
+    @exclusivity(unchecked) private var deframer = MessageDeframer()
+    @exclusivity(unchecked) private var head: ResponseHead?
+    @exclusivity(unchecked) private var replay: ReplayBuffer?
+    @exclusivity(unchecked) private var halfClosed = false
+    @exclusivity(unchecked) private var attempt = 1
     /// The call goes on, or ended, without this stream.
-    private var isAbandoned = false
+    @exclusivity(unchecked) private var isAbandoned = false
     /// By the method's policy.
-    var maxRequestBytes = Int.max
+    @exclusivity(unchecked) var maxRequestBytes = Int.max
     /// Waits in the channel for a connection.
-    var isPending = false
+    @exclusivity(unchecked) var isPending = false
     /// Who counts the outcome; nil: nobody.
-    var tally: CallTally?
+    @exclusivity(unchecked) var tally: CallTally?
 
     init(
         _ call: ClientCall, metadata: Metadata, options: CallOptions, channel: ChannelCore,
@@ -115,7 +115,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
         if block.isTooLarge {
             return abort(RPCError(.resourceExhausted, "the response headers are too large"))
         }
-        let received = ResponseHead(block)
+        let received = ResponseHead.read(block)
         if endStream { return finish(received) }
         if received.httpStatus >= 100, received.httpStatus < 200 { return }
         replay = nil

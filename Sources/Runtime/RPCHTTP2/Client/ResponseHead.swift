@@ -2,22 +2,30 @@ import Compression
 import HTTP2
 import RPC
 
-/// What a response header block, or the trailers, say.
-struct ResponseHead {
-    var httpStatus = 0
-    var isGRPC = false
-    var contentType = ""
-    var code: RPCError.Code?
-    var message = ""
-    var details: [RPCError.Detail] = []
+/// What a response header block, or the trailers, say. Most say the same as the one before, and are
+/// not read again.
+final class ResponseHead {
+    private(set) var httpStatus = 0
+    private(set) var isGRPC = false
+    private(set) var contentType = ""
+    private(set) var code: RPCError.Code?
+    private(set) var message = ""
+    private(set) var details: [RPCError.Detail] = []
     /// `grpc-encoding`; nil when nobody here knows it.
-    var encoding: CompressionAlgorithm? = .identity
+    private(set) var encoding: CompressionAlgorithm? = .identity
     private var flat = FlatMetadata()
 
     /// The custom fields.
     var metadata: Metadata { flat.isEmpty ? Metadata() : Metadata(flat) }
 
-    init(_ block: HeaderBlock) {
+    static func read(_ block: HeaderBlock) -> ResponseHead {
+        if let known = block.memo as? ResponseHead { return known }
+        let head = ResponseHead(block)
+        block.memo = head
+        return head
+    }
+
+    private init(_ block: HeaderBlock) {
         for index in 0..<block.count {
             let name = block.name(index)
             let value = block.value(index)
@@ -34,7 +42,7 @@ struct ResponseHead {
         }
     }
 
-    private mutating func readReserved(
+    private func readReserved(
         _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
     ) {
         if name.isEqual(to: "grpc-status") {
