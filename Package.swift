@@ -175,7 +175,7 @@ let package = Package(
             "RPCHTTP2",
             [
                 "BenchSchema", "Compression", "RPC", "Loop", "Telemetry", "Protobuf", "HTTP2",
-                "Frames", "Environment",
+                "Frames", "Environment", "TestKit",
             ]),
         tests("Postgres", ["TestKit", "Loop"]),
         tests("Kafka", ["TestKit", "Loop"]),

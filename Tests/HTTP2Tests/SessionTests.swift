@@ -189,8 +189,10 @@ struct SessionTests {
     func goawayTwice() throws {
         let recorder = try Recorder.server()
         try recorder.exchange([.request(1)])
-        recorder.session?.sendShutdownNotice()
-        #expect(try recorder.output().map(\.number) == [0x7fff_ffff])
+        recorder.session?.sendShutdownNotice(ping: 1)
+        let notice = try recorder.output()
+        #expect(notice.map(\.kind) == [.goaway, .ping])
+        #expect(notice[0].number == 0x7fff_ffff)
         recorder.session?.goaway(.noError, debug: "draining")
         let frames = try recorder.output()
         #expect(frames.map(\.number) == [1])

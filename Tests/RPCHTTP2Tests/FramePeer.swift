@@ -18,10 +18,10 @@ final class FramePeer: StreamSocketHandler, @unchecked Sendable {
     }
 
     /// Connects and, unless told not to, shakes hands: preface, SETTINGS, and the acknowledgement
-    /// of the server's.
+    /// of the server's, with `first` in the same write.
     static func connect(
         to server: TestServer, settings: [(UInt16, UInt32)]? = [], acknowledges: Bool = true,
-        answersPings: Bool = true
+        answersPings: Bool = true, first: [Frame] = []
     ) async throws -> FramePeer {
         let loop = EventLoop(name: "frames")
         let socket = try await StreamSocket.connect(to: server.address, on: loop)
@@ -33,8 +33,9 @@ final class FramePeer: StreamSocketHandler, @unchecked Sendable {
             return peer
         }
         guard let settings else { return peer }
-        try await peer.send(bytes: Frame.preface + Frame.settings(settings).bytes)
-        if acknowledges { try await peer.send([Frame(kind: .settings, flags: Frame.ack)]) }
+        var frames = [Frame.settings(settings)]
+        if acknowledges { frames.append(Frame(kind: .settings, flags: Frame.ack)) }
+        try await peer.send(bytes: Frame.preface + (frames + first).flatMap(\.bytes))
         return peer
     }
 
@@ -48,6 +49,10 @@ final class FramePeer: StreamSocketHandler, @unchecked Sendable {
 
     func stopReading() async throws {
         try await loop.submit { [self] in socket.stopReading() }
+    }
+
+    func close() async throws {
+        try await loop.submit { [self] in socket.close() }
     }
 
     /// The next frame that matches; those before it are dropped. Nil when the connection closed

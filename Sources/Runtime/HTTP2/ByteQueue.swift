@@ -44,6 +44,12 @@ struct ByteQueue: ~Copyable {
         tail &+= bytes.count
     }
 
+    /// Writes a big-endian number over bytes that are in the queue.
+    mutating func store(_ value: UInt32, at offset: Int) {
+        precondition(offset + 4 <= count)
+        (memory + head + offset).storeBytes(of: value.bigEndian, as: UInt32.self)
+    }
+
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         guard let start = bytes.baseAddress else { return }
         append(start, bytes.count)

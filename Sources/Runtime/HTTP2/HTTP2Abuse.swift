@@ -5,7 +5,7 @@ public enum HTTP2Abuse: String, Sendable, CaseIterable {
     case pings = "too_many_pings"
     /// SETTINGS (CVE-2019-9515).
     case settings = "too_many_settings"
-    /// Frames that carry nothing: DATA without bytes, PRIORITY, informational responses.
+    /// Frames that carry nothing: DATA without bytes, informational responses.
     case emptyFrames = "too_many_empty_frames"
     /// RST_STREAM (rapid reset, CVE-2023-44487).
     case resets = "too_many_resets"

@@ -21,7 +21,7 @@ public struct HTTP2Configuration: Sendable {
     public var refusedStreams = AbuseBudget(burst: 10_000, perSecond: 1_000)
     public var pings = AbuseBudget(burst: 200, perSecond: 20)
     public var settings = AbuseBudget(burst: 32, perSecond: 1)
-    /// DATA without bytes, PRIORITY, and informational (1xx) responses.
+    /// DATA without bytes, and informational (1xx) responses.
     public var emptyFrames = AbuseBudget(burst: 200, perSecond: 50)
     /// WINDOW_UPDATE frames beyond two for each DATA frame that we sent.
     public var windowUpdates = AbuseBudget(burst: 2_000, perSecond: 200)

@@ -58,8 +58,11 @@ extension HTTP2Session {
         wantFlush()
     }
 
-    /// Server: the first GOAWAY of a graceful end (last id 2^31-1): the peer stops opening.
-    public func sendShutdownNotice() {
+    /// Server: the first GOAWAY of a graceful end (last id 2^31-1): the peer stops opening. A ping
+    /// follows it; when that is answered the peer has heard.
+    public func sendShutdownNotice(ping: UInt64) {
+        // The library sends pings before everything else: ours waits until the notice has left.
+        pingBehindNotice = ping
         nghttp2_submit_shutdown_notice(raw)
         wantFlush()
     }

@@ -17,7 +17,10 @@ extension HTTP2Session {
         isInHeaderBlock = true
         guard role == .server, category == NGHTTP2_HCAT_REQUEST else { return 0 }
         let id = frame.pointee.hd.stream_id
-        guard let stream = handler.sessionDidOpenStream(self) else {
+        guard openStreams < Int(configuration.maxConcurrentStreams),
+            let stream = handler.sessionDidOpenStream(self)
+        else {
+            handler.sessionDidRefuseStream(self)
             nghttp2_submit_rst_stream(
                 raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, HTTP2Code.refusedStream.rawValue)
             return 0
@@ -63,8 +66,6 @@ extension HTTP2Session {
             } else if !configuration.windowUpdates.spend() {
                 refuse(.windowUpdates)
             }
-        case NGHTTP2_PRIORITY.rawValue:
-            if !configuration.emptyFrames.spend() { refuse(.emptyFrames) }
         default:
             break
         }
@@ -146,6 +147,9 @@ extension HTTP2Session {
         switch UInt32(header.type) {
         case NGHTTP2_RST_STREAM.rawValue:
             didSendReset(HTTP2Code(rawValue: frame.pointee.rst_stream.error_code))
+        case NGHTTP2_GOAWAY.rawValue:
+            if let payload = pingBehindNotice { ping(payload) }
+            pingBehindNotice = nil
         case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
             hasSentPayload = true
             expectedWindowUpdates += 2

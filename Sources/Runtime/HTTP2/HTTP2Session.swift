@@ -38,6 +38,10 @@ public final class HTTP2Session {
     @exclusivity(unchecked) private var flushIsScheduled = false
     /// Open streams, in no order; this is what keeps them alive.
     @exclusivity(unchecked) private var streams: [HTTP2Stream] = []
+    var pingBehindNotice: UInt64?
+    private static let unlimited: UInt32 = 0x7fff_ffff
+    /// Our first SETTINGS still have to get the stream limit.
+    private var announcesLimit: Bool
     /// GOAWAY came: no stream can be opened any more.
     public internal(set) var peerIsLeaving = false
     /// Client: the last request whose headers have been handed out to be written.
@@ -67,6 +71,7 @@ public final class HTTP2Session {
         self.handler = handler
         self.configuration = configuration
         self.memory = memory
+        announcesLimit = role == .server
         guard let option = SessionOptions.make(configuration) else {
             throw HTTP2Error(NGHTTP2_ERR_NOMEM.rawValue, "nghttp2_option_new")
         }
@@ -99,7 +104,7 @@ public final class HTTP2Session {
             settings.append(
                 nghttp2_settings_entry(
                     settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
-                    value: configuration.maxConcurrentStreams))
+                    value: HTTP2Session.unlimited))
             settings.append(
                 nghttp2_settings_entry(
                     settings_id: Int32(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES.rawValue), value: 1))
@@ -155,9 +160,12 @@ public final class HTTP2Session {
             raw, start.assumingMemoryBound(to: UInt8.self), bytes.count)
         wantFlush()
         guard taken < 0 else { return }
-        if taken == Int(NGHTTP2_ERR_FLOODED.rawValue) { refuse(.flood) }
+        if HTTP2Session.floodErrors.contains(taken) { refuse(.flood) }
         throw HTTP2Error(Int32(taken), "bytes of the peer", blame: .peer)
     }
+
+    /// Of the library's own limits; the second is not in the header of a stock 1.52.
+    private static let floodErrors = [Int(NGHTTP2_ERR_FLOODED.rawValue), -905]
 
     /// Serialises what is to be sent, at most `maxOutputBytes` (plus a frame), and hands it over
     /// in one piece. Returns true when there is more: call again once the socket has drained.
@@ -177,7 +185,7 @@ public final class HTTP2Session {
                 if count < 0 { failure = HTTP2Error(Int32(count), "serialising") }
                 break
             }
-            output.append(UnsafeRawPointer(chunk), count)
+            append(chunk, count)
         }
         let isFull = output.count >= configuration.maxOutputBytes
         if !output.isEmpty {
@@ -186,6 +194,20 @@ public final class HTTP2Session {
         }
         if let failure { throw failure }
         return isFull && nghttp2_session_want_write(raw) != 0
+    }
+
+    private func append(_ chunk: UnsafePointer<UInt8>, _ count: Int) {
+        output.append(UnsafeRawPointer(chunk), count)
+        if announcesLimit { announceLimit() }
+    }
+
+    /// The library would end the connection of a client that opens too many streams; the
+    /// specification wants the stream refused (RFC 9113 §5.1.2). So the library knows no limit,
+    /// `didBeginHeaders` keeps ours, and our SETTINGS, which are the first frame, tell it.
+    private func announceLimit() {
+        announcesLimit = false
+        // 9 bytes of frame header; the third entry's value behind two entries and its identifier.
+        output.store(configuration.maxConcurrentStreams, at: 9 + 2 * 6 + 2)
     }
 
     /// Nothing is left to say in either direction: close the socket.

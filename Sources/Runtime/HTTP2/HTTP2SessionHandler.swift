@@ -6,6 +6,8 @@ public protocol HTTP2SessionHandler: AnyObject {
     func sessionWantsFlush(_ session: HTTP2Session)
     /// Server: the peer opened a stream. Nil refuses it (REFUSED_STREAM).
     func sessionDidOpenStream(_ session: HTTP2Session) -> HTTP2Stream?
+    /// Server: REFUSED_STREAM goes out, for the stream limit or because the handler gave nil.
+    func sessionDidRefuseStream(_ session: HTTP2Session)
     func sessionDidReceiveSettings(_ session: HTTP2Session)
     func session(
         _ session: HTTP2Session, didReceiveGoawayAfter lastStreamID: Int32, code: HTTP2Code,
@@ -19,6 +21,7 @@ public protocol HTTP2SessionHandler: AnyObject {
 
 extension HTTP2SessionHandler {
     public func sessionDidOpenStream(_ session: HTTP2Session) -> HTTP2Stream? { nil }
+    public func sessionDidRefuseStream(_ session: HTTP2Session) {}
     public func sessionDidReceiveSettings(_ session: HTTP2Session) {}
     public func session(
         _ session: HTTP2Session, didReceiveGoawayAfter lastStreamID: Int32, code: HTTP2Code,

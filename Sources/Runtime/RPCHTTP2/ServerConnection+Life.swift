@@ -138,8 +138,7 @@ extension ServerConnection {
         case .noticed, .leaving, .lingering: return
         }
         end = cause
-        session.sendShutdownNotice()
-        session.ping(ServerConnection.noticePing)
+        session.sendShutdownNotice(ping: ServerConnection.noticePing)
         clock.didNotice(at: loop.milliseconds)
         arm()
     }

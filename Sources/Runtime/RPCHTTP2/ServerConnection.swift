@@ -136,12 +136,13 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
 
     func sessionDidOpenStream(_ session: HTTP2Session) -> HTTP2Stream? {
         guard runningHandlers < Int(configuration.http2.maxConcurrentStreams), !isOverBudget
-        else {
-            server.metrics?.refusedStreams.add(1)
-            return nil
-        }
+        else { return nil }
         clock.didOpenStream(configuration)
         return streams.take(for: self)
+    }
+
+    func sessionDidRefuseStream(_ session: HTTP2Session) {
+        server.metrics?.refusedStreams.add(1)
     }
 
     func sessionDidCloseStream(_ session: HTTP2Session) {
