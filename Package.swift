@@ -123,13 +123,14 @@ let package = Package(
             [
                 "Edge", "HTTP1", "Identity", "Schedule", "Booking", "Notification", "Domain",
                 "Schema",
-                "RPC", "RPCHTTP2", "Postgres", "Kafka", "Loop", "Telemetry", "Lifecycle", "Crypto",
+                "RPC", "RPCHTTP2", "TLS", "Postgres", "Kafka", "Loop", "Telemetry", "Lifecycle",
+                "Crypto",
                 "Protobuf", "Environment",
             ]),
         tool(
             "rpcurl",
             [
-                "RPC", "RPCHTTP2", "HTTP2", "Compression", "Protobuf", "Loop", "Telemetry",
+                "RPC", "RPCHTTP2", "HTTP2", "TLS", "Compression", "Protobuf", "Loop", "Telemetry",
                 "Environment",
             ]),
         tool(
@@ -161,13 +162,19 @@ let package = Package(
         tests("Loop", ["Environment"]),
         tests("Telemetry"),
         tests("Lifecycle", ["Environment", "Loop", "Telemetry"]),
-        tests("janji"),
+        tests("janji", ["Certificates", "RPC", "RPCHTTP2", "TLS", "Loop", "Telemetry"]),
         tests("Crypto"),
         .target(name: "Frames", path: "Tests/Frames", swiftSettings: settings),
         tests("HTTP2", ["Frames", "RPC", "RPCHTTP2", "Loop", "Telemetry"]),
+        .target(
+            name: "Certificates", dependencies: ["TLS"], path: "Tests/Certificates",
+            exclude: ["make"], swiftSettings: settings),
         tests(
             "TLS",
-            ["RPC", "RPCHTTP2", "BenchSchema", "Loop", "Telemetry", "Environment", "Protobuf"]),
+            [
+                "Certificates", "RPC", "RPCHTTP2", "BenchSchema", "Loop", "Telemetry",
+                "Environment", "Protobuf",
+            ]),
         tests("Protobuf", ["Schema"]),
         tests("Compression"),
         tests("RPC", ["Telemetry", "Environment", "Loop", "Protobuf"]),
@@ -207,7 +214,8 @@ let package = Package(
         .testTarget(
             name: "RPCurlTests",
             dependencies: [
-                "rpcurl", "Schema", "BenchSchema", "RPC", "RPCHTTP2", "Protobuf", "Loop",
+                "rpcurl", "Certificates", "Schema", "BenchSchema", "RPC", "RPCHTTP2", "TLS",
+                "Protobuf", "Loop",
                 "Telemetry", "Environment",
             ],
             path: "Tests/RPCurlTests", swiftSettings: settings),

@@ -68,7 +68,6 @@ import Testing
         ("localhost list", "has no port"),
         ("h:0 list", "has no port"),
         ("h:70000 list", "has no port"),
-        ("https://h:1 list", "TLS"),
         ("unix: list", "no path"),
         ("h:1/x list", "no address"),
         ("h:1 list a b", "unexpected argument \"b\""),

@@ -5,6 +5,7 @@ import Protobuf
 import RPC
 import RPCHTTP2
 import Synchronization
+import TLS
 import Telemetry
 import Testing
 
@@ -28,7 +29,7 @@ struct Fixture {
     static func with<T>(
         _ schema: Schema = .reflection, stream: BenchMethods.Stream? = nil,
         configuration: ServerConfiguration = ServerConfiguration(),
-        _ body: (Fixture) async throws -> T
+        tls: TLSServerContext? = nil, _ body: (Fixture) async throws -> T
     ) async throws -> T {
         let loop = EventLoop(name: "server")
         let router = Router()
@@ -50,7 +51,8 @@ struct Fixture {
         case .none: break
         }
         let server = RPCServer(router: router, configuration: configuration)
-        let listener = try await server.listen(on: .ipv4(host: "127.0.0.1", port: 0), loop: loop)
+        let listener = try await server.listen(
+            on: .ipv4(host: "127.0.0.1", port: 0), loop: loop, tls: tls)
         let fixture = Fixture(
             address: "127.0.0.1:\(listener.address.port ?? 0)", cancelled: cancelled, loop: loop,
             server: server)

@@ -1,4 +1,5 @@
 import BenchSchema
+import Certificates
 import Glibc
 import Loop
 import RPC

@@ -79,10 +79,7 @@ public final class RPCServer: Sendable {
             socket in
             if let tls { self.accept(socket, tls: tls) } else { self.accept(socket) }
         }
-        if let tls {
-            let watch = CertificateWatch(tls, listener, logger)
-            try await loop.submit { watch.start() }
-        }
+        if let tls { CertificateWatch(tls, listener, logger).start() }
         state.withLock { $0.listeners.append(listener) }
         return listener
     }

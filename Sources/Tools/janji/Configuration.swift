@@ -98,11 +98,12 @@ struct Configuration: Sendable {
         return try port(role.portSetting)
     }
 
-    /// `host:port` of another role.
+    /// `host:port` of another role, which speaks TLS when this one does.
     func address(of role: Role) throws(ConfigurationError) -> String {
         let text = try required(role.addressSetting)
-        let bare = text.hasPrefix("http://") ? String(text.dropFirst(7)) : text
-        let trimmed = bare.hasSuffix("/") ? String(bare.dropLast()) : bare
+        let scheme = ["http://", "https://"].first { text.hasPrefix($0) } ?? ""
+        let bare = text.dropFirst(scheme.count)
+        let trimmed = String(bare.hasSuffix("/") ? bare.dropLast() : bare)
         guard let colon = trimmed.lastIndex(of: ":"), colon != trimmed.startIndex,
             UInt16(trimmed[trimmed.index(after: colon)...]) != nil
         else {

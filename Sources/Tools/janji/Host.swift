@@ -17,6 +17,7 @@ struct Host: Sendable {
     let metrics: Metrics
     let clock: Clock
     let key: JSONWebTokenKey
+    let encryption: Encryption
     let postgres: PostgresConfiguration
     let kafka: KafkaConfiguration
     let producer: KafkaProducer
@@ -34,6 +35,7 @@ struct Host: Sendable {
         metrics = Metrics()
         clock = .system
         key = try Host.key(secret)
+        encryption = try Encryption(configuration)
         postgres = PostgresConfiguration(
             url: databaseURL, poolSize: try configuration.number(.databasePool, in: 1...64),
             lockTimeout: .seconds(2))

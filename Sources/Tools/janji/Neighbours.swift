@@ -28,7 +28,7 @@ final class Neighbours: Sendable {
         self.host = host
         var local: [Role: InProcessChannel] = [:]
         var remote: [Role: HTTP2Channel] = [:]
-        var channels = ChannelConfiguration()
+        var channels = host.encryption.channel
         // Calls fail fast during a back-off: a neighbour that was restarted is found soon.
         channels.maxBackoff = .seconds(5)
         for role in Role.allCases where role != .gateway {

@@ -77,12 +77,13 @@ struct ServeCommand {
             ports.append(
                 try await SharedPort(
                     host: address, port: port, setting: role.portSetting, loop: host.loop,
-                    rpc: rpc, http: http))
+                    rpc: rpc, tls: host.encryption.server(role), logger: host.logger, http: http))
             guard let metricsPort = UInt16(exactly: Int(port) + 1000) else { continue }
             ports.append(
                 try await SharedPort(
                     host: address, port: metricsPort, setting: role.portSetting,
-                    loop: host.loop, rpc: rpc, http: status))
+                    loop: host.loop, rpc: rpc, tls: host.encryption.server(role),
+                    logger: host.logger, http: status))
         }
         return Doors(ports: ports, rpc: rpc, edge: edge, loop: host.loop, logger: host.logger)
     }

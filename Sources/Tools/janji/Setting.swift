@@ -48,6 +48,15 @@ struct Setting: Sendable {
         "JANJI_RATE_LIMIT", "limits per client address: on or off", default: "on")
     static let cookieSecure = Setting(
         "JANJI_COOKIE_SECURE", "on where browsers come by https: on or off", default: "off")
+    static let certificate = Setting(
+        "JANJI_TLS_CERTIFICATE",
+        "PEM file of the certificate and its chain: every port speaks TLS, for gRPC and browsers; "
+            + "read again when it changes")
+    static let certificateKey = Setting("JANJI_TLS_KEY", "PEM file of its key")
+    static let certificateAuthority = Setting(
+        "JANJI_TLS_CA",
+        "PEM file of the authority of the services: neighbours are trusted by it, and every port "
+            + "but the gateway's wants a client certificate of it; absent: the system's, and none")
     static let captcha = Setting(
         "CAPTCHA_PROVIDER", "none: everybody passes (no other provider is built in yet)",
         default: "none")
@@ -57,7 +66,7 @@ struct Setting: Sendable {
     static let general: [Setting] = [
         port, host, data, logLevel, databaseURL, databasePool, kafkaBrokers, kafkaGroup, kafkaPort,
         jwtSecret, allowedOrigins, adminEmail, adminPassword, defaultZone, demo, rateLimit,
-        cookieSecure, captcha, redis, webPort,
+        cookieSecure, certificate, certificateKey, certificateAuthority, captcha, redis, webPort,
     ]
 
     static var all: [Setting] { general + Role.allCases.flatMap(\.settings) }

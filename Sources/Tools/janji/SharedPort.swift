@@ -2,6 +2,7 @@ import Environment
 import Lifecycle
 import Loop
 import RPCHTTP2
+import TLS
 import Telemetry
 
 /// One port for gRPC and HTTP/1.1: the first bytes tell them apart (RFC 9113 §3.4: an HTTP/2
@@ -22,7 +23,7 @@ final class SharedPort: @unchecked Sendable {  // `open` confined to the loop
     /// - Throws: ``ConfigurationError`` when the port is taken.
     init(
         host: String, port: UInt16, setting: Setting, loop: EventLoop, rpc: RPCServer,
-        http: @escaping Accept
+        tls: TLSServerContext?, logger: Logger, http: @escaping Accept
     ) async throws {
         self.rpc = rpc
         self.http = http
@@ -31,14 +32,19 @@ final class SharedPort: @unchecked Sendable {  // `open` confined to the loop
         }
         do {
             listener = try await Listener.bind(address, on: loop) { socket in
-                let sniffer = ProtocolSniffer(socket, rpc: rpc, http: http)
-                socket.setHandler(sniffer)
-                sniffer.start()
+                do {
+                    let stream: any ByteStream = try tls.map { try TLSStream(socket, $0) } ?? socket
+                    ProtocolSniffer(stream, rpc: rpc, logger: logger, http: http).start()
+                } catch {
+                    logger.error("TLS cannot be used", ["cause": .string("\(error)")])
+                    socket.close()
+                }
             }
         } catch let error as LoopError where error.name == "EADDRINUSE" {
             throw ConfigurationError(
                 "port \(port) is taken by another program; choose one by \(setting.name)")
         }
+        if let tls { CertificateWatch(tls, listener, logger).start() }
     }
 
     /// Stops accepting.
@@ -51,17 +57,23 @@ private final class ProtocolSniffer: StreamSocketHandler {
 
     private let socket: any ByteStream
     private let rpc: RPCServer
+    private let logger: Logger
     private let http: SharedPort.Accept
     private var bytes: [UInt8] = []
     private var timer: LoopTimer?
 
-    init(_ socket: any ByteStream, rpc: RPCServer, http: @escaping SharedPort.Accept) {
+    init(
+        _ socket: any ByteStream, rpc: RPCServer, logger: Logger,
+        http: @escaping SharedPort.Accept
+    ) {
         self.socket = socket
         self.rpc = rpc
+        self.logger = logger
         self.http = http
     }
 
     func start() {
+        socket.setHandler(self)
         timer = socket.loop.schedule(after: SharedPort.patience) { [socket] in socket.close() }
         socket.startReading()
     }
@@ -77,5 +89,11 @@ private final class ProtocolSniffer: StreamSocketHandler {
 
     func socketDidEnd() { socket.close() }
     func socketDidDrain() {}
-    func socketDidClose(_ error: (any Error)?) { timer?.cancel() }
+    func socketDidClose(_ error: (any Error)?) {
+        timer?.cancel()
+        guard let error = error as? TLSError else { return }
+        logger.warning(
+            "connection failed",
+            ["peer": .string("\(socket.peer)"), "cause": .string("\(error)")])
+    }
 }

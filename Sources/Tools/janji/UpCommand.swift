@@ -100,7 +100,8 @@ struct UpCommand {
         await rehearsal.release()
         let port = try await SharedPort(
             host: try configuration.required(.host), port: try configuration.port(.port),
-            setting: .port, loop: loop, rpc: rpc, http: { edge.accept($0, initialBytes: $1) })
+            setting: .port, loop: loop, rpc: rpc, tls: host.encryption.server(.gateway),
+            logger: logger, http: { edge.accept($0, initialBytes: $1) })
         parts.append(("edge", edge))
         parts.append(
             (
@@ -119,7 +120,8 @@ struct UpCommand {
             }
             station.markReady()
             Welcome(
-                address: port.address, email: email, password: password,
+                address: port.address, isSecure: configuration.isSet(.certificate), email: email,
+                password: password,
                 seconds: started.duration(to: Deadline.now()).secondsValue
             ).say()
         }

@@ -14,6 +14,18 @@ enum ConnectionAdvice {
 
     static func sentence(_ cause: String, _ address: String, _ settings: Settings) -> String {
         func has(_ names: String...) -> Bool { names.contains { cause.contains($0) } }
+        if has("server speaks TLS on this port") {
+            return "\(address) speaks TLS; add -tls, -cacert FILE or -insecure"
+        }
+        if has("not TLS") { return "\(address): \(cause); without TLS flags it is plaintext" }
+        if has("certificate is refused") {
+            return "\(address): \(cause); -cacert FILE trusts another authority, -servername NAME "
+                + "expects another name, -insecure checks nothing"
+        }
+        if has("wants a certificate") {
+            return "\(address): \(cause); -cert FILE and -key FILE show one"
+        }
+        if cause.hasPrefix("TLS: ") { return "\(address): \(cause)" }
         if has("ECONNREFUSED") {
             return "nothing listens at \(address); is the server running, and is the port right?"
         }
@@ -32,6 +44,6 @@ enum ConnectionAdvice {
         if has("EACCES", "EPERM") { return "no permission to connect to \(address): \(cause)" }
         return
             "\(address) accepted the connection and ended it without an answer (\(cause)); is it "
-            + "a TLS or HTTP/1 port? rpcurl speaks plaintext HTTP/2"
+            + "an HTTP/1 port? rpcurl speaks HTTP/2, and TLS by -tls or https://"
     }
 }

@@ -30,7 +30,8 @@ final class Session {
         _ invocation: Invocation, output: Output, standardInput: Int32,
         environment: [String: String], loop: EventLoop
     ) async throws {
-        let settings = invocation.settings
+        var settings = invocation.settings
+        settings.tls.keyLogFile = environment["SSLKEYLOGFILE"]
         let reached = Reached()
         self.reached = reached
         self.settings = settings
@@ -68,6 +69,7 @@ final class Session {
         configuration.maxMessageBytes = settings.maxMessageBytes
         configuration.userAgent = settings.userAgent
         configuration.authority = settings.authority
+        configuration.tls = try settings.tls.context(for: address)
         configuration.compression = CompressionPolicy(
             algorithm: settings.compression, minimumBytes: 0, accepted: .all)
         // As many connections as the flags say.

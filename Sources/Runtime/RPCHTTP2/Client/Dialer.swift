@@ -21,18 +21,10 @@ struct Dialer: Sendable {
         _ = try? await loop.blocking { try tls.reloadIfChanged() }
         let socket = try await StreamSocket.connect(to: address, on: loop, timeout: end.remaining)
         do {
-            return try TLSStream(socket, tls, host: Dialer.host(of: authority))
+            return try TLSStream(socket, tls, authority: authority)
         } catch {
             socket.close()
             throw error
         }
-    }
-
-    /// Without port and brackets.
-    static func host(of authority: String) -> String {
-        if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
-            return String(authority[authority.index(after: authority.startIndex)..<end])
-        }
-        return String(authority.prefix { $0 != ":" })
     }
 }

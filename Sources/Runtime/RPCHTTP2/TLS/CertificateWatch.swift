@@ -1,26 +1,28 @@
-import Loop
-import TLS
-import Telemetry
+public import Loop
+public import TLS
+public import Telemetry
 
 /// Looks for changed certificate files while a listener is open; files are read off the loop.
-/// Confined to the listener's loop.
-final class CertificateWatch: @unchecked Sendable {
+/// `RPCServer.listen` has one. Confined to the listener's loop.
+public final class CertificateWatch: @unchecked Sendable {
     private let context: TLSServerContext
     private let listener: Listener
     private let logger: Logger
     private var timer: LoopTimer?
     private var isLooking = false
 
-    init(_ context: TLSServerContext, _ listener: Listener, _ logger: Logger) {
+    public init(_ context: TLSServerContext, _ listener: Listener, _ logger: Logger) {
         self.context = context
         self.listener = listener
         self.logger = logger
     }
 
-    /// The timer keeps the watch alive.
-    func start() {
+    /// Looks until the listener is closed. Any thread.
+    public func start() {
         guard let interval = context.configuration.reloadInterval else { return }
-        timer = listener.loop.schedule(every: interval) { [self] in look() }
+        listener.loop.execute { [self] in
+            timer = listener.loop.schedule(every: interval) { [self] in look() }
+        }
     }
 
     private func look() {

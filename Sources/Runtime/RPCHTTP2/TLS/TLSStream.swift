@@ -63,6 +63,21 @@ public final class TLSStream: ByteStream, StreamSocketHandler, @unchecked Sendab
         handshakeTimeout = context.configuration.handshakeTimeout
     }
 
+    /// A client's end of a connection to `host[:port]`.
+    public convenience init(
+        _ stream: any ByteStream, _ context: TLSClientContext, authority: String
+    ) throws(TLSError) {
+        try self.init(stream, context, host: TLSStream.host(of: authority))
+    }
+
+    /// Without port and brackets.
+    private static func host(of authority: String) -> String {
+        if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
+            return String(authority[authority.index(after: authority.startIndex)..<end])
+        }
+        return String(authority.prefix { $0 != ":" })
+    }
+
     public var peer: SocketAddress { stream.peer }
     public var queuedBytes: Int { waiting.count + stream.queuedBytes }
     public func unixCredentials() -> UnixCredentials? { stream.unixCredentials() }
@@ -77,6 +92,9 @@ public final class TLSStream: ByteStream, StreamSocketHandler, @unchecked Sendab
 
     /// Nil until the handshake is over.
     public var agreement: TLSSession.Agreement? { session.agreement }
+
+    /// Nil until the handshake is over, and when the peer showed none.
+    public var peerCertificate: TLSCertificate? { session.peerCertificate }
 
     // MARK: Handshake
 

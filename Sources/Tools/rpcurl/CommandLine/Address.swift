@@ -4,19 +4,17 @@ struct Address: Sendable, Hashable {
     let target: String
     /// As it was given, for messages.
     let text: String
+    /// `https://`.
+    let isSecure: Bool
 
     /// Whether an argument can only be an address: symbols and methods have no colon.
     static func isLikely(_ argument: String) -> Bool { argument.contains(":") }
 
-    /// `host:port`, `unix:/path`, `http://host[:port]`.
+    /// `host:port`, `unix:/path`, `http://host[:port]`, `https://host[:port]`.
     /// - Throws: `Failure` with the form that was expected.
     init(_ text: String) throws(Failure) {
         self.text = text
-        if text.hasPrefix("https://") {
-            throw .usage(
-                "\(text): rpcurl speaks plaintext HTTP/2 only, TLS is not built in yet; give the "
-                    + "server's plaintext port as host:port or http://host:port")
-        }
+        isSecure = text.hasPrefix("https://")
         if text.hasPrefix("unix:") {
             var path = text.dropFirst(5)
             if path.hasPrefix("//") { path = path.dropFirst(2) }
@@ -28,15 +26,16 @@ struct Address: Sendable, Hashable {
         }
         var rest = text[...]
         var defaultPort = ""
-        for scheme in ["http://", "dns:///", "dns:"] where rest.hasPrefix(scheme) {
+        for scheme in ["https://", "http://", "dns:///", "dns:"] where rest.hasPrefix(scheme) {
             rest = rest.dropFirst(scheme.count)
             if scheme == "http://" { defaultPort = ":80" }
+            if isSecure { defaultPort = ":443" }
             break
         }
         if !defaultPort.isEmpty, rest.hasSuffix("/") { rest = rest.dropLast() }
         guard !rest.isEmpty, !rest.contains("/") else {
             throw .usage(
-                "\(text) is no address: expected host:port, http://host:port or unix:/path")
+                "\(text) is no address: expected host:port, http(s)://host:port or unix:/path")
         }
         let hasPort = rest.last != "]" && rest.contains(":")
         target = hasPort ? String(rest) : rest + defaultPort

@@ -83,8 +83,23 @@ extension Flag {
         },
         Flag("authority", value: "NAME", help: "value of :authority") { $0.authority = $1 },
         Flag("user-agent", value: "TEXT", help: "value of user-agent") { $0.userAgent = $1 },
-        Flag("plaintext", help: "accepted for grpcurl's sake: plaintext is the default") { _, _ in
+        Flag(
+            "tls", help: "speak TLS, as to an https:// address or with a flag below",
+            set: \.tls.isWanted),
+        Flag("cacert", value: "FILE", help: "authorities to trust, PEM (else the system's)") {
+            $0.tls.authorities = $1
         },
+        Flag("cert", value: "FILE", help: "our certificate with its chain, PEM (mTLS)") {
+            $0.tls.certificate = $1
+        },
+        Flag("key", value: "FILE", help: "the key of -cert, PEM") { $0.tls.key = $1 },
+        Flag("insecure", help: "speak TLS with whoever answers", set: \.tls.isInsecure),
+        Flag("servername", value: "NAME", help: "name to ask for and to check by TLS") {
+            $0.tls.serverName = $1
+        },
+        Flag(
+            "plaintext", help: "no TLS; the default for addresses without https://",
+            set: \.tls.isRefused),
     ]
 
     private static let output: [Flag] = [

@@ -12,8 +12,9 @@ enum Help {
 
         rpcurl VERB --help tells more and lists the verb's own flags.
         The verb may also come before the address.
-        ADDRESS is host:port, http://host:port or unix:/path; plaintext HTTP/2. It is not
-        needed for list and describe with -protoset or -proto, nor with a -profile that has one.
+        ADDRESS is host:port, http://host:port or unix:/path for plaintext HTTP/2, and
+        https://host:port, or one of the TLS flags, for TLS. It is not needed for
+        list and describe with -protoset or -proto, nor with a -profile that has one.
         DATA is JSON, @ (standard input) or @file.
         The schema comes from server reflection (v1, else v1alpha) or from files.
 

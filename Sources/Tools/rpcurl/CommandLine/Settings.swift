@@ -24,6 +24,7 @@ struct Settings: Sendable {
     var useReflection = false
     var descriptorSetOutput: String?
     var authority: String?
+    var tls = TLSSettings()
     var userAgent = "rpcurl/1.0"
     var verbose = false
     var veryVerbose = false

@@ -14,7 +14,7 @@ struct DoctorCommand {
     func run() async throws -> Int32 {
         let patient = Patient(session)
         let checks: [(name: String, run: () async -> Verdict)] = [
-            ("settings", patient.settings), ("ping", patient.ping),
+            ("tls", patient.encryption), ("settings", patient.settings), ("ping", patient.ping),
             ("reflection", patient.reflection), ("health", patient.health),
             ("trailers", patient.trailers), ("unimplemented", patient.unimplemented),
             ("content-type", patient.contentType), ("deadline", patient.deadline),

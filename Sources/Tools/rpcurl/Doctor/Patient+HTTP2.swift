@@ -1,6 +1,8 @@
 import Environment
 import HTTP2
 import RPC
+import RPCHTTP2
+import TLS
 
 /// Checks of the connection and of the shape of answers.
 extension Patient {
@@ -20,6 +22,17 @@ extension Patient {
             return .warn("\(all): fewer than 100 streams (RFC 9113 §6.5.2) make clients wait")
         }
         return .ok(all)
+    }
+
+    func encryption() async -> Verdict {
+        guard let tls else { return .ok("none: plaintext") }
+        guard let agreement = tls.agreement, let certificate = tls.peerCertificate else {
+            return .fail("the connection was lost")
+        }
+        let days = (certificate.notAfter - Instant.now().secondsSinceEpoch) / 86_400
+        let text =
+            "\(agreement.version) \(agreement.cipher), \(certificate.subject), \(days) days left"
+        return days < 7 ? .warn(text) : .ok(text)
     }
 
     func ping() async -> Verdict {

@@ -3,6 +3,8 @@ import HTTP2
 import Loop
 import Protobuf
 import RPC
+import RPCHTTP2
+import TLS
 
 /// A server under examination: its connection, made again when a check has cost it, and what
 /// earlier checks have found. Used by the command's task, on the loop.
@@ -12,6 +14,8 @@ final class Patient {
 
     private let session: Session
     private var connection: ProbeConnection?
+    /// Of the connection, when it is over TLS.
+    private(set) var tls: TLSStream?
     /// A method of an unary call that answers OK or NOT_FOUND, and its request.
     private(set) var hasHealth = false
     /// The reflection service that the server has.
@@ -24,14 +28,17 @@ final class Patient {
     /// - Throws: `Failure` when nobody listens or nobody speaks HTTP/2.
     func connect() async throws {
         guard let address = session.address else { throw Failure.usage("no address") }
+        let context = try session.settings.tls.context(for: address)
         var last: any Error = Failure("\(address.text) has no address")
         do {
             for socket in try await address.sockets(on: session.loop) {
                 do {
                     let stream = try await StreamSocket.connect(
                         to: socket, on: session.loop, timeout: session.settings.connectTimeout)
-                    connection = try ProbeConnection(
-                        stream, authority: session.settings.authority ?? authority(address))
+                    let authority = session.settings.authority ?? authority(address)
+                    tls = try context.map { try TLSStream(stream, $0, authority: authority) }
+                    let secured: any ByteStream = if let tls { tls } else { stream }
+                    connection = try ProbeConnection(secured, authority: authority)
                     last = Failure("no SETTINGS")
                     break
                 } catch {

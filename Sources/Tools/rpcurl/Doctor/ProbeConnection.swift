@@ -1,6 +1,7 @@
 import Environment
 import HTTP2
 import Loop
+import RPCHTTP2
 
 /// One HTTP/2 connection without gRPC on it: what a check sends and gets is exactly what it says.
 /// Confined to its loop.
@@ -84,7 +85,7 @@ final class ProbeConnection: StreamSocketHandler, HTTP2SessionHandler, @unchecke
         guard let session else { return nil }
         let fields = HTTP2Fields()
         fields.append(":method", "POST")
-        fields.append(":scheme", "http")
+        fields.append(":scheme", socket is TLSStream ? "https" : "http")
         fields.append(":path", path)
         fields.append(":authority", authority)
         fields.append("te", "trailers")
