@@ -22,6 +22,21 @@ struct RouterTests {
         #expect(router.services == (0..<7).map { "pkg.S\($0)" })
     }
 
+    @Test("the fallback gets unknown methods with their names, and only those")
+    func fallback() throws {
+        let router = Router()
+        let known = MethodDescriptor(service: "pkg.S", name: "M", kind: .unary)
+        router.handle(known) { _ in }
+        router.handleUnknown { _ in }
+        let table = router.table
+        #expect(table.find("/pkg.S/M")?.descriptor == known)
+        let other = try #require(table.find("/pkg.S/N")?.descriptor)
+        #expect(other.service == "pkg.S" && other.name == "N" && other.kind == .bidirectional)
+        #expect(table.find("/a/b/C")?.descriptor.path == "/a/b/C")
+        for path in ["", "/", "//", "/a", "/a/", "//a", "a/b"] { #expect(table.find(path) == nil) }
+        #expect(router.services == ["pkg.S"])
+    }
+
     @Test("binary values: base64 with and without padding, several in one field, garbage left out")
     func flatMetadata() {
         var flat = FlatMetadata()

@@ -9,6 +9,7 @@ public enum RPCFiles {
         GoogleRpc.codeFile,
         GoogleRpc.errorDetailsFile,
         GoogleRpc.statusFile,
+        ChannelzV1.channelzFile,
         HealthV1.healthFile,
         ReflectionV1.reflectionFile,
         ReflectionV1alpha.reflectionFile,

@@ -69,8 +69,14 @@ extension Patient {
             let answer = await call(
                 path, message, [("grpc-encoding", "x-rpcurl")], isCompressed: true)
         else { return .fail("the connection was lost") }
-        guard answer.code == .unimplemented else {
-            return .fail("an unknown grpc-encoding ends with \(answer.outcome), not UNIMPLEMENTED")
+        switch answer.code {
+        case .unimplemented?: break
+        case .ok?:
+            return .fail("a message in an unknown grpc-encoding is taken for something it is not")
+        default:
+            return .warn(
+                "an unknown grpc-encoding ends with \(answer.outcome), not UNIMPLEMENTED: clients "
+                    + "cannot adapt")
         }
         return answer.acceptedEncodings == nil
             ? .warn("an unknown grpc-encoding is refused without grpc-accept-encoding")

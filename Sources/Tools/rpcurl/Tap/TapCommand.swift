@@ -31,8 +31,7 @@ struct TapCommand {
         let router = Router(logger: quiet)
         router.handleUnknown { call in try await relay.handle(call) }
         let server = RPCServer(
-            router: router, configuration: ServerConfiguration(maxMessageBytes: limit),
-            logger: quiet)
+            router: router, configuration: TapCommand.configuration(limit), logger: quiet)
         let listener: Listener
         do {
             listener = try await server.listen(on: listen.address, loop: loop)
@@ -53,5 +52,15 @@ struct TapCommand {
             var printer = TapPrinter(session, recording)
             while let event = await events.next() { try await printer.print(event) }
         }
+    }
+
+    /// A relay judges nobody: how often a client may ping and how long it may not read is the
+    /// upstream's business.
+    private static func configuration(_ maxMessageBytes: Int) -> ServerConfiguration {
+        var configuration = ServerConfiguration(maxMessageBytes: maxMessageBytes)
+        configuration.sendStallTimeout = .seconds(1 << 20)
+        configuration.minPingInterval = .zero
+        configuration.permitsPingsWithoutCalls = true
+        return configuration
     }
 }
