@@ -1493,6 +1493,7 @@ extension ChannelzV1.ChannelzService {
 
     /// Adds the methods of `grpc.channelz.v1.Channelz`.
     public func register(in router: RPC::Router) {
+        router.describe(ChannelzV1.channelzFile)
         router.handle(ChannelzV1.ChannelzMethods.getTopChannels) { call in
             let bytes = try await call.receiveOnly()
             let request = try call.decode(bytes, as: ChannelzV1.GetTopChannelsRequest.self)
