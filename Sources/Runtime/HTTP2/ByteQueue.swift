@@ -46,7 +46,7 @@ struct ByteQueue: ~Copyable {
 
     /// Writes a big-endian number over bytes that are in the queue.
     mutating func store(_ value: UInt32, at offset: Int) {
-        precondition(offset + 4 <= count)
+        guard let memory, offset + 4 <= count else { preconditionFailure("beyond the end") }
         (memory + head + offset).storeBytes(of: value.bigEndian, as: UInt32.self)
     }
 
