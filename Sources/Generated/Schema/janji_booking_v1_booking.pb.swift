@@ -11,7 +11,7 @@ extension BookingV1 {
         base64: """
             Ch5qYW5qaS9ib29raW5nL3YxL2Jvb2tpbmcucHJvdG8SEGphbmppLmJvb2tpbmcudjEaHGdvb2dsZS9hcGkvYW5u
             b3RhdGlvbnMucHJvdG8aH2dvb2dsZS9wcm90b2J1Zi90aW1lc3RhbXAucHJvdG8aG2phbmppL2Jvb2tpbmcvdjEv
-            c2xvdC5wcm90bxodamFuamkvY29tbW9uL3YxL29wdGlvbnMucHJvdG8irQUKB0Jvb2tpbmcSDgoCaWQYASABKAlS
+            c2xvdC5wcm90bxodamFuamkvY29tbW9uL3YxL29wdGlvbnMucHJvdG8i7gkKB0Jvb2tpbmcSDgoCaWQYASABKAlS
             AmlkEjcKBnN0YXR1cxgCIAEoDjIfLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1N0YXR1c1IGc3RhdHVzEhsKCWNv
             dXJzZV9pZBgDIAEoCVIIY291cnNlSWQSNAoUZmlyc3RfY2hvaWNlX3Nsb3RfaWQYBCABKAlIAFIRZmlyc3RDaG9p
             Y2VTbG90SWSIAQESNgoVc2Vjb25kX2Nob2ljZV9zbG90X2lkGAUgASgJSAFSEnNlY29uZENob2ljZVNsb3RJZIgB
@@ -20,97 +20,114 @@ extension BookingV1 {
             Gi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgtjb25maXJtZWRBdBI5CgpjcmVhdGVkX2F0GAkgASgLMhouZ29v
             Z2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJY3JlYXRlZEF0Eh0KCm5lZWRzX3Nsb3QYCiABKAhSCW5lZWRzU2xvdBJR
             ChBhc3NpZ25tZW50X2Jhc2lzGAsgASgOMiEuamFuamkuYm9va2luZy52MS5Bc3NpZ25tZW50QmFzaXNIA1IPYXNz
-            aWdubWVudEJhc2lziAEBEhgKB3ZlcnNpb24YDCABKANSB3ZlcnNpb25CFwoVX2ZpcnN0X2Nob2ljZV9zbG90X2lk
-            QhgKFl9zZWNvbmRfY2hvaWNlX3Nsb3RfaWRCFAoSX2NvbmZpcm1lZF9zbG90X2lkQhMKEV9hc3NpZ25tZW50X2Jh
-            c2lzIjMKCVRpbWVSYW5nZRIUCgVzdGFydBgBIAEoCVIFc3RhcnQSEAoDZW5kGAIgASgJUgNlbmQi2AYKFVJlZ2lz
-            dGVyQ291cnNlUmVxdWVzdBIhCglmdWxsX25hbWUYASABKAlCBNi1GAFSCGZ1bGxOYW1lEhoKBWVtYWlsGAIgASgJ
-            QgTYtRgBUgVlbWFpbBIbCgljb3Vyc2VfaWQYAyABKAlSCGNvdXJzZUlkEh4KB2FkZHJlc3MYBCABKAlCBNi1GAFS
-            B2FkZHJlc3MSJQoLYmlydGhfcGxhY2UYBSABKAlCBNi1GAFSCmJpcnRoUGxhY2USIwoKYmlydGhfZGF0ZRgGIAEo
-            CUIE2LUYAVIJYmlydGhEYXRlEhwKBnNjaG9vbBgHIAEoCUIE2LUYAVIGc2Nob29sEhQKBWNsYXNzGAggASgFUgVj
-            bGFzcxIpCg1ndWFyZGlhbl9uYW1lGAkgASgJQgTYtRgBUgxndWFyZGlhbk5hbWUSMgoSZ3VhcmRpYW5fd2FfbnVt
-            YmVyGAogASgJQgTYtRgBUhBndWFyZGlhbldhTnVtYmVyEhgKB2NvbnNlbnQYCyABKAhSB2NvbnNlbnQSIwoNY2Fw
-            dGNoYV90b2tlbhgMIAEoCVIMY2FwdGNoYVRva2VuEicKD2lkZW1wb3RlbmN5X2tleRgNIAEoCVIOaWRlbXBvdGVu
-            Y3lLZXkSKQoQZXhwZXJpZW5jZV9sZXZlbBgOIAEoCVIPZXhwZXJpZW5jZUxldmVsEiUKDnByZWZlcnJlZF9kYXlz
-            GA8gAygJUg1wcmVmZXJyZWREYXlzEk0KFHByZWZlcnJlZF90aW1lX3JhbmdlGBAgASgLMhsuamFuamkuYm9va2lu
-            Zy52MS5UaW1lUmFuZ2VSEnByZWZlcnJlZFRpbWVSYW5nZRI0ChRmaXJzdF9jaG9pY2Vfc2xvdF9pZBgRIAEoCUgA
-            UhFmaXJzdENob2ljZVNsb3RJZIgBARI2ChVzZWNvbmRfY2hvaWNlX3Nsb3RfaWQYEiABKAlIAVISc2Vjb25kQ2hv
-            aWNlU2xvdElkiAEBEigKDXBheW1lbnRfcHJvb2YYEyABKAlIAlIMcGF5bWVudFByb29miAEBQhcKFV9maXJzdF9j
-            aG9pY2Vfc2xvdF9pZEIYChZfc2Vjb25kX2Nob2ljZV9zbG90X2lkQhAKDl9wYXltZW50X3Byb29mImkKFlJlZ2lz
-            dGVyQ291cnNlUmVzcG9uc2USMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9v
-            a2luZxIaCgh3YXJuaW5ncxgCIAMoCVIId2FybmluZ3MiRgoPT3JpZ2luYWxCb29raW5nEjMKB2Jvb2tpbmcYASAB
-            KAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmciMgoRR2V0Qm9va2luZ1JlcXVlc3QSHQoKYm9v
-            a2luZ19pZBgBIAEoCVIJYm9va2luZ0lkIvQBCgxIaXN0b3J5RW50cnkSKgoCYXQYASABKAsyGi5nb29nbGUucHJv
-            dG9idWYuVGltZXN0YW1wUgJhdBI4CgRmcm9tGAIgASgOMh8uamFuamkuYm9va2luZy52MS5Cb29raW5nU3RhdHVz
-            SABSBGZyb22IAQESLwoCdG8YAyABKA4yHy5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdTdGF0dXNSAnRvEhQKBWFj
-            dG9yGAQgASgJUgVhY3RvchIWCgZhY3Rpb24YBSABKAlSBmFjdGlvbhIWCgZyZWFzb24YBiABKAlSBnJlYXNvbkIH
-            CgVfZnJvbSK+AQoSR2V0Qm9va2luZ1Jlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYx
-            LkJvb2tpbmdSB2Jvb2tpbmcSOQoJYXBwbGljYW50GAIgASgLMhsuamFuamkuYm9va2luZy52MS5BcHBsaWNhbnRS
-            CWFwcGxpY2FudBI4CgdoaXN0b3J5GAMgAygLMh4uamFuamkuYm9va2luZy52MS5IaXN0b3J5RW50cnlSB2hpc3Rv
-            cnkijAEKEkxpc3RQZW5kaW5nUmVxdWVzdBIbCglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXplEh0KCnBhZ2VfdG9r
-            ZW4YAiABKAlSCXBhZ2VUb2tlbhIdCgpuZWVkc19zbG90GAMgASgIUgluZWVkc1Nsb3QSGwoJY291cnNlX2lkGAQg
-            ASgJUghjb3Vyc2VJZCLfAwoJQXBwbGljYW50EiEKCWZ1bGxfbmFtZRgBIAEoCUIE2LUYAVIIZnVsbE5hbWUSGgoF
-            ZW1haWwYAiABKAlCBNi1GAFSBWVtYWlsEikKDWd1YXJkaWFuX25hbWUYAyABKAlCBNi1GAFSDGd1YXJkaWFuTmFt
-            ZRIyChJndWFyZGlhbl93YV9udW1iZXIYBCABKAlCBNi1GAFSEGd1YXJkaWFuV2FOdW1iZXISHAoGc2Nob29sGAUg
-            ASgJQgTYtRgBUgZzY2hvb2wSFAoFY2xhc3MYBiABKAVSBWNsYXNzEikKEGV4cGVyaWVuY2VfbGV2ZWwYByABKAlS
-            D2V4cGVyaWVuY2VMZXZlbBIlCg5wcmVmZXJyZWRfZGF5cxgIIAMoCVINcHJlZmVycmVkRGF5cxJNChRwcmVmZXJy
-            ZWRfdGltZV9yYW5nZRgJIAEoCzIbLmphbmppLmJvb2tpbmcudjEuVGltZVJhbmdlUhJwcmVmZXJyZWRUaW1lUmFu
-            Z2USIwoKYmlydGhfZGF0ZRgKIAEoCUIE2LUYAVIJYmlydGhEYXRlEigKDXBheW1lbnRfcHJvb2YYCyABKAlIAFIM
-            cGF5bWVudFByb29miAEBQhAKDl9wYXltZW50X3Byb29mImoKBkNob2ljZRIqCgRzbG90GAEgASgLMhYuamFuamku
-            Ym9va2luZy52MS5TbG90UgRzbG90EhYKBm90aGVycxgCIAEoBVIGb3RoZXJzEhwKCWF2YWlsYWJsZRgDIAEoCFIJ
-            YXZhaWxhYmxlIsACCg5QZW5kaW5nQm9va2luZxIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5C
-            b29raW5nUgdib29raW5nEjkKCWFwcGxpY2FudBgCIAEoCzIbLmphbmppLmJvb2tpbmcudjEuQXBwbGljYW50Uglh
-            cHBsaWNhbnQSOwoMZmlyc3RfY2hvaWNlGAMgASgLMhguamFuamkuYm9va2luZy52MS5DaG9pY2VSC2ZpcnN0Q2hv
-            aWNlEj0KDXNlY29uZF9jaG9pY2UYBCABKAsyGC5qYW5qaS5ib29raW5nLnYxLkNob2ljZVIMc2Vjb25kQ2hvaWNl
-            Eh8KC2NvdXJzZV9jb2RlGAUgASgJUgpjb3Vyc2VDb2RlEiEKDGNvdXJzZV90aXRsZRgGIAEoCVILY291cnNlVGl0
-            bGUiwgEKE0xpc3RQZW5kaW5nUmVzcG9uc2USPAoIYm9va2luZ3MYASADKAsyIC5qYW5qaS5ib29raW5nLnYxLlBl
-            bmRpbmdCb29raW5nUghib29raW5ncxImCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlSDW5leHRQYWdlVG9rZW4SLwoF
-            YXNfb2YYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRhc09mEhQKBXRvdGFsGAQgASgFUgV0b3Rh
-            bCLyAQoOQ29uZmlybVJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEiQKC3NjaGVkdWxlX2lk
-            GAIgASgJSABSCnNjaGVkdWxlSWSIAQESFgoGcmVhc29uGAMgASgJUgZyZWFzb24SLAoPaWRlbXBvdGVuY3lfa2V5
-            GAQgASgJSAFSDmlkZW1wb3RlbmN5S2V5iAEBEiIKCmlmX3ZlcnNpb24YBSABKANIAlIJaWZWZXJzaW9uiAEBQg4K
-            DF9zY2hlZHVsZV9pZEISChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uInIKD0NvbmZpcm1SZXNwb25z
-            ZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEioKBHNsb3QYAiAB
-            KAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSBHNsb3Qi4AEKEUFzc2lnblNsb3RSZXF1ZXN0Eh0KCmJvb2tpbmdf
-            aWQYASABKAlSCWJvb2tpbmdJZBIfCgtzY2hlZHVsZV9pZBgCIAEoCVIKc2NoZWR1bGVJZBIWCgZyZWFzb24YAyAB
-            KAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQESIgoKaWZfdmVy
-            c2lvbhgFIAEoA0gBUglpZlZlcnNpb26IAQFCEgoQX2lkZW1wb3RlbmN5X2tleUINCgtfaWZfdmVyc2lvbiJ1ChJB
-            c3NpZ25TbG90UmVzcG9uc2USMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9v
-            a2luZxIqCgRzbG90GAIgASgLMhYuamFuamkuYm9va2luZy52MS5TbG90UgRzbG90IrsBCg1SZWplY3RSZXF1ZXN0
-            Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJvb2tpbmdJZBIWCgZyZWFzb24YAiABKAlSBnJlYXNvbhIsCg9pZGVtcG90
-            ZW5jeV9rZXkYAyABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgEIAEoA0gBUglpZlZlcnNp
-            b26IAQFCEgoQX2lkZW1wb3RlbmN5X2tleUINCgtfaWZfdmVyc2lvbiJFCg5SZWplY3RSZXNwb25zZRIzCgdib29r
-            aW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nIrsBCg1DYW5jZWxSZXF1ZXN0Eh0K
-            CmJvb2tpbmdfaWQYASABKAlSCWJvb2tpbmdJZBIWCgZyZWFzb24YAiABKAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5j
-            eV9rZXkYAyABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgEIAEoA0gBUglpZlZlcnNpb26I
-            AQFCEgoQX2lkZW1wb3RlbmN5X2tleUINCgtfaWZfdmVyc2lvbiJFCg5DYW5jZWxSZXNwb25zZRIzCgdib29raW5n
-            GAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nKsYBCg1Cb29raW5nU3RhdHVzEh4KGkJP
-            T0tJTkdfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGgoWQk9PS0lOR19TVEFUVVNfUEVORElORxABEhwKGEJPT0tJTkdf
-            U1RBVFVTX0NPTkZJUk1FRBACEhsKF0JPT0tJTkdfU1RBVFVTX1JFSkVDVEVEEAMSHAoYQk9PS0lOR19TVEFUVVNf
-            Q0FOQ0VMTEVEEAQSGgoWQk9PS0lOR19TVEFUVVNfRVhQSVJFRBAFGgT4thgBKqUBCg9Bc3NpZ25tZW50QmFzaXMS
-            IAocQVNTSUdOTUVOVF9CQVNJU19VTlNQRUNJRklFRBAAEiEKHUFTU0lHTk1FTlRfQkFTSVNfRklSU1RfQ0hPSUNF
-            EAESIgoeQVNTSUdOTUVOVF9CQVNJU19TRUNPTkRfQ0hPSUNFEAISIwofQVNTSUdOTUVOVF9CQVNJU19BRE1JTl9P
-            VkVSUklERRADGgT4thgBMtYKCghCb29raW5ncxK0AQoOUmVnaXN0ZXJDb3Vyc2USJy5qYW5qaS5ib29raW5nLnYx
-            LlJlZ2lzdGVyQ291cnNlUmVxdWVzdBooLmphbmppLmJvb2tpbmcudjEuUmVnaXN0ZXJDb3Vyc2VSZXNwb25zZSJP
-            iLUYAZC1GMkBgtPkkwJAIhwvYXBpL2Jvb2tpbmcvcmVnaXN0ZXItY291cnNlOgEqWh0iGC9ib29raW5nL3JlZ2lz
-            dGVyLWNvdXJzZToBKhKQAQoKR2V0Qm9va2luZxIjLmphbmppLmJvb2tpbmcudjEuR2V0Qm9va2luZ1JlcXVlc3Qa
-            JC5qYW5qaS5ib29raW5nLnYxLkdldEJvb2tpbmdSZXNwb25zZSI3kAIBiLUYAoLT5JMCKhIoL2FwaS9ib29raW5n
-            L2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfRKxAQoLTGlzdFBlbmRpbmcSJC5qYW5qaS5ib29raW5nLnYxLkxp
-            c3RQZW5kaW5nUmVxdWVzdBolLmphbmppLmJvb2tpbmcudjEuTGlzdFBlbmRpbmdSZXNwb25zZSJVkAIBiLUYAoLT
-            5JMCSBIjL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3BlbmRpbmdaIRIfL2Jvb2tpbmcvYWRtaW4vYm9va2lu
-            Z3MvcGVuZGluZxLdAQoHQ29uZmlybRIgLmphbmppLmJvb2tpbmcudjEuQ29uZmlybVJlcXVlc3QaIS5qYW5qaS5i
-            b29raW5nLnYxLkNvbmZpcm1SZXNwb25zZSKMAYi1GAKC0+STAoEBIiEvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9
-            L2NvbmZpcm06ASpaIiIdL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NvbmZpcm06ASpaNSIwL2FwaS9ib29raW5nL2Fk
-            bWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9jb25maXJtOgEqEoECCgpBc3NpZ25TbG90EiMuamFuamkuYm9va2lu
-            Zy52MS5Bc3NpZ25TbG90UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuQXNzaWduU2xvdFJlc3BvbnNlIqcBiLUY
-            AoLT5JMCnAEiNC9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vYXNzaWduLXNsb3Q6ASpa
-            NSIwL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2Fzc2lnbi1zbG90OgEqWioiJS9hcGkvYm9v
-            a2luZy97Ym9va2luZ19pZH0vYXNzaWduLXNsb3Q6ASoSsgEKBlJlamVjdBIfLmphbmppLmJvb2tpbmcudjEuUmVq
-            ZWN0UmVxdWVzdBogLmphbmppLmJvb2tpbmcudjEuUmVqZWN0UmVzcG9uc2UiZYi1GAKC0+STAlsiIC9hcGkvYm9v
-            a2luZy97Ym9va2luZ19pZH0vcmVqZWN0OgEqWjQiLy9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2lu
-            Z19pZH0vcmVqZWN0OgEqErIBCgZDYW5jZWwSHy5qYW5qaS5ib29raW5nLnYxLkNhbmNlbFJlcXVlc3QaIC5qYW5q
-            aS5ib29raW5nLnYxLkNhbmNlbFJlc3BvbnNlImWItRgCgtPkkwJbIiAvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9
-            L2NhbmNlbDoBKlo0Ii8vYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2NhbmNlbDoBKmIG
-            cHJvdG8z
+            aWdubWVudEJhc2lziAEBEhgKB3ZlcnNpb24YDCABKANSB3ZlcnNpb24SRgoOcGF5bWVudF9zdGF0dXMYDSABKA4y
+            Hy5qYW5qaS5ib29raW5nLnYxLlBheW1lbnRTdGF0dXNSDXBheW1lbnRTdGF0dXMSGgoIcXVhbnRpdHkYDiABKAVS
+            CHF1YW50aXR5EhQKBXRvdGFsGA8gASgDUgV0b3RhbBIaCghkaXNjb3VudBgQIAEoA1IIZGlzY291bnQSIQoMZmlu
+            YWxfYW1vdW50GBEgASgDUgtmaW5hbEFtb3VudBIaCghjdXJyZW5jeRgSIAEoCVIIY3VycmVuY3kSLgoQcmVzY2hl
+            ZHVsZWRfZnJvbRgTIAEoCUgEUg9yZXNjaGVkdWxlZEZyb22IAQESKgoOcmVzY2hlZHVsZWRfdG8YFCABKAlIBVIN
+            cmVzY2hlZHVsZWRUb4gBARIcCgdob2xkX2lkGBUgASgJSAZSBmhvbGRJZIgBARI9CgxjYW5jZWxsZWRfYXQYFiAB
+            KAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgtjYW5jZWxsZWRBdBI+Cg1jaGVja2VkX2luX2F0GBcgASgL
+            MhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFILY2hlY2tlZEluQXQSPQoMY29tcGxldGVkX2F0GBggASgLMhou
+            Z29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFILY29tcGxldGVkQXRCFwoVX2ZpcnN0X2Nob2ljZV9zbG90X2lkQhgK
+            Fl9zZWNvbmRfY2hvaWNlX3Nsb3RfaWRCFAoSX2NvbmZpcm1lZF9zbG90X2lkQhMKEV9hc3NpZ25tZW50X2Jhc2lz
+            QhMKEV9yZXNjaGVkdWxlZF9mcm9tQhEKD19yZXNjaGVkdWxlZF90b0IKCghfaG9sZF9pZCIzCglUaW1lUmFuZ2US
+            FAoFc3RhcnQYASABKAlSBXN0YXJ0EhAKA2VuZBgCIAEoCVIDZW5kItgGChVSZWdpc3RlckNvdXJzZVJlcXVlc3QS
+            IQoJZnVsbF9uYW1lGAEgASgJQgTYtRgBUghmdWxsTmFtZRIaCgVlbWFpbBgCIAEoCUIE2LUYAVIFZW1haWwSGwoJ
+            Y291cnNlX2lkGAMgASgJUghjb3Vyc2VJZBIeCgdhZGRyZXNzGAQgASgJQgTYtRgBUgdhZGRyZXNzEiUKC2JpcnRo
+            X3BsYWNlGAUgASgJQgTYtRgBUgpiaXJ0aFBsYWNlEiMKCmJpcnRoX2RhdGUYBiABKAlCBNi1GAFSCWJpcnRoRGF0
+            ZRIcCgZzY2hvb2wYByABKAlCBNi1GAFSBnNjaG9vbBIUCgVjbGFzcxgIIAEoBVIFY2xhc3MSKQoNZ3VhcmRpYW5f
+            bmFtZRgJIAEoCUIE2LUYAVIMZ3VhcmRpYW5OYW1lEjIKEmd1YXJkaWFuX3dhX251bWJlchgKIAEoCUIE2LUYAVIQ
+            Z3VhcmRpYW5XYU51bWJlchIYCgdjb25zZW50GAsgASgIUgdjb25zZW50EiMKDWNhcHRjaGFfdG9rZW4YDCABKAlS
+            DGNhcHRjaGFUb2tlbhInCg9pZGVtcG90ZW5jeV9rZXkYDSABKAlSDmlkZW1wb3RlbmN5S2V5EikKEGV4cGVyaWVu
+            Y2VfbGV2ZWwYDiABKAlSD2V4cGVyaWVuY2VMZXZlbBIlCg5wcmVmZXJyZWRfZGF5cxgPIAMoCVINcHJlZmVycmVk
+            RGF5cxJNChRwcmVmZXJyZWRfdGltZV9yYW5nZRgQIAEoCzIbLmphbmppLmJvb2tpbmcudjEuVGltZVJhbmdlUhJw
+            cmVmZXJyZWRUaW1lUmFuZ2USNAoUZmlyc3RfY2hvaWNlX3Nsb3RfaWQYESABKAlIAFIRZmlyc3RDaG9pY2VTbG90
+            SWSIAQESNgoVc2Vjb25kX2Nob2ljZV9zbG90X2lkGBIgASgJSAFSEnNlY29uZENob2ljZVNsb3RJZIgBARIoCg1w
+            YXltZW50X3Byb29mGBMgASgJSAJSDHBheW1lbnRQcm9vZogBAUIXChVfZmlyc3RfY2hvaWNlX3Nsb3RfaWRCGAoW
+            X3NlY29uZF9jaG9pY2Vfc2xvdF9pZEIQCg5fcGF5bWVudF9wcm9vZiJpChZSZWdpc3RlckNvdXJzZVJlc3BvbnNl
+            EjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmcSGgoId2FybmluZ3MY
+            AiADKAlSCHdhcm5pbmdzIkYKD09yaWdpbmFsQm9va2luZxIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2lu
+            Zy52MS5Cb29raW5nUgdib29raW5nIjIKEUdldEJvb2tpbmdSZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJv
+            b2tpbmdJZCLUAgoMSGlzdG9yeUVudHJ5EioKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIC
+            YXQSOAoEZnJvbRgCIAEoDjIfLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1N0YXR1c0gAUgRmcm9tiAEBEi8KAnRv
+            GAMgASgOMh8uamFuamkuYm9va2luZy52MS5Cb29raW5nU3RhdHVzUgJ0bxIUCgVhY3RvchgEIAEoCVIFYWN0b3IS
+            FgoGYWN0aW9uGAUgASgJUgZhY3Rpb24SFgoGcmVhc29uGAYgASgJUgZyZWFzb24SSwoOcGF5bWVudF9zdGF0dXMY
+            ByABKA4yHy5qYW5qaS5ib29raW5nLnYxLlBheW1lbnRTdGF0dXNIAVINcGF5bWVudFN0YXR1c4gBAUIHCgVfZnJv
+            bUIRCg9fcGF5bWVudF9zdGF0dXMivgEKEkdldEJvb2tpbmdSZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFu
+            amkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEjkKCWFwcGxpY2FudBgCIAEoCzIbLmphbmppLmJvb2tpbmcu
+            djEuQXBwbGljYW50UglhcHBsaWNhbnQSOAoHaGlzdG9yeRgDIAMoCzIeLmphbmppLmJvb2tpbmcudjEuSGlzdG9y
+            eUVudHJ5UgdoaXN0b3J5IowBChJMaXN0UGVuZGluZ1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgFUghwYWdlU2l6
+            ZRIdCgpwYWdlX3Rva2VuGAIgASgJUglwYWdlVG9rZW4SHQoKbmVlZHNfc2xvdBgDIAEoCFIJbmVlZHNTbG90EhsK
+            CWNvdXJzZV9pZBgEIAEoCVIIY291cnNlSWQi3wMKCUFwcGxpY2FudBIhCglmdWxsX25hbWUYASABKAlCBNi1GAFS
+            CGZ1bGxOYW1lEhoKBWVtYWlsGAIgASgJQgTYtRgBUgVlbWFpbBIpCg1ndWFyZGlhbl9uYW1lGAMgASgJQgTYtRgB
+            UgxndWFyZGlhbk5hbWUSMgoSZ3VhcmRpYW5fd2FfbnVtYmVyGAQgASgJQgTYtRgBUhBndWFyZGlhbldhTnVtYmVy
+            EhwKBnNjaG9vbBgFIAEoCUIE2LUYAVIGc2Nob29sEhQKBWNsYXNzGAYgASgFUgVjbGFzcxIpChBleHBlcmllbmNl
+            X2xldmVsGAcgASgJUg9leHBlcmllbmNlTGV2ZWwSJQoOcHJlZmVycmVkX2RheXMYCCADKAlSDXByZWZlcnJlZERh
+            eXMSTQoUcHJlZmVycmVkX3RpbWVfcmFuZ2UYCSABKAsyGy5qYW5qaS5ib29raW5nLnYxLlRpbWVSYW5nZVIScHJl
+            ZmVycmVkVGltZVJhbmdlEiMKCmJpcnRoX2RhdGUYCiABKAlCBNi1GAFSCWJpcnRoRGF0ZRIoCg1wYXltZW50X3By
+            b29mGAsgASgJSABSDHBheW1lbnRQcm9vZogBAUIQCg5fcGF5bWVudF9wcm9vZiJqCgZDaG9pY2USKgoEc2xvdBgB
+            IAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdBIWCgZvdGhlcnMYAiABKAVSBm90aGVycxIcCglhdmFp
+            bGFibGUYAyABKAhSCWF2YWlsYWJsZSLAAgoOUGVuZGluZ0Jvb2tpbmcSMwoHYm9va2luZxgBIAEoCzIZLmphbmpp
+            LmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZxI5CglhcHBsaWNhbnQYAiABKAsyGy5qYW5qaS5ib29raW5nLnYx
+            LkFwcGxpY2FudFIJYXBwbGljYW50EjsKDGZpcnN0X2Nob2ljZRgDIAEoCzIYLmphbmppLmJvb2tpbmcudjEuQ2hv
+            aWNlUgtmaXJzdENob2ljZRI9Cg1zZWNvbmRfY2hvaWNlGAQgASgLMhguamFuamkuYm9va2luZy52MS5DaG9pY2VS
+            DHNlY29uZENob2ljZRIfCgtjb3Vyc2VfY29kZRgFIAEoCVIKY291cnNlQ29kZRIhCgxjb3Vyc2VfdGl0bGUYBiAB
+            KAlSC2NvdXJzZVRpdGxlIsIBChNMaXN0UGVuZGluZ1Jlc3BvbnNlEjwKCGJvb2tpbmdzGAEgAygLMiAuamFuamku
+            Ym9va2luZy52MS5QZW5kaW5nQm9va2luZ1IIYm9va2luZ3MSJgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJUg1uZXh0
+            UGFnZVRva2VuEi8KBWFzX29mGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIEYXNPZhIUCgV0b3Rh
+            bBgEIAEoBVIFdG90YWwi8gEKDkNvbmZpcm1SZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJvb2tpbmdJZBIk
+            CgtzY2hlZHVsZV9pZBgCIAEoCUgAUgpzY2hlZHVsZUlkiAEBEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwKD2lk
+            ZW1wb3RlbmN5X2tleRgEIAEoCUgBUg5pZGVtcG90ZW5jeUtleYgBARIiCgppZl92ZXJzaW9uGAUgASgDSAJSCWlm
+            VmVyc2lvbogBAUIOCgxfc2NoZWR1bGVfaWRCEgoQX2lkZW1wb3RlbmN5X2tleUINCgtfaWZfdmVyc2lvbiJyCg9D
+            b25maXJtUmVzcG9uc2USMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2lu
+            ZxIqCgRzbG90GAIgASgLMhYuamFuamkuYm9va2luZy52MS5TbG90UgRzbG90IuABChFBc3NpZ25TbG90UmVxdWVz
+            dBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQSHwoLc2NoZWR1bGVfaWQYAiABKAlSCnNjaGVkdWxlSWQS
+            FgoGcmVhc29uGAMgASgJUgZyZWFzb24SLAoPaWRlbXBvdGVuY3lfa2V5GAQgASgJSABSDmlkZW1wb3RlbmN5S2V5
+            iAEBEiIKCmlmX3ZlcnNpb24YBSABKANIAVIJaWZWZXJzaW9uiAEBQhIKEF9pZGVtcG90ZW5jeV9rZXlCDQoLX2lm
+            X3ZlcnNpb24idQoSQXNzaWduU2xvdFJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYx
+            LkJvb2tpbmdSB2Jvb2tpbmcSKgoEc2xvdBgCIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdCK7AQoN
+            UmVqZWN0UmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQSFgoGcmVhc29uGAIgASgJUgZyZWFz
+            b24SLAoPaWRlbXBvdGVuY3lfa2V5GAMgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEBEiIKCmlmX3ZlcnNpb24YBCAB
+            KANIAVIJaWZWZXJzaW9uiAEBQhIKEF9pZGVtcG90ZW5jeV9rZXlCDQoLX2lmX3ZlcnNpb24iRQoOUmVqZWN0UmVz
+            cG9uc2USMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZyK7AQoNQ2Fu
+            Y2VsUmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQSFgoGcmVhc29uGAIgASgJUgZyZWFzb24S
+            LAoPaWRlbXBvdGVuY3lfa2V5GAMgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEBEiIKCmlmX3ZlcnNpb24YBCABKANI
+            AVIJaWZWZXJzaW9uiAEBQhIKEF9pZGVtcG90ZW5jeV9rZXlCDQoLX2lmX3ZlcnNpb24iRQoOQ2FuY2VsUmVzcG9u
+            c2USMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZyrkAgoNQm9va2lu
+            Z1N0YXR1cxIeChpCT09LSU5HX1NUQVRVU19VTlNQRUNJRklFRBAAEhoKFkJPT0tJTkdfU1RBVFVTX1BFTkRJTkcQ
+            ARIcChhCT09LSU5HX1NUQVRVU19DT05GSVJNRUQQAhIbChdCT09LSU5HX1NUQVRVU19SRUpFQ1RFRBADEhwKGEJP
+            T0tJTkdfU1RBVFVTX0NBTkNFTExFRBAEEhoKFkJPT0tJTkdfU1RBVFVTX0VYUElSRUQQBRIiCh5CT09LSU5HX1NU
+            QVRVU19QRU5ESU5HX1BBWU1FTlQQBhIeChpCT09LSU5HX1NUQVRVU19JTl9QUk9HUkVTUxAHEhwKGEJPT0tJTkdf
+            U1RBVFVTX0NPTVBMRVRFRBAIEhoKFkJPT0tJTkdfU1RBVFVTX05PX1NIT1cQCRIeChpCT09LSU5HX1NUQVRVU19S
+            RVNDSEVEVUxFRBAKGgT4thgBKuoBCg1QYXltZW50U3RhdHVzEh4KGlBBWU1FTlRfU1RBVFVTX1VOU1BFQ0lGSUVE
+            EAASHwobUEFZTUVOVF9TVEFUVVNfTk9UX1JFUVVJUkVEEAESGgoWUEFZTUVOVF9TVEFUVVNfUEVORElORxACEhcK
+            E1BBWU1FTlRfU1RBVFVTX1BBSUQQAxIZChVQQVlNRU5UX1NUQVRVU19GQUlMRUQQBBIlCiFQQVlNRU5UX1NUQVRV
+            U19QQVJUSUFMTFlfUkVGVU5ERUQQBRIbChdQQVlNRU5UX1NUQVRVU19SRUZVTkRFRBAGGgT4thgBKuMBCg9Bc3Np
+            Z25tZW50QmFzaXMSIAocQVNTSUdOTUVOVF9CQVNJU19VTlNQRUNJRklFRBAAEiEKHUFTU0lHTk1FTlRfQkFTSVNf
+            RklSU1RfQ0hPSUNFEAESIgoeQVNTSUdOTUVOVF9CQVNJU19TRUNPTkRfQ0hPSUNFEAISIwofQVNTSUdOTUVOVF9C
+            QVNJU19BRE1JTl9PVkVSUklERRADEh0KGUFTU0lHTk1FTlRfQkFTSVNfQ1VTVE9NRVIQBBIdChlBU1NJR05NRU5U
+            X0JBU0lTX0VYVEVSTkFMEAUaBPi2GAEy1goKCEJvb2tpbmdzErQBCg5SZWdpc3RlckNvdXJzZRInLmphbmppLmJv
+            b2tpbmcudjEuUmVnaXN0ZXJDb3Vyc2VSZXF1ZXN0GiguamFuamkuYm9va2luZy52MS5SZWdpc3RlckNvdXJzZVJl
+            c3BvbnNlIk+ItRgBkLUYyQGC0+STAkAiHC9hcGkvYm9va2luZy9yZWdpc3Rlci1jb3Vyc2U6ASpaHSIYL2Jvb2tp
+            bmcvcmVnaXN0ZXItY291cnNlOgEqEpABCgpHZXRCb29raW5nEiMuamFuamkuYm9va2luZy52MS5HZXRCb29raW5n
+            UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuR2V0Qm9va2luZ1Jlc3BvbnNlIjeQAgGItRgCgtPkkwIqEigvYXBp
+            L2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9ErEBCgtMaXN0UGVuZGluZxIkLmphbmppLmJvb2tp
+            bmcudjEuTGlzdFBlbmRpbmdSZXF1ZXN0GiUuamFuamkuYm9va2luZy52MS5MaXN0UGVuZGluZ1Jlc3BvbnNlIlWQ
+            AgGItRgCgtPkkwJIEiMvYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3MvcGVuZGluZ1ohEh8vYm9va2luZy9hZG1p
+            bi9ib29raW5ncy9wZW5kaW5nEt0BCgdDb25maXJtEiAuamFuamkuYm9va2luZy52MS5Db25maXJtUmVxdWVzdBoh
+            LmphbmppLmJvb2tpbmcudjEuQ29uZmlybVJlc3BvbnNlIowBiLUYAoLT5JMCgQEiIS9hcGkvYm9va2luZy97Ym9v
+            a2luZ19pZH0vY29uZmlybToBKloiIh0vYm9va2luZy97Ym9va2luZ19pZH0vY29uZmlybToBKlo1IjAvYXBpL2Jv
+            b2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2NvbmZpcm06ASoSgQIKCkFzc2lnblNsb3QSIy5qYW5q
+            aS5ib29raW5nLnYxLkFzc2lnblNsb3RSZXF1ZXN0GiQuamFuamkuYm9va2luZy52MS5Bc3NpZ25TbG90UmVzcG9u
+            c2UipwGItRgCgtPkkwKcASI0L2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9hc3NpZ24t
+            c2xvdDoBKlo1IjAvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vYXNzaWduLXNsb3Q6ASpaKiIl
+            L2FwaS9ib29raW5nL3tib29raW5nX2lkfS9hc3NpZ24tc2xvdDoBKhKyAQoGUmVqZWN0Eh8uamFuamkuYm9va2lu
+            Zy52MS5SZWplY3RSZXF1ZXN0GiAuamFuamkuYm9va2luZy52MS5SZWplY3RSZXNwb25zZSJliLUYAoLT5JMCWyIg
+            L2FwaS9ib29raW5nL3tib29raW5nX2lkfS9yZWplY3Q6ASpaNCIvL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdz
+            L3tib29raW5nX2lkfS9yZWplY3Q6ASoSsgEKBkNhbmNlbBIfLmphbmppLmJvb2tpbmcudjEuQ2FuY2VsUmVxdWVz
+            dBogLmphbmppLmJvb2tpbmcudjEuQ2FuY2VsUmVzcG9uc2UiZYi1GAKC0+STAlsiIC9hcGkvYm9va2luZy97Ym9v
+            a2luZ19pZH0vY2FuY2VsOgEqWjQiLy9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vY2Fu
+            Y2VsOgEqYgZwcm90bzM=
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -125,9 +142,34 @@ extension BookingV1 {
         public static let rejected = BookingV1.BookingStatus(rawValue: 3)
         public static let cancelled = BookingV1.BookingStatus(rawValue: 4)
         public static let expired = BookingV1.BookingStatus(rawValue: 5)
+        /// The seat is held until `expires_at` for the payment.
+        public static let pendingPayment = BookingV1.BookingStatus(rawValue: 6)
+        /// Checked in.
+        public static let inProgress = BookingV1.BookingStatus(rawValue: 7)
+        public static let completed = BookingV1.BookingStatus(rawValue: 8)
+        public static let noShow = BookingV1.BookingStatus(rawValue: 9)
+        /// Terminal: another booking has taken its place.
+        public static let rescheduled = BookingV1.BookingStatus(rawValue: 10)
 
         public static let schema: Protobuf::EnumSchema = BookingV1.bookingFile
             .enumeration("janji.booking.v1.BookingStatus")
+    }
+
+    public struct PaymentStatus: Swift::RawRepresentable, Swift::Sendable, Swift::Hashable {
+        public var rawValue: Swift::Int32
+
+        public init(rawValue: Swift::Int32) { self.rawValue = rawValue }
+
+        public static let unspecified = BookingV1.PaymentStatus(rawValue: 0)
+        public static let notRequired = BookingV1.PaymentStatus(rawValue: 1)
+        public static let pending = BookingV1.PaymentStatus(rawValue: 2)
+        public static let paid = BookingV1.PaymentStatus(rawValue: 3)
+        public static let failed = BookingV1.PaymentStatus(rawValue: 4)
+        public static let partiallyRefunded = BookingV1.PaymentStatus(rawValue: 5)
+        public static let refunded = BookingV1.PaymentStatus(rawValue: 6)
+
+        public static let schema: Protobuf::EnumSchema = BookingV1.bookingFile
+            .enumeration("janji.booking.v1.PaymentStatus")
     }
 
     public struct AssignmentBasis: Swift::RawRepresentable, Swift::Sendable, Swift::Hashable {
@@ -140,6 +182,10 @@ extension BookingV1 {
         public static let secondChoice = BookingV1.AssignmentBasis(rawValue: 2)
         /// Needs a reason, which stays in the history.
         public static let adminOverride = BookingV1.AssignmentBasis(rawValue: 3)
+        /// The customer took it by a hold.
+        public static let customer = BookingV1.AssignmentBasis(rawValue: 4)
+        /// A partner's system says so.
+        public static let external = BookingV1.AssignmentBasis(rawValue: 5)
 
         public static let schema: Protobuf::EnumSchema = BookingV1.bookingFile
             .enumeration("janji.booking.v1.AssignmentBasis")
@@ -161,6 +207,22 @@ extension BookingV1 {
         public var assignmentBasis: BookingV1.AssignmentBasis?
         /// Grows with every transition.
         public var version: Swift::Int64 = 0
+        public var paymentStatus: BookingV1.PaymentStatus = BookingV1.PaymentStatus(rawValue: 0)
+        /// Seats.
+        public var quantity: Swift::Int32 = 0
+        /// Amounts in minor units of `currency`; final_amount = total - discount.
+        public var total: Swift::Int64 = 0
+        public var discount: Swift::Int64 = 0
+        public var finalAmount: Swift::Int64 = 0
+        /// ISO 4217.
+        public var currency: Swift::String = ""
+        /// The booking that this one took the place of, or the one that took its place.
+        public var rescheduledFrom: Swift::String?
+        public var rescheduledTo: Swift::String?
+        public var holdId: Swift::String?
+        public var cancelledAt: GoogleProtobuf.Timestamp?
+        public var checkedInAt: GoogleProtobuf.Timestamp?
+        public var completedAt: GoogleProtobuf.Timestamp?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -181,6 +243,18 @@ extension BookingV1 {
             self.needsSlot = reader.bool(9)
             if reader.has(10) { self.assignmentBasis = BookingV1.AssignmentBasis(rawValue: reader.enumeration(10)) }
             self.version = reader.int64(11)
+            self.paymentStatus = BookingV1.PaymentStatus(rawValue: reader.enumeration(12))
+            self.quantity = reader.int32(13)
+            self.total = reader.int64(14)
+            self.discount = reader.int64(15)
+            self.finalAmount = reader.int64(16)
+            self.currency = reader.string(17)
+            if reader.has(18) { self.rescheduledFrom = reader.string(18) }
+            if reader.has(19) { self.rescheduledTo = reader.string(19) }
+            if reader.has(20) { self.holdId = reader.string(20) }
+            self.cancelledAt = try reader.message(21, GoogleProtobuf.Timestamp.self)
+            self.checkedInAt = try reader.message(22, GoogleProtobuf.Timestamp.self)
+            self.completedAt = try reader.message(23, GoogleProtobuf.Timestamp.self)
             self.unknownFields = reader.unknownFields
         }
 
@@ -197,6 +271,18 @@ extension BookingV1 {
             writer.bool(9, self.needsSlot)
             if let value = self.assignmentBasis { writer.setEnumeration(10, value.rawValue) }
             writer.int64(11, self.version)
+            writer.enumeration(12, self.paymentStatus.rawValue)
+            writer.int32(13, self.quantity)
+            writer.int64(14, self.total)
+            writer.int64(15, self.discount)
+            writer.int64(16, self.finalAmount)
+            writer.string(17, self.currency)
+            if let value = self.rescheduledFrom { writer.setString(18, value) }
+            if let value = self.rescheduledTo { writer.setString(19, value) }
+            if let value = self.holdId { writer.setString(20, value) }
+            writer.message(21, self.cancelledAt)
+            writer.message(22, self.checkedInAt)
+            writer.message(23, self.completedAt)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -379,6 +465,8 @@ extension BookingV1 {
         public var actor: Swift::String = ""
         public var action: Swift::String = ""
         public var reason: Swift::String = ""
+        /// As it was after the transition.
+        public var paymentStatus: BookingV1.PaymentStatus?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -393,6 +481,7 @@ extension BookingV1 {
             self.actor = reader.string(3)
             self.action = reader.string(4)
             self.reason = reader.string(5)
+            if reader.has(6) { self.paymentStatus = BookingV1.PaymentStatus(rawValue: reader.enumeration(6)) }
             self.unknownFields = reader.unknownFields
         }
 
@@ -403,6 +492,7 @@ extension BookingV1 {
             writer.string(3, self.actor)
             writer.string(4, self.action)
             writer.string(5, self.reason)
+            if let value = self.paymentStatus { writer.setEnumeration(6, value.rawValue) }
             writer.unknownFields(self.unknownFields)
         }
     }

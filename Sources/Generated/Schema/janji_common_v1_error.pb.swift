@@ -12,7 +12,7 @@ extension CommonV1 {
         name: "janji/common/v1/error.proto",
         base64: """
             ChtqYW5qaS9jb21tb24vdjEvZXJyb3IucHJvdG8SD2phbmppLmNvbW1vbi52MRodamFuamkvY29tbW9uL3YxL29w
-            dGlvbnMucHJvdG8q4woKCUVycm9yQ29kZRIaChZFUlJPUl9DT0RFX1VOU1BFQ0lGSUVEEAASJwocRVJST1JfQ09E
+            dGlvbnMucHJvdG8qiQ8KCUVycm9yQ29kZRIaChZFUlJPUl9DT0RFX1VOU1BFQ0lGSUVEEAASJwocRVJST1JfQ09E
             RV9EVVBMSUNBVEVfUkVRVUVTVBABGgWothiZAxIsCiFFUlJPUl9DT0RFX1BFTkRJTkdfQk9PS0lOR19FWElTVFMQ
             AhoFqLYYmQMSJwocRVJST1JfQ09ERV9WQUxJREFUSU9OX0ZBSUxFRBADGgWothiQAxImChtFUlJPUl9DT0RFX0NP
             TlNFTlRfUkVRVUlSRUQQBBoFqLYYkAMSJwocRVJST1JfQ09ERV9JTlZBTElEX1dBX05VTUJFUhAFGgWothiQAxIk
@@ -28,12 +28,20 @@ extension CommonV1 {
             9wMSHgoTRVJST1JfQ09ERV9JTlRFUk5BTBAVGgWothj0AxIqCh9FUlJPUl9DT0RFX0lOU1RSVUNUT1JfTk9UX0ZP
             VU5EEBYaBai2GJQDEiQKGUVSUk9SX0NPREVfUk9PTV9OT1RfRk9VTkQQFxoFqLYYlAMSJAoZRVJST1JfQ09ERV9B
             TFJFQURZX0VYSVNUUxAYGgWothiZAxIuCiNFUlJPUl9DT0RFX09WRVJSSURFX1JFQVNPTl9SRVFVSVJFRBAZGgWo
-            thiQAxIpCh5FUlJPUl9DT0RFX1JFUVVFU1RfSU5fUFJPR1JFU1MQGhoFqLYYmQMSJQoaRVJST1JfQ09ERV9ST1VU
-            RV9OT1RfRk9VTkQQKBoFqLYYlAMSKAodRVJST1JfQ09ERV9NRVRIT0RfTk9UX0FMTE9XRUQQKRoFqLYYlQMSJwoc
-            RVJST1JfQ09ERV9NQUxGT1JNRURfUkVRVUVTVBAqGgWothiQAxInChxFUlJPUl9DT0RFX1BBWUxPQURfVE9PX0xB
-            UkdFECsaBai2GJ0DEiwKIUVSUk9SX0NPREVfVU5TVVBQT1JURURfTUVESUFfVFlQRRAsGgWothifAxInChxFUlJP
-            Ul9DT0RFX0RFQURMSU5FX0VYQ0VFREVEEC0aBai2GPgDEiYKG0VSUk9SX0NPREVfVVBHUkFERV9SRVFVSVJFRBAu
-            GgWothiqA2IGcHJvdG8z
+            thiQAxIpCh5FUlJPUl9DT0RFX1JFUVVFU1RfSU5fUFJPR1JFU1MQGhoFqLYYmQMSJAoZRVJST1JfQ09ERV9IT0xE
+            X05PVF9GT1VORBAbGgWothiUAxIiChdFUlJPUl9DT0RFX0hPTERfRVhQSVJFRBAcGgWothiaAxIpCh5FUlJPUl9D
+            T0RFX0hPTERfVE9LRU5fTUlTTUFUQ0gQHRoFqLYYkwMSKAodRVJST1JfQ09ERV9IT0xEX0xJTUlUX1JFQUNIRUQQ
+            HhoFqLYYmQMSLAohRVJST1JfQ09ERV9PVVRTSURFX0JPT0tJTkdfV0lORE9XEB8aBai2GJkDEjEKJkVSUk9SX0NP
+            REVfT1VUU0lERV9DQU5DRUxMQVRJT05fV0lORE9XECAaBai2GJkDEiYKG0VSUk9SX0NPREVfUEFZTUVOVF9SRVFV
+            SVJFRBAhGgWothiSAxIkChlFUlJPUl9DT0RFX1BBWU1FTlRfRkFJTEVEECIaBai2GJIDEicKHEVSUk9SX0NPREVf
+            UEFZTUVOVF9OT1RfRk9VTkQQIxoFqLYYlAMSKAodRVJST1JfQ09ERV9MT0NBVElPTl9OT1RfRk9VTkQQJBoFqLYY
+            lAMSKAodRVJST1JfQ09ERV9SRVNPVVJDRV9OT1RfRk9VTkQQJRoFqLYYlAMSJgobRVJST1JfQ09ERV9QT0xJQ1lf
+            Tk9UX0ZPVU5EECYaBai2GJQDEjEKJkVSUk9SX0NPREVfU0xPVF9BTFJFQURZX0JPT0tFRF9CWV9VU0VSECcaBai2
+            GJkDEiUKGkVSUk9SX0NPREVfUk9VVEVfTk9UX0ZPVU5EECgaBai2GJQDEigKHUVSUk9SX0NPREVfTUVUSE9EX05P
+            VF9BTExPV0VEECkaBai2GJUDEicKHEVSUk9SX0NPREVfTUFMRk9STUVEX1JFUVVFU1QQKhoFqLYYkAMSJwocRVJS
+            T1JfQ09ERV9QQVlMT0FEX1RPT19MQVJHRRArGgWothidAxIsCiFFUlJPUl9DT0RFX1VOU1VQUE9SVEVEX01FRElB
+            X1RZUEUQLBoFqLYYnwMSJwocRVJST1JfQ09ERV9ERUFETElORV9FWENFRURFRBAtGgWothj4AxImChtFUlJPUl9D
+            T0RFX1VQR1JBREVfUkVRVUlSRUQQLhoFqLYYqgNiBnByb3RvMw==
             """,
         dependencies: [CommonV1.optionsFile])
 
@@ -71,6 +79,19 @@ extension CommonV1 {
         public static let alreadyExists = CommonV1.ErrorCode(rawValue: 24)
         public static let overrideReasonRequired = CommonV1.ErrorCode(rawValue: 25)
         public static let requestInProgress = CommonV1.ErrorCode(rawValue: 26)
+        public static let holdNotFound = CommonV1.ErrorCode(rawValue: 27)
+        public static let holdExpired = CommonV1.ErrorCode(rawValue: 28)
+        public static let holdTokenMismatch = CommonV1.ErrorCode(rawValue: 29)
+        public static let holdLimitReached = CommonV1.ErrorCode(rawValue: 30)
+        public static let outsideBookingWindow = CommonV1.ErrorCode(rawValue: 31)
+        public static let outsideCancellationWindow = CommonV1.ErrorCode(rawValue: 32)
+        public static let paymentRequired = CommonV1.ErrorCode(rawValue: 33)
+        public static let paymentFailed = CommonV1.ErrorCode(rawValue: 34)
+        public static let paymentNotFound = CommonV1.ErrorCode(rawValue: 35)
+        public static let locationNotFound = CommonV1.ErrorCode(rawValue: 36)
+        public static let resourceNotFound = CommonV1.ErrorCode(rawValue: 37)
+        public static let policyNotFound = CommonV1.ErrorCode(rawValue: 38)
+        public static let slotAlreadyBookedByUser = CommonV1.ErrorCode(rawValue: 39)
         /// Errors that the edge itself makes.
         public static let routeNotFound = CommonV1.ErrorCode(rawValue: 40)
         public static let methodNotAllowed = CommonV1.ErrorCode(rawValue: 41)

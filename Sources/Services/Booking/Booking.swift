@@ -4,6 +4,19 @@ public import Environment
 public struct Booking: Sendable, Hashable {
     public enum Status: String, Sendable, Hashable, CaseIterable {
         case pending, confirmed, rejected, cancelled, expired
+        case pendingPayment = "pending_payment"
+        case inProgress = "in_progress"
+        case completed
+        case noShow = "no_show"
+        case rescheduled
+    }
+
+    /// What stands beside the status; the table `booking_state` holds the legal pairs.
+    public enum PaymentStatus: String, Sendable, Hashable, CaseIterable {
+        case notRequired = "not_required"
+        case pending, paid, failed
+        case partiallyRefunded = "partially_refunded"
+        case refunded
     }
 
     /// Why a slot was given.
@@ -11,6 +24,10 @@ public struct Booking: Sendable, Hashable {
         case firstChoice = "first_choice"
         case secondChoice = "second_choice"
         case adminOverride = "admin_override"
+        /// The customer took it by a hold.
+        case customer
+        /// A partner's system says so.
+        case external
     }
 
     public var id: UUID
@@ -28,6 +45,22 @@ public struct Booking: Sendable, Hashable {
     public var version: Int64
     /// The code of the offering, for events: browsers filter by it as well.
     public var offeringCode = ""
+    public var paymentStatus = PaymentStatus.notRequired
+    /// Seats.
+    public var quantity = 1
+    /// Minor units of `currency`.
+    public var total: Int64 = 0
+    public var discount: Int64 = 0
+    /// ISO 4217.
+    public var currency = "IDR"
+    public var holdID: UUID?
+    public var rescheduledFrom: UUID?
+    public var rescheduledTo: UUID?
+    public var cancelledAt: Instant?
+    public var checkedInAt: Instant?
+    public var completedAt: Instant?
+
+    public var finalAmount: Int64 { total - discount }
 
     /// Confirmed, but nobody has assigned a slot yet.
     public var needsSlot: Bool { status == .confirmed && confirmedSlot == nil }

@@ -138,13 +138,7 @@ struct BookingQueueStore: Sendable {
 extension BookingV1.BookingStatus {
     /// From the word in the table.
     init?(stored: String) {
-        switch stored {
-        case "pending": self = .pending
-        case "confirmed": self = .confirmed
-        case "rejected": self = .rejected
-        case "cancelled": self = .cancelled
-        case "expired": self = .expired
-        default: return nil
-        }
+        guard let status = Booking.Status(rawValue: stored) else { return nil }
+        self.init(status)
     }
 }

@@ -9,14 +9,7 @@ extension BookingV1.Booking {
     init(_ booking: Booking) {
         self.init()
         id = booking.id.description
-        status =
-            switch booking.status {
-            case .pending: .pending
-            case .confirmed: .confirmed
-            case .rejected: .rejected
-            case .cancelled: .cancelled
-            case .expired: .expired
-            }
+        status = BookingV1.BookingStatus(booking.status)
         courseId = booking.offeringID.description
         firstChoiceSlotId = booking.firstChoice?.description
         secondChoiceSlotId = booking.secondChoice?.description
@@ -30,9 +23,55 @@ extension BookingV1.Booking {
             case .firstChoice: .firstChoice
             case .secondChoice: .secondChoice
             case .adminOverride: .adminOverride
+            case .customer: .customer
+            case .external: .external
             case nil: nil
             }
         version = booking.version
+        paymentStatus = BookingV1.PaymentStatus(booking.paymentStatus)
+        quantity = Int32(clamping: booking.quantity)
+        total = booking.total
+        discount = booking.discount
+        finalAmount = booking.finalAmount
+        currency = booking.currency
+        rescheduledFrom = booking.rescheduledFrom?.description
+        rescheduledTo = booking.rescheduledTo?.description
+        holdId = booking.holdID?.description
+        cancelledAt = booking.cancelledAt.map { GoogleProtobuf.Timestamp($0) }
+        checkedInAt = booking.checkedInAt.map { GoogleProtobuf.Timestamp($0) }
+        completedAt = booking.completedAt.map { GoogleProtobuf.Timestamp($0) }
+    }
+}
+
+extension BookingV1.BookingStatus {
+    init(_ status: Booking.Status) {
+        self =
+            switch status {
+            case .pending: .pending
+            case .confirmed: .confirmed
+            case .rejected: .rejected
+            case .cancelled: .cancelled
+            case .expired: .expired
+            case .pendingPayment: .pendingPayment
+            case .inProgress: .inProgress
+            case .completed: .completed
+            case .noShow: .noShow
+            case .rescheduled: .rescheduled
+            }
+    }
+}
+
+extension BookingV1.PaymentStatus {
+    init(_ status: Booking.PaymentStatus) {
+        self =
+            switch status {
+            case .notRequired: .notRequired
+            case .pending: .pending
+            case .paid: .paid
+            case .failed: .failed
+            case .partiallyRefunded: .partiallyRefunded
+            case .refunded: .refunded
+            }
     }
 }
 

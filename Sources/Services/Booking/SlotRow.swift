@@ -49,20 +49,35 @@ enum BookingRow {
     static let columns: SQL = """
         b.id, b.offering_id, b.status, b.first_choice_slot_id, b.second_choice_slot_id,
         b.confirmed_slot_id, b.assignment_basis, b.expires_at, b.confirmed_at, b.created_at,
-        b.version, (select o.code from offering o where o.id = b.offering_id)
+        b.version, (select o.code from offering o where o.id = b.offering_id), b.payment_status,
+        b.quantity, b.total, b.discount, b.currency, b.hold_id, b.rescheduled_from,
+        b.rescheduled_to, b.cancelled_at, b.checked_in_at, b.completed_at
         """
 
-    static let count = 12
+    static let count = 23
 
     static func read(_ row: PostgresRow) throws -> Booking {
         let status: String = try row[2]
         let basis: String? = try row[6]
-        return Booking(
+        let payment: String = try row[12]
+        var booking = Booking(
             id: try row[0], offeringID: try row[1],
             status: Booking.Status(rawValue: status) ?? .pending,
             firstChoice: try row[3], secondChoice: try row[4], confirmedSlot: try row[5],
             basis: basis.flatMap(Booking.Basis.init(rawValue:)), expiresAt: try row[7],
             confirmedAt: try row[8], createdAt: try row[9], version: try row[10],
             offeringCode: try row[11])
+        booking.paymentStatus = Booking.PaymentStatus(rawValue: payment) ?? .notRequired
+        booking.quantity = try row[13]
+        (booking.total, booking.discount, booking.currency) = (
+            try row[14], try row[15], try row[16]
+        )
+        (booking.holdID, booking.rescheduledFrom, booking.rescheduledTo) = (
+            try row[17], try row[18], try row[19]
+        )
+        (booking.cancelledAt, booking.checkedInAt, booking.completedAt) = (
+            try row[20], try row[21], try row[22]
+        )
+        return booking
     }
 }

@@ -26,15 +26,18 @@ extension CommonV1.ErrorCode {
         case .validationFailed, .consentRequired, .invalidWaNumber, .idempotencyKeyReused,
             .overrideReasonRequired, .malformedRequest, .unsupportedMediaType:
             .invalidArgument
-        case .captchaFailed, .forbidden: .permissionDenied
-        case .courseNotFound, .slotNotFound, .bookingNotFound, .instructorNotFound, .roomNotFound:
+        case .captchaFailed, .forbidden, .holdTokenMismatch: .permissionDenied
+        case .courseNotFound, .slotNotFound, .bookingNotFound, .instructorNotFound, .roomNotFound,
+            .holdNotFound, .paymentNotFound, .locationNotFound, .resourceNotFound, .policyNotFound:
             .notFound
         case .scheduleConflict, .slotUnavailable, .capacityExceeded, .bookingExpired,
-            .invalidTransition, .upgradeRequired:
+            .invalidTransition, .upgradeRequired, .holdExpired, .outsideBookingWindow,
+            .outsideCancellationWindow, .paymentRequired, .paymentFailed,
+            .slotAlreadyBookedByUser:
             .failedPrecondition
         case .versionConflict, .requestInProgress: .aborted
         case .unauthenticated: .unauthenticated
-        case .rateLimited, .payloadTooLarge: .resourceExhausted
+        case .rateLimited, .payloadTooLarge, .holdLimitReached: .resourceExhausted
         case .routeNotFound, .methodNotAllowed: .unimplemented
         case .deadlineExceeded: .deadlineExceeded
         case .upstreamUnavailable: .unavailable
