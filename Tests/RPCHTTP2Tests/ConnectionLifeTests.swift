@@ -99,18 +99,30 @@ struct ConnectionLifeTests {
         try await bed.honestIsServed()
     }
 
-    @Test("keepalive: who answers pings lives, who does not is closed")
-    func keepalive() async throws {
+    @Test("keepalive: who answers pings lives")
+    func keepaliveAnswered() async throws {
+        var configuration = ServerConfiguration()
+        configuration.keepaliveTime = .milliseconds(40)
+        let bed = try await HostileBed(configuration)
+        let living = try await FramePeer.connect(to: bed.server)
+        for _ in 0..<3 { #expect(await living.next(.ping) != nil) }
+        try await bed.honestIsServed()
+    }
+
+    @Test("keepalive: who does not answer is closed")
+    func keepaliveUnanswered() async throws {
         var configuration = ServerConfiguration()
         configuration.keepaliveTime = .milliseconds(40)
         configuration.keepaliveTimeout = .milliseconds(40)
         let bed = try await HostileBed(configuration)
-        let living = try await FramePeer.connect(to: bed.server)
         let dead = try await FramePeer.connect(to: bed.server, answersPings: false)
-        for _ in 0..<3 { #expect(await living.next(.ping) != nil) }
         #expect(await dead.next(.ping) != nil)
         #expect(await dead.next { _ in false } == nil)
-        #expect(try await bed.closed("keepalive_timeout"))
+        // On a busy machine the honest client's answer may be as late, and it reconnects.
+        #expect(
+            try await eventually {
+                bed.value("grpc_server_connections_closed_total{cause=\"keepalive_timeout\"}") >= 1
+            })
         try await bed.honestIsServed()
     }
 

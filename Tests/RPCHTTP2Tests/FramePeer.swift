@@ -11,6 +11,10 @@ final class FramePeer: StreamSocketHandler, @unchecked Sendable {
     private var isClosed = false
     private var answersPings = true
     private var waiter: (matches: (Frame) -> Bool, resume: (Frame?) -> Void)?
+    private var waits = 0
+
+    /// A frame that has not come by then does not come: the test fails instead of hanging.
+    private static let patience = Duration.seconds(30)
 
     private init(_ socket: any ByteStream) {
         self.socket = socket
@@ -56,14 +60,25 @@ final class FramePeer: StreamSocketHandler, @unchecked Sendable {
     }
 
     /// The next frame that matches; those before it are dropped. Nil when the connection closed
-    /// without one.
+    /// without one, or none came in half a minute.
     func next(_ matches: @escaping @Sendable (Frame) -> Bool) async -> Frame? {
         await withCheckedContinuation { continuation in
             loop.execute { [self] in
                 precondition(waiter == nil, "one waits at a time")
                 waiter = (matches, { continuation.resume(returning: $0) })
+                waits += 1
                 serve()
+                if waiter != nil { giveUpLater(waits) }
             }
+        }
+    }
+
+    private func giveUpLater(_ wait: Int) {
+        Task(executorPreference: loop) { [self] in
+            try await loop.sleep(for: Self.patience)
+            guard wait == waits, let resume = waiter?.resume else { return }
+            waiter = nil
+            resume(nil)
         }
     }
 

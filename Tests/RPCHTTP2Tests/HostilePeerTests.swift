@@ -37,8 +37,14 @@ struct HostilePeerTests {
                 $0.resets = AbuseBudget(burst: 500, perSecond: 0)
             })
         let peer = try await FramePeer.connect(to: bed.server)
+        // Ten handlers that run, so that what follows comes on top of them.
+        try await peer.send(Self.ids(10).map { Self.request($0, "/test.T/Bidi") })
+        #expect(try await eventually { bed.handlers.now == 10 })
+        try await peer.send(Self.ids(10).map { .reset($0, code: 8) })
         try await peer.send(
-            Self.ids(501).flatMap { [Self.request($0, "/test.T/Bidi"), .reset($0, code: 8)] })
+            Self.ids(501).dropFirst(10).flatMap {
+                [Self.request($0, "/test.T/Bidi"), .reset($0, code: 8)]
+            })
         #expect(await peer.farewell() == "too_many_resets")
         #expect(bed.handlers.most == 10)
         #expect(bed.abuse("too_many_resets") == 1)
@@ -217,10 +223,12 @@ struct HostilePeerTests {
         configuration.sendStallTimeout = .milliseconds(100)
         let bed = try await HostileBed(configuration)
         let peer = try await FramePeer.connect(to: bed.server, settings: [(4, 0)])
-        for id in Self.ids(3) {
+        for id in Self.ids(2) {
             try await peer.send([Self.request(id), .data(id, [0, 0, 0, 0, 1, 7], end: true)])
         }
-        try await peer.send([.windowUpdate(5, 100)])
+        try await peer.send([
+            Self.request(5), .windowUpdate(5, 100), .data(5, [0, 0, 0, 0, 1, 7], end: true),
+        ])
         #expect(await peer.next(.data, stream: 5)?.payload == [0, 0, 0, 0, 1, 7])
         // In any order.
         let resets = [await peer.next(.reset), await peer.next(.reset)]
@@ -228,7 +236,7 @@ struct HostilePeerTests {
         #expect(resets.map { $0?.number } == [8, 8])
         #expect(bed.value("grpc_server_stalled_streams_total") == 2)
         try await peer.send([
-            Self.request(7), .data(7, [0, 0, 0, 0, 0], end: true), .windowUpdate(7, 100),
+            Self.request(7), .windowUpdate(7, 100), .data(7, [0, 0, 0, 0, 0], end: true),
         ])
         #expect(await peer.next(.data, stream: 7) != nil)
         try await bed.honestIsServed()

@@ -32,6 +32,7 @@ struct ConnectionClock {
     private var idleEnd = never
     private var keepaliveAt = never
     private var awaitsPong = false
+    private var pongEnd = never
     private var hasHeard = false
     /// When the client last said anything.
     private(set) var lastRead: UInt64
@@ -169,8 +170,8 @@ struct ConnectionClock {
         _ now: UInt64, _ configuration: ServerConfiguration
     ) -> Due? {
         if awaitsPong, !hasHeard {
-            keepaliveAt = ConnectionClock.never
-            return .keepaliveTimeout
+            keepaliveAt = pongEnd <= now ? ConnectionClock.never : pongEnd
+            return pongEnd <= now ? .keepaliveTimeout : nil
         }
         awaitsPong = false
         let due = ConnectionClock.add(lastRead, configuration.keepaliveTime)
@@ -180,7 +181,9 @@ struct ConnectionClock {
         }
         awaitsPong = true
         hasHeard = false
-        keepaliveAt = ConnectionClock.add(now, configuration.keepaliveTimeout)
+        pongEnd = ConnectionClock.add(now, configuration.keepaliveTimeout)
+        // An answer that comes soon counts the time anew.
+        keepaliveAt = min(pongEnd, ConnectionClock.add(now, configuration.keepaliveTime))
         return .ping
     }
 }
