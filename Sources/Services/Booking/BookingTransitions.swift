@@ -30,11 +30,14 @@ struct BookingTransitions: Sendable {
 
     private struct Lapsed: Error {}
 
+    /// - Parameter respond: what the caller is told; a retry with the same key is told the same.
     /// - Throws: `DomainError`; on a conflict with what is in the way and three alternatives.
-    func run(_ order: Order) async throws -> Outcome {
+    func run<Response: Message>(
+        _ order: Order, _ respond: (Outcome) -> Response
+    ) async throws -> Response {
         do {
-            return try await store.pool.transaction { transaction in
-                try await attempt(order, transaction)
+            return try await IdempotencyTable.perform(order.idempotency, on: store.pool) {
+                respond(try await attempt(order, $0, &$1))
             }
         } catch let lost as SeatLost {
             throw try await explain(lost, order)
@@ -50,7 +53,9 @@ struct BookingTransitions: Sendable {
     @discardableResult
     func expire(_ booking: UUID) async throws -> Bool {
         do {
-            _ = try await run(Order(booking: booking, command: .expire, actor: "system"))
+            _ = try await run(Order(booking: booking, command: .expire, actor: "system")) {
+                BookingV1.Booking($0.booking)
+            }
             return true
         } catch let error as DomainError
             where error.code == .bookingExpired || error.code == .invalidTransition
@@ -60,13 +65,8 @@ struct BookingTransitions: Sendable {
     }
 
     private func attempt(
-        _ order: Order, _ transaction: PostgresTransaction
+        _ order: Order, _ transaction: PostgresTransaction, _ last: inout [SQL]
     ) async throws -> Outcome {
-        if let use = order.idempotency,
-            try await !IdempotencyTable.begin(use, transaction)
-        {
-            return try await replayed(order, transaction)
-        }
         let (booking, slot) = try await locked(order, transaction)
         let now = clock.now()
         if BookingRules.hasLapsed(booking, now: now), order.command != .expire {
@@ -77,7 +77,7 @@ struct BookingTransitions: Sendable {
                 .versionConflict, "the booking is at version \(booking.version), not \(version)")
         }
         let decision = try BookingRules.decide(booking, order.command, now: now)
-        return try await apply(decision, from: booking, order, slot, now, transaction)
+        return try await apply(decision, from: booking, order, slot, now, transaction, &last)
     }
 
     private func locked(
@@ -107,10 +107,10 @@ struct BookingTransitions: Sendable {
     /// The seat, the neighbours whose availability changes with it, and the rows of the decision.
     private func apply(
         _ decision: BookingDecision, from booking: Booking, _ order: Order, _ slot: Slot?,
-        _ now: Instant, _ transaction: PostgresTransaction
+        _ now: Instant, _ transaction: PostgresTransaction, _ last: inout [SQL]
     ) async throws -> Outcome {
         guard let slot, decision.takes ?? decision.releases != nil else {
-            try await write(decision, from: booking, order, nil, [], now, transaction)
+            last += writes(decision, from: booking, order, [], now)
             return Outcome(booking: decision.booking)
         }
         let takes = decision.takes != nil
@@ -125,7 +125,7 @@ struct BookingTransitions: Sendable {
         }
         let events = try await seatEvents(slot, takes, occupies, decision, now, transaction)
         let after = try await store.slot(slot.id, transaction)
-        try await write(decision, from: booking, order, after, events, now, transaction)
+        last += writes(decision, from: booking, order, events, now)
         return Outcome(booking: decision.booking, slot: after)
     }
 
@@ -172,36 +172,23 @@ struct BookingTransitions: Sendable {
         return events
     }
 
-    private func write(
-        _ decision: BookingDecision, from booking: Booking, _ order: Order, _ slot: Slot?,
-        _ events: [OutboxEvent], _ now: Instant, _ transaction: PostgresTransaction
-    ) async throws {
+    /// The rows of a decision. Were the booking to have changed its version under the row lock, its
+    /// history would have a row of that version, and the whole transaction would fail.
+    private func writes(
+        _ decision: BookingDecision, from booking: Booking, _ order: Order,
+        _ events: [OutboxEvent], _ now: Instant
+    ) -> [SQL] {
         let ended: Set<Booking.Status> = [.rejected, .cancelled, .expired]
         let own =
             ended.contains(decision.booking.status)
             ? BookingEvents.ended(decision, by: order.actor, at: now)
             : BookingEvents.confirmed(decision, at: now)
-        let statements: [SQL] = [
+        return [
             store.update(decision),
             store.history(
                 decision, from: booking.status, actor: order.actor, reason: order.reason, at: now),
             Outbox.insert([own] + events),
         ]
-        let results = try await transaction.commit(with: statements)
-        // Cannot happen under the row lock; were it to, the commit above would have to be undone.
-        precondition(results[0].affectedRows == 1, "a locked booking changed its version")
-    }
-
-    /// What a key's first use made, as it stands now.
-    private func replayed(
-        _ order: Order, _ transaction: PostgresTransaction
-    ) async throws -> Outcome {
-        let (booking, slot) = try await store.lock(
-            booking: order.booking, slot: order.slot, transaction)
-        guard let booking else {
-            throw DomainError(.bookingNotFound, "there is no such booking")
-        }
-        return Outcome(booking: booking, slot: slot)
     }
 
     // MARK: Explaining a lost seat
