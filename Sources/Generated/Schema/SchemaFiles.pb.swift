@@ -8,6 +8,7 @@ public enum SchemaFiles {
     public static let all: [Protobuf::GeneratedFile] = [
         GoogleApi.annotationsFile,
         GoogleApi.httpFile,
+        GoogleApi.httpbodyFile,
         BookingV1.availabilityFile,
         BookingV1.bookingFile,
         BookingV1.inventoryFile,
