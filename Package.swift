@@ -70,6 +70,7 @@ let package = Package(
         system("CZlib", "zlib", apt: "zlib1g-dev"),
         system("CCrypto", "libcrypto", apt: "libssl-dev"),
         system("COpenSSL", "libssl", apt: "libssl-dev"),
+        system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
 
         library("Environment", in: "Runtime"),
         library("Crypto", in: "Runtime", ["CCrypto", "Environment"]),
@@ -103,10 +104,12 @@ let package = Package(
             ]),
         library("Identity", in: "Services", serviceDependencies + ["Crypto"]),
         library("Schedule", in: "Services", serviceDependencies),
-        library("Booking", in: "Services", serviceDependencies + ["Crypto"]),
+        library(
+            "Booking", in: "Services", serviceDependencies + ["Crypto", "HTTPClient", "HTTP1"]),
         library("Notification", in: "Services", serviceDependencies),
 
         library("HTTP1", in: "Runtime"),
+        library("HTTPClient", in: "Runtime", ["CCurl", "HTTP1", "Loop", "Environment"]),
         library("WebSocket", in: "Edge", ["Crypto"]),
         .target(name: "Pages", path: "Sources/Edge/Pages", resources: [.copy("Web")]),
         library(
@@ -188,6 +191,9 @@ let package = Package(
         tests("Kafka", ["TestKit", "Loop"]),
         tests("Interop", ["TestKit", "interop-server", "interop-client"]),
         tests("HTTP1"),
+        tests(
+            "HTTPClient",
+            ["HTTP1", "Certificates", "RPCHTTP2", "TLS", "Loop", "Environment"]),
         tests("WebSocket"),
         tests(
             "Edge",
