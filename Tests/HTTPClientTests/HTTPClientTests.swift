@@ -3,6 +3,7 @@ import Environment
 import HTTP1
 import HTTPClient
 import Loop
+import TLS
 import Testing
 
 @Suite("HTTP client: real sockets, bad servers", .timeLimit(.minutes(1)))

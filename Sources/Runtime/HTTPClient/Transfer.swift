@@ -213,7 +213,9 @@ final class Transfer: @unchecked Sendable {  // confined to the client's loop
         if let refusal { return refusal }
         let (meaning, message, blame): (HTTPClientError.Code, String, HTTPClientError.Blame) =
             switch code {
-            case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL:
+            // curl's word for HTTP/0.9 too, which comes after the request.
+            case CURLE_URL_MALFORMAT,
+                CURLE_UNSUPPORTED_PROTOCOL where !wasSent:
                 (.invalidRequest, "the URL is no http or https URL", .caller)
             case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY:
                 (.unresolved, "the server's name has no address", .server)
