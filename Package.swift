@@ -68,6 +68,7 @@ let package = Package(
         system("CLibpq", "libpq", apt: "libpq-dev"),
         system("CRdkafka", "rdkafka", apt: "librdkafka-dev"),
         system("CZlib", "zlib", apt: "zlib1g-dev"),
+        system("CQRencode", "libqrencode", apt: "libqrencode-dev"),
         system("CCrypto", "libcrypto", apt: "libssl-dev"),
         system("COpenSSL", "libssl", apt: "libssl-dev"),
         system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
@@ -81,6 +82,7 @@ let package = Package(
         library("HTTP2", in: "Runtime", ["CNghttp2"]),
         library("Protobuf", in: "Runtime", ["CProtobufC"]),
         library("Compression", in: "Runtime", ["CZlib"]),
+        library("QRCode", in: "Runtime", ["CQRencode"]),
         library(
             "RPC", in: "Runtime",
             ["Compression", "TLS", "Loop", "Protobuf", "Telemetry", "Environment", "Crypto"],
@@ -180,6 +182,7 @@ let package = Package(
             ]),
         tests("Protobuf", ["Schema"]),
         tests("Compression"),
+        tests("QRCode"),
         tests("RPC", ["Telemetry", "Environment", "Loop", "Protobuf"]),
         tests(
             "RPCHTTP2",
