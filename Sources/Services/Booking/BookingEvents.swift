@@ -27,6 +27,50 @@ enum BookingEvents {
             ], at: booking.createdAt)
     }
 
+    /// What a decision makes known: where the booking has gone, and what became of its payment.
+    static func of(
+        _ decision: BookingDecision, from before: Booking, by actor: String, at: Instant
+    ) -> [OutboxEvent] {
+        var events: [OutboxEvent] = []
+        if decision.booking.status != before.status || decision.takes != nil {
+            let moved: OutboxEvent =
+                switch decision.booking.status {
+                case .rejected, .cancelled, .expired: ended(decision, by: actor, at: at)
+                case .rescheduled: rescheduled(decision, at: at)
+                default: confirmed(decision, at: at)
+                }
+            events.append(moved)
+        }
+        if decision.booking.paymentStatus != before.paymentStatus {
+            events.append(payment(decision.booking, decision.action, at: at))
+        }
+        return events
+    }
+
+    /// Where the money of a booking stands.
+    static func payment(_ booking: Booking, _ action: String, at: Instant) -> OutboxEvent {
+        event(
+            "payment.updated", booking, action,
+            [
+                ("payment_status", .string(booking.paymentStatus.rawValue)),
+                ("final_amount", .string(String(booking.finalAmount))),
+                ("currency", .string(booking.currency)),
+            ], at: at)
+    }
+
+    static func rescheduled(_ decision: BookingDecision, at: Instant) -> OutboxEvent {
+        let booking = decision.booking
+        return event(
+            "booking.rescheduled", booking, decision.action,
+            [
+                ("course_id", .string(booking.offeringID.description)),
+                ("course_code", .string(booking.offeringCode)),
+                ("slot_id", id(decision.releases)),
+                ("rescheduled_to", id(booking.rescheduledTo)),
+            ], at: at)
+    }
+
+    /// Confirmed, given a slot, checked in, completed or missed: the action says which.
     static func confirmed(_ decision: BookingDecision, at: Instant) -> OutboxEvent {
         let booking = decision.booking
         return event(

@@ -105,8 +105,11 @@ struct BookingStore: Sendable {
         let next = decision.booking
         return """
             update booking set status = \(next.status.rawValue),
+                payment_status = \(next.paymentStatus.rawValue),
                 confirmed_slot_id = \(nullable: next.confirmedSlot), assignment_basis = \(nullable: next.basis?.rawValue),
-                confirmed_at = \(nullable: next.confirmedAt), version = \(next.version)
+                confirmed_at = \(nullable: next.confirmedAt), cancelled_at = \(nullable: next.cancelledAt),
+                checked_in_at = \(nullable: next.checkedInAt), completed_at = \(nullable: next.completedAt),
+                rescheduled_to = \(nullable: next.rescheduledTo), version = \(next.version)
             where id = \(next.id) and version = \(next.version - 1)
             """
     }
@@ -117,10 +120,11 @@ struct BookingStore: Sendable {
     ) -> SQL {
         """
         insert into booking_history
-            (booking_id, at, from_status, to_status, actor, action, reason, version)
+            (booking_id, at, from_status, to_status, actor, action, reason, version,
+            payment_status)
         values (\(decision.booking.id), \(at), \(from.rawValue),
             \(decision.booking.status.rawValue), \(actor), \(decision.action), \(reason),
-            \(decision.booking.version))
+            \(decision.booking.version), \(decision.booking.paymentStatus.rawValue))
         """
     }
 
@@ -160,12 +164,12 @@ struct BookingStore: Sendable {
         ).map { try $0[0] }
     }
 
-    /// Pending requests that have lapsed, locked; rows that others work on are passed over.
+    /// Pending requests and unpaid bookings that have lapsed, locked; rows that others work on are passed over.
     func lapsed(limit: Int, _ transaction: PostgresTransaction) async throws -> [Booking] {
         try await transaction.query(
             """
             select \(BookingRow.columns) from booking b
-            where b.status = 'pending' and b.expires_at <= clock_timestamp()
+            where b.status in ('pending', 'pending_payment') and b.expires_at <= clock_timestamp()
             order by b.expires_at limit \(limit)::int for update skip locked
             """
         ).map(BookingRow.read)

@@ -28,7 +28,9 @@ struct BookingTransitions: Sendable {
         var slot: Slot?
     }
 
-    private struct Lapsed: Error {}
+    private struct Lapsed: Error {
+        let refusal: DomainError
+    }
 
     /// - Parameter respond: what the caller is told; a retry with the same key is told the same.
     /// - Throws: `DomainError`; on a conflict with what is in the way and three alternatives.
@@ -41,9 +43,9 @@ struct BookingTransitions: Sendable {
             }
         } catch let lost as SeatLost {
             throw try await explain(lost, order)
-        } catch is Lapsed {
+        } catch let lapsed as Lapsed {
             try await expire(order.booking)
-            throw DomainError(.bookingExpired, "the request has expired")
+            throw lapsed.refusal
         }
     }
 
@@ -69,22 +71,35 @@ struct BookingTransitions: Sendable {
     ) async throws -> Outcome {
         let (booking, slot) = try await locked(order, transaction)
         let now = clock.now()
-        if BookingRules.hasLapsed(booking, now: now), order.command != .expire {
-            throw Lapsed()
-        }
         if let version = order.ifVersion, version != booking.version {
             throw DomainError(
                 .versionConflict, "the booking is at version \(booking.version), not \(version)")
         }
-        let decision = try BookingRules.decide(booking, order.command, now: now)
+        let decision = try decide(booking, order.command, now)
         return try await apply(decision, from: booking, order, slot, now, transaction, &last)
+    }
+
+    /// What has lapsed is written down as that before the caller is told.
+    private func decide(
+        _ booking: Booking, _ command: BookingCommand, _ now: Instant
+    ) throws -> BookingDecision {
+        let result = Result { () throws(DomainError) in
+            try BookingRules.decide(booking, command, now: now)
+        }
+        if case .failure(let error) = result, error.code == .bookingExpired,
+            booking.status != .expired
+        {
+            throw Lapsed(refusal: error)
+        }
+        return try result.get()
     }
 
     private func locked(
         _ order: Order, _ transaction: PostgresTransaction
     ) async throws -> (Booking, Slot?) {
         var wanted = order.slot
-        if wanted == nil, case .cancel = order.command {
+        let mayRelease = order.command.mayRelease
+        if wanted == nil, mayRelease {
             wanted = try await store.confirmedSlot(of: order.booking, transaction)
         }
         let (booking, slot) = try await store.lock(
@@ -97,7 +112,7 @@ struct BookingTransitions: Sendable {
             guard slot.offering.id == booking.offeringID else {
                 throw DomainError(.slotNotFound, "the slot belongs to another course")
             }
-        } else if booking.confirmedSlot != wanted, case .cancel = order.command {
+        } else if booking.confirmedSlot != wanted, mayRelease {
             throw DomainError(
                 .versionConflict, "the booking was changed at the same time; try again")
         }
@@ -114,10 +129,11 @@ struct BookingTransitions: Sendable {
             return Outcome(booking: decision.booking)
         }
         let takes = decision.takes != nil
+        let seats = booking.quantity
         let occupies =
-            slot.offering.claimAt == .assign && (takes ? slot.taken == 0 : slot.taken == 1)
-        if takes { try await take(slot, occupies, now, transaction) }
-        var seat = [store.seat(slot.id, change: takes ? 1 : -1)]
+            slot.offering.claimAt == .assign && slot.taken == (takes ? 0 : seats)
+        if takes { try await take(seats, of: slot, occupies, now, transaction) }
+        var seat = [store.seat(slot.id, change: takes ? seats : -seats)]
         if !takes, occupies { seat.append(store.releaseClaims(slot.id)) }
         if occupies { seat.append(store.touchResources(of: slot)) }
         guard try await transaction.batch(seat)[0].affectedRows == 1 else {
@@ -130,13 +146,14 @@ struct BookingTransitions: Sendable {
     }
 
     private func take(
-        _ slot: Slot, _ occupies: Bool, _ now: Instant, _ transaction: PostgresTransaction
+        _ seats: Int, of slot: Slot, _ occupies: Bool, _ now: Instant,
+        _ transaction: PostgresTransaction
     ) async throws {
         guard slot.startsAt > now else {
             throw DomainError(.slotUnavailable, "the slot has already begun")
         }
         guard slot.status == .available else { throw SeatLost(slot: slot, code: .slotUnavailable) }
-        guard slot.taken < slot.capacity else {
+        guard slot.taken + seats <= slot.capacity else {
             throw SeatLost(slot: slot, code: .capacityExceeded)
         }
         if occupies, try await !store.claim(slot, transaction) {
@@ -178,16 +195,12 @@ struct BookingTransitions: Sendable {
         _ decision: BookingDecision, from booking: Booking, _ order: Order,
         _ events: [OutboxEvent], _ now: Instant
     ) -> [SQL] {
-        let ended: Set<Booking.Status> = [.rejected, .cancelled, .expired]
-        let own =
-            ended.contains(decision.booking.status)
-            ? BookingEvents.ended(decision, by: order.actor, at: now)
-            : BookingEvents.confirmed(decision, at: now)
+        let own = BookingEvents.of(decision, from: booking, by: order.actor, at: now)
         return [
             store.update(decision),
             store.history(
                 decision, from: booking.status, actor: order.actor, reason: order.reason, at: now),
-            Outbox.insert([own] + events),
+            Outbox.insert(own + events),
         ]
     }
 

@@ -51,10 +51,11 @@ enum BookingRow {
         b.confirmed_slot_id, b.assignment_basis, b.expires_at, b.confirmed_at, b.created_at,
         b.version, (select o.code from offering o where o.id = b.offering_id), b.payment_status,
         b.quantity, b.total, b.discount, b.currency, b.hold_id, b.rescheduled_from,
-        b.rescheduled_to, b.cancelled_at, b.checked_in_at, b.completed_at
+        b.rescheduled_to, b.cancelled_at, b.checked_in_at, b.completed_at, b.kind,
+        b.reschedules
         """
 
-    static let count = 23
+    static let count = 25
 
     static func read(_ row: PostgresRow) throws -> Booking {
         let status: String = try row[2]
@@ -78,6 +79,9 @@ enum BookingRow {
         (booking.cancelledAt, booking.checkedInAt, booking.completedAt) = (
             try row[20], try row[21], try row[22]
         )
+        let kind: String = try row[23]
+        booking.kind = Booking.Kind(rawValue: kind) ?? .request
+        booking.reschedules = try row[24]
         return booking
     }
 }
