@@ -70,8 +70,10 @@ public enum BookingRules {
     private static func confirmed(_ booking: Booking, _ now: Instant) throws(DomainError)
         -> Booking
     {
-        if booking.status == .pendingPayment, !hasLapsed(booking, now: now) {
-            throw DomainError(.paymentRequired, "the booking waits for its payment")
+        if booking.status == .pendingPayment {
+            throw hasLapsed(booking, now: now)
+                ? expired(booking)
+                : DomainError(.paymentRequired, "the booking waits for its payment")
         }
         try require(booking, [.pending], "confirmed", now)
         var next = moved(booking, to: .confirmed)
@@ -242,7 +244,7 @@ public enum BookingRules {
         guard allowed.contains(booking.status) else { throw refusal(booking, what) }
     }
 
-    static func expired(_ booking: Booking) -> DomainError {
+    private static func expired(_ booking: Booking) -> DomainError {
         DomainError(
             .bookingExpired,
             booking.kind == .request
