@@ -11,6 +11,7 @@ public enum SchemaFiles {
         GoogleApi.httpbodyFile,
         BookingV1.availabilityFile,
         BookingV1.bookingFile,
+        BookingV1.catalogueFile,
         BookingV1.inventoryFile,
         BookingV1.slotFile,
         CommonV1.errorFile,
