@@ -106,7 +106,7 @@ enum BookingEvents {
         let status =
             slot.status != .available
             ? slot.status.rawValue
-            : slot.isBlocked ? "unavailable" : slot.taken >= slot.capacity ? "booked" : "available"
+            : slot.isBlocked ? "unavailable" : slot.free <= 0 ? "booked" : "available"
         return OutboxEvent(
             topic: "availability.updated", id: slot.id.description, action: "updated",
             version: version,
@@ -115,8 +115,9 @@ enum BookingEvents {
                 ("schedule_id", .string(slot.id.description)),
                 ("course_id", .string(slot.offering.id.description)),
                 ("course_code", .string(slot.offering.code)),
-                ("instructor_id", .string(slot.instructor.id.description)),
-                ("room_id", .string(slot.room.id.description)),
+                ("instructor_id", id(slot.instructor?.id)),
+                ("room_id", id(slot.room?.id)),
+                ("resource_ids", .array(slot.resources.map { .string($0.id.description) })),
                 ("start_time", .string(slot.startsAt.rfc3339)),
                 ("end_time", .string(slot.endsAt.rfc3339)),
                 ("capacity", number(slot.capacity)),
@@ -135,8 +136,9 @@ enum BookingEvents {
                 ("schedule_id", .string(slot.id.description)),
                 ("course_id", .string(slot.offering.id.description)),
                 ("course_code", .string(slot.offering.code)),
-                ("instructor_id", .string(slot.instructor.id.description)),
-                ("room_id", .string(slot.room.id.description)),
+                ("instructor_id", id(slot.instructor?.id)),
+                ("room_id", id(slot.room?.id)),
+                ("resource_ids", .array(slot.resources.map { .string($0.id.description) })),
                 ("action", .string(action)),
             ], at: at)
     }

@@ -149,9 +149,7 @@ struct BookingTransitions: Sendable {
         _ seats: Int, of slot: Slot, _ occupies: Bool, _ now: Instant,
         _ transaction: PostgresTransaction
     ) async throws {
-        guard slot.startsAt > now else {
-            throw DomainError(.slotUnavailable, "the slot has already begun")
-        }
+        try slot.requireBookingTime(now)
         guard slot.status == .available else { throw SeatLost(slot: slot, code: .slotUnavailable) }
         guard slot.taken + seats <= slot.capacity else {
             throw SeatLost(slot: slot, code: .capacityExceeded)
@@ -219,7 +217,7 @@ struct BookingTransitions: Sendable {
             .map { BookingV1.Slot($0) }
         let why =
             switch lost.code {
-            case .scheduleConflict: "the instructor or the room is occupied at that time"
+            case .scheduleConflict: "a resource of the slot is occupied at that time"
             case .capacityExceeded: "every seat of the slot is taken"
             default: "the slot cannot be booked"
             }
