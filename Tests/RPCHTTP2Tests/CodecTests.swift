@@ -57,7 +57,7 @@ struct CodecTests {
             ([flag, 0, 0, 0, UInt8(message.count)] as [UInt8]) + message
         }
         for size in 1...bytes.count {
-            var deframer = MessageDeframer()
+            let deframer = MessageDeframer()
             var received: [[UInt8]] = []
             var receivedFlags: [UInt8] = []
             for start in stride(from: 0, to: bytes.count, by: size) {
@@ -78,7 +78,7 @@ struct CodecTests {
 
     @Test("the size limit is checked before a byte of the message is kept")
     func deframerLimit() {
-        var deframer = MessageDeframer()
+        let deframer = MessageDeframer()
         let problem = ([0, 0, 0, 0, 11] as [UInt8]).withUnsafeBytes {
             deframer.receive($0, limit: 10) { _, _ in }
         }

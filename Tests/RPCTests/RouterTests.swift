@@ -77,7 +77,7 @@ struct RouterTests {
         #expect(StatusDetails.decode([0xff, 0xff]) == [])
     }
 
-    @Test("queue of messages keeps order through its fast slot")
+    @Test("queue of messages keeps order")
     func queue() {
         var queue = MessageQueue()
         for byte in UInt8(0)..<5 { queue.append([byte]) }
@@ -87,6 +87,7 @@ struct RouterTests {
         var rest: [[UInt8]] = []
         while let message = queue.popFirst() { rest.append(message) }
         #expect(rest == [[1], [2], [3], [4], [5]])
-        #expect(queue.isEmpty)
+        let left = queue.count
+        #expect(left == 0)
     }
 }

@@ -15,7 +15,7 @@ struct SecureServer {
 
     init(
         _ tls: TLSServerContext?, on address: SocketAddress = .ipv4(host: "127.0.0.1", port: 0),
-        channelz: ChannelzRegistry? = nil, _ fill: (Router) -> Void = { _ in }
+        _ fill: (Router) -> Void = { _ in }
     ) async throws {
         let logger = Logger(label: "test", level: .info, sink: log.sink)
         let router = Router(logger: logger)
@@ -35,9 +35,7 @@ struct SecureServer {
             try call.sendOnly(Array(text.utf8))
         }
         fill(router)
-        var configuration = ServerConfiguration()
-        configuration.channelz = channelz
-        server = RPCServer(router: router, configuration: configuration, logger: logger)
+        server = RPCServer(router: router, logger: logger)
         self.address = try await server.listen(on: address, loop: loop, tls: tls).address
     }
 

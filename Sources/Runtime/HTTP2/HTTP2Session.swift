@@ -36,6 +36,8 @@ public final class HTTP2Session {
     /// What the next flush gives back to the connection window.
     @exclusivity(unchecked) private var unconsumed = 0
     @exclusivity(unchecked) private var flushIsScheduled = false
+    /// Half of a stream's window: with less consumed the library sends no WINDOW_UPDATE anyway.
+    private let streamCredit: Int
     /// Open streams, in no order; this is what keeps them alive.
     @exclusivity(unchecked) private var streams: [HTTP2Stream] = []
     var pingBehindNotice: UInt64?
@@ -56,16 +58,6 @@ public final class HTTP2Session {
     @exclusivity(unchecked) public var hasSentPayload = false
     /// WINDOW_UPDATE frames that DATA of ours explains.
     @exclusivity(unchecked) var expectedWindowUpdates = 0
-    /// Streams that were ever opened.
-    public var openedStreams: Int { opened }
-    @exclusivity(unchecked) private var opened = 0
-    /// Streams that closed before the answer was complete (a server has not sent END_STREAM, a
-    /// client has not received it).
-    public var failedStreams: Int { failed }
-    @exclusivity(unchecked) private var failed = 0
-    /// DATA left, or came, since the owner took the mark.
-    @exclusivity(unchecked) var hasSentBody = false
-    @exclusivity(unchecked) var hasReceivedBody = false
     /// What bodies above their watermark hold together.
     public var largeBodyBytes: Int { largeBodies }
     @exclusivity(unchecked) var largeBodies = 0
@@ -82,6 +74,7 @@ public final class HTTP2Session {
         self.configuration = configuration
         self.memory = memory
         announcesLimit = role == .server
+        streamCredit = max(1, Int(configuration.initialStreamWindow) / 2)
         guard let option = SessionOptions.make(configuration) else {
             throw HTTP2Error(NGHTTP2_ERR_NOMEM.rawValue, "nghttp2_option_new")
         }
@@ -243,7 +236,6 @@ public final class HTTP2Session {
         stream.id = id
         stream.session = self
         stream.index = streams.count
-        opened &+= 1
         streams.append(stream)
         if stream.wasFull { largeBodies += stream.body.count }
     }
@@ -260,7 +252,6 @@ public final class HTTP2Session {
             streams[stream.index] = last
             last.index = stream.index
         }
-        if role == .server ? !stream.localEnded : !stream.remoteEnded { failed &+= 1 }
         stream.session = nil
         stream.didClose(code)
         stream.id = 0
@@ -279,7 +270,11 @@ public final class HTTP2Session {
         guard count > 0 else { return }
         stream.unconsumed -= count
         giveBack(count)
-        if !stream.remoteEnded { nghttp2_session_consume_stream(raw, stream.id, count) }
+        if stream.remoteEnded { return }
+        stream.owed += count
+        guard stream.owed >= streamCredit else { return }
+        nghttp2_session_consume_stream(raw, stream.id, stream.owed)
+        stream.owed = 0
         wantFlush()
     }
 
@@ -292,7 +287,6 @@ public final class HTTP2Session {
     /// Bytes of a body arrived.
     @inline(__always)
     func didTake(_ count: Int, for stream: HTTP2Stream) {
-        hasReceivedBody = true
         stream.unconsumed += count
         unreadBytes += count
         if unreadBytes <= configuration.maxUnreadBytes {

@@ -26,6 +26,8 @@ open class HTTP2Stream {
     @exclusivity(unchecked) public final var hasProgressed = false
     /// Bytes received and not consumed yet; given back to the connection when the stream ends.
     @exclusivity(unchecked) final var unconsumed = 0
+    /// Consumed, and the library has not heard of it yet.
+    @exclusivity(unchecked) final var owed = 0
 
     /// A writer should stop above this, and hears `didDrainBody` below half of it.
     public static let bodyHighWatermark = 64 << 10
@@ -101,6 +103,7 @@ open class HTTP2Stream {
         bodyIsDeferred = false
         wasFull = false
         unconsumed = 0
+        owed = 0
         hasProgressed = false
     }
 }

@@ -42,6 +42,17 @@ extension Message {
         }
     }
 
+    /// The wire bytes where they were made, without a copy: valid during `body`.
+    @inlinable
+    public func withEncoded<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let scope = EncodingScope(Self.schema)
+        write(to: scope.writer)
+        defer { scope.end() }
+        return try body(scope.pack())
+    }
+
     /// The wire bytes, after `reserved` leading zero bytes for the caller's frame header.
     @inlinable
     public func encoded(reserving reserved: Int = 0) -> [UInt8] {

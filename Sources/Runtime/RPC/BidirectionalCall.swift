@@ -14,9 +14,9 @@ public struct BidirectionalCall<Request: Message, Response: Message>: OwnedCall 
 
     /// Sends one request; suspends while the server does not read.
     /// - Parameter compress: as `ClientCall.send` takes it; nil: by the channel's policy.
-    @inlinable
+    @inlinable @inline(__always)
     public func send(_ message: Request, compress: Bool? = nil) async throws {
-        try await responses.owner.call.send(message.encoded(), compress: compress)
+        try await responses.owner.call.send(message, compress: compress)
     }
 
     /// Half-closes: no more requests follow. The responses may go on.

@@ -21,18 +21,25 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     @exclusivity(unchecked) private var failure: RPCError?
     @exclusivity(unchecked) private var mustWait = false
     @exclusivity(unchecked) private var halfClosed = false
-    @exclusivity(unchecked) private var receiver: UnsafeContinuation<[UInt8]?, any Error>?
+    @exclusivity(unchecked) private var receiver: Receiver?
     @exclusivity(unchecked) private var writer: UnsafeContinuation<Void, any Error>?
     @exclusivity(unchecked) private var headersWaiter: UnsafeContinuation<Metadata, any Error>?
     @exclusivity(unchecked) private var timer: LoopTimer?
     /// Set while somebody waits for the whole answer of a unary call.
     @exclusivity(unchecked) private var unaryWaiter: UnsafeContinuation<[UInt8], any Error>?
+    @exclusivity(unchecked) private var knownCanceller: (@Sendable () -> Void)?
     /// What interceptors want to see; nil for almost every call.
     private let hooks: CallHooks?
     /// The caller's deadline, or an earlier one of the channel's policy.
     package private(set) var enforcedDeadline: Deadline?
     /// How often the call was sent; retries and hedges count.
     package var attemptCount = 1
+
+    private enum Receiver {
+        /// On the loop: looks again when it is woken.
+        case here(UnsafeContinuation<Void, Never>)
+        case elsewhere(UnsafeContinuation<[UInt8]?, any Error>)
+    }
 
     package init(method: MethodDescriptor, loop: EventLoop, options: CallOptions) {
         self.method = method
@@ -87,18 +94,45 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     /// The next response; nil when the call ended with OK.
     /// - Throws: the call's status (`RPCError`) otherwise.
     public func receive() async throws -> [UInt8]? {
-        if loop.isInLoop {
+        while loop.isInLoop {
             if let message = try take() { return message }
             if let failure { throw failure }
             if ended { return nil }
+            await wait()
         }
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
-                onLoop { self.attach(receiver: continuation) }
+                onLoop { self.attach(outside: continuation) }
             }
         } onCancel: {
             cancel()
         }
+    }
+
+    /// Waits, on the loop, until there may be something to receive. Cancelling the task cancels
+    /// the call.
+    @inlinable
+    func wait() async {
+        guard let record = TaskCancellation.begin(canceller) else { return await waitSlowly() }
+        await withUnsafeContinuation { attach($0) }
+        TaskCancellation.end(record)
+    }
+
+    @usableFromInline
+    func waitSlowly() async {
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { attach($0) }
+        } onCancel: {
+            cancel()
+        }
+    }
+
+    /// For whoever waits on the loop, and keeps the call alive meanwhile.
+    @usableFromInline var canceller: @Sendable () -> Void {
+        if let knownCanceller { return knownCanceller }
+        let canceller: @Sendable () -> Void = { [unowned self] in cancel() }
+        knownCanceller = canceller
+        return canceller
     }
 
     /// The one response of a method that does not stream; INTERNAL when there is none or several.
@@ -163,6 +197,54 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         }
     }
 
+    /// What a reader that decodes at once would find; messages are valid until the next event.
+    @usableFromInline
+    enum Place {
+        case message(UnsafeRawBufferPointer)
+        case end, nothing
+        /// To be asked of `receive`: not on the loop, or not to be taken as it came.
+        case elsewhere
+    }
+
+    @usableFromInline
+    func look() throws -> Place {
+        guard loop.isInLoop, hooks == nil, !inbound.hasCompressed else { return .elsewhere }
+        if let first = inbound.first { return .message(first) }
+        if let failure { throw failure }
+        return ended ? .end : .nothing
+    }
+
+    /// The message of the last look was taken.
+    @usableFromInline
+    func didLook() {
+        let count = inbound.removeFirst()
+        transport?.clientCall(self, didConsume: count)
+        if ended, inbound.isEmpty { transport = nil }
+    }
+
+    /// Whether a message may go straight from where it was encoded.
+    /// - Throws: the status when the call has ended; CANCELLED after `finish`.
+    @usableFromInline
+    func sendsInPlace(_ compress: Bool?) throws -> Bool {
+        guard hooks == nil, compress == nil, loop.isInLoop, !mustWait else { return false }
+        try checkSending()
+        return true
+    }
+
+    /// False: `drain` before the next.
+    @usableFromInline
+    func send(inPlace message: UnsafeRawBufferPointer) -> Bool {
+        if let transport, !transport.send(message, of: self) { mustWait = true }
+        return !mustWait
+    }
+
+    private func checkSending() throws {
+        if let failure { throw failure }
+        if ended || halfClosed {
+            throw RPCError(.cancelled, ended ? "the call has ended" : "a message after the end")
+        }
+    }
+
     /// The next message that waits, inflated. Compressed ones are inflated only here, when the
     /// caller wants them.
     private func take() throws -> [UInt8]? {
@@ -177,7 +259,7 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         let message = inbound.lastWasCompressed ? try inflate(wire) : wire
         guard let hooks else { return message }
         do {
-            hooks.inflated(by: message.count - wire.count)
+            hooks.count(received: message.count, compressed: wire.count)
             return try hooks.response(message)
         } catch {
             abandon(RPCError(wrapping: error))
@@ -238,10 +320,7 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     }
 
     private func sendNow(_ message: [UInt8], _ compress: Bool?) throws {
-        if let failure { throw failure }
-        if ended || halfClosed {
-            throw RPCError(.cancelled, ended ? "the call has ended" : "a message after the end")
-        }
+        try checkSending()
         guard let transport else { return }
         guard let hooks else {
             if !transport.send(message, compress: compress, of: self) { mustWait = true }
@@ -252,7 +331,8 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         if !transport.send(message, compress: compress, of: self) { mustWait = true }
     }
 
-    private func drain() async throws {
+    @usableFromInline
+    func drain() async throws {
         try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
                 onLoop { self.attach(writer: continuation) }
@@ -262,16 +342,33 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         }
     }
 
-    private func attach(receiver continuation: UnsafeContinuation<[UInt8]?, any Error>) {
+    @usableFromInline
+    func attach(_ continuation: UnsafeContinuation<Void, Never>) {
         precondition(receiver == nil, "two tasks receive from one call at a time")
-        if !inbound.isEmpty {
-            continuation.resume(with: Result { try take() })
-        } else if let failure {
-            continuation.resume(throwing: failure)
-        } else if ended {
-            continuation.resume(returning: nil)
-        } else {
-            receiver = continuation
+        // A task that was cancelled before has ended the call just now.
+        if ended { return continuation.resume() }
+        receiver = .here(continuation)
+    }
+
+    private func attach(outside continuation: UnsafeContinuation<[UInt8]?, any Error>) {
+        precondition(receiver == nil, "two tasks receive from one call at a time")
+        receiver = .elsewhere(continuation)
+        if ended || !inbound.isEmpty { wake() }
+    }
+
+    /// Whoever receives looks again.
+    private func wake() {
+        guard let receiver else { return }
+        self.receiver = nil
+        switch receiver {
+        case .here(let continuation): continuation.resume()
+        case .elsewhere(let continuation):
+            continuation.resume(
+                with: Result {
+                    if let message = try take() { return message }
+                    if let failure { throw failure }
+                    return nil
+                })
         }
     }
 
@@ -351,24 +448,32 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         headersWaiter = nil
     }
 
-    package func deliver(_ message: [UInt8], isCompressed: Bool = false) {
+    package func deliver(_ message: [UInt8]) {
         if ended { return }
-        hooks?.count(received: message.count, compressed: message.count)
-        if let receiver {
-            self.receiver = nil
-            transport?.clientCall(self, didConsume: message.count)
-            inbound.pass(isCompressed: isCompressed)
-            if inbound.lastWasCompressed || hooks != nil {
-                receiver.resume(with: Result { try open(message) })
-            } else {
-                receiver.resume(returning: message)
-            }
-        } else if unaryWaiter != nil, !inbound.isEmpty {
+        inbound.append(message)
+        didReceive()
+    }
+
+    /// Bytes of the response body have arrived: messages in gRPC's framing, cut anywhere.
+    package func receive(_ bytes: UnsafeRawBufferPointer, limit: Int) -> MessageQueue.Problem? {
+        if ended { return nil }
+        let problem = inbound.receive(bytes, limit: limit)
+        if !inbound.isEmpty { didReceive() }
+        return problem
+    }
+
+    private func didReceive() {
+        if unaryWaiter == nil {
+            wake()
+        } else if inbound.count > 1 {
             abandon(ClientCall.severalResponses)
-        } else {
-            inbound.append(message, isCompressed: isCompressed)
         }
     }
+
+    /// The body ends between two messages.
+    package var isBetweenMessages: Bool { inbound.partialBytes == 0 }
+    /// A compressed message has come.
+    package var hasCompressed: Bool { inbound.hasCompressed }
 
     /// A message that was sent left smaller by so many bytes.
     package func didCompress(saving bytes: Int) {
@@ -392,14 +497,7 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         timer = nil
         if inbound.isEmpty || unaryWaiter != nil { transport = nil }
         resumeUnary()
-        if let receiver {
-            self.receiver = nil
-            if let error {
-                receiver.resume(throwing: error)
-            } else {
-                receiver.resume(returning: nil)
-            }
-        }
+        wake()
         if let writer {
             self.writer = nil
             let lost = RPCError(.cancelled, "the call has ended")

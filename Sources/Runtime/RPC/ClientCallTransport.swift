@@ -3,6 +3,8 @@ package protocol ClientCallTransport: AnyObject {
     /// Sends one message; `compress` is the sender's wish, nil leaves it to the policy. False:
     /// wait for `ClientCall.didDrain()`.
     func send(_ message: [UInt8], compress: Bool?, of call: ClientCall) -> Bool
+    /// The same by the policy, for bytes that are valid during the call.
+    func send(_ message: UnsafeRawBufferPointer, of call: ClientCall) -> Bool
     /// No more messages follow.
     func halfClose(_ call: ClientCall)
     /// The caller took messages of that many bytes.
@@ -15,4 +17,8 @@ package protocol ClientCallTransport: AnyObject {
 
 extension ClientCallTransport {
     package var situation: String? { nil }
+
+    package func send(_ message: UnsafeRawBufferPointer, of call: ClientCall) -> Bool {
+        send([UInt8](message), compress: nil, of: call)
+    }
 }

@@ -13,9 +13,9 @@ public struct ClientStreamingCall<Request: Message, Response: Message>: OwnedCal
 
     /// Sends one request; suspends while the server does not read.
     /// - Parameter compress: as `ClientCall.send` takes it; nil: by the channel's policy.
-    @inlinable
+    @inlinable @inline(__always)
     public func send(_ message: Request, compress: Bool? = nil) async throws {
-        try await owner.call.send(message.encoded(), compress: compress)
+        try await owner.call.send(message, compress: compress)
     }
 
     /// Half-closes and waits for the response.

@@ -19,17 +19,18 @@ public struct RequestStream<M: Message>: AsyncSequence, Sendable {
             self.call = call
         }
 
-        @inlinable
+        @inlinable @inline(__always)
         public mutating func next() async throws -> M? {
-            try await next(isolation: nil)
+            if let message = try call.ready(as: M.self) { return message }
+            return try await call.receive(as: M.self)
         }
 
-        @inlinable
+        @inlinable @inline(__always)
         public mutating func next(
             isolation: isolated (any Actor)?
         ) async throws(any Error) -> M? {
-            guard let bytes = try await call.receive() else { return nil }
-            return try call.decode(bytes)
+            if let message = try call.ready(as: M.self) { return message }
+            return try await call.receive(as: M.self)
         }
     }
 

@@ -22,22 +22,18 @@ public struct ResponseStream<M: Message>: AsyncSequence, OwnedCall {
             self.owner = owner
         }
 
-        @inlinable
+        @inlinable @inline(__always)
         public mutating func next() async throws -> M? {
-            try await next(isolation: nil)
+            if let message = try owner.call.ready(as: M.self) { return message }
+            return try await owner.call.receive(as: M.self)
         }
 
-        @inlinable
+        @inlinable @inline(__always)
         public mutating func next(
             isolation: isolated (any Actor)?
         ) async throws(any Error) -> M? {
-            guard let bytes = try await owner.call.receive() else { return nil }
-            do {
-                return try M(decoding: bytes)
-            } catch {
-                owner.call.cancel()
-                throw RPCError(decoding: error)
-            }
+            if let message = try owner.call.ready(as: M.self) { return message }
+            return try await owner.call.receive(as: M.self)
         }
     }
 

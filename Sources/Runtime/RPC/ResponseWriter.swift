@@ -12,11 +12,9 @@ public struct ResponseWriter<M: Message>: Sendable {
     /// Sends one message; suspends while the client does not read (bounded memory).
     /// - Parameter compress: as `ServerCall.send` takes it; nil: by the server's policy.
     /// - Throws: the call's failure; the handler should end then.
-    @inlinable
+    @inlinable @inline(__always)
     public func write(_ message: M, compress: Bool? = nil) async throws {
-        let bytes = try call.encode(message)
-        if try call.trySend(bytes, compress: compress) { return }
-        try await call.send(bytes, compress: compress)
+        try await call.send(message, compress: compress)
     }
 
     /// Sends the response headers before the first message is ready.

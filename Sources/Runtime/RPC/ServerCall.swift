@@ -12,6 +12,12 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
     public let context: ServerContext
     public let loop: EventLoop
 
+    private enum Receiver {
+        /// On the loop: looks again when it is woken.
+        case here(UnsafeContinuation<Void, Never>)
+        case elsewhere(UnsafeContinuation<[UInt8]?, any Error>)
+    }
+
     /// For a task that outlived its handler.
     private static let hasEnded = RPCError(.cancelled, "the call has ended", blame: .us)
 
@@ -29,7 +35,7 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
     @exclusivity(unchecked) private var failure: RPCError?
     @exclusivity(unchecked) private var finished = false
     @exclusivity(unchecked) private var handlerEnded = false
-    @exclusivity(unchecked) private var receiver: UnsafeContinuation<[UInt8]?, any Error>?
+    @exclusivity(unchecked) private var receiver: Receiver?
     @exclusivity(unchecked) private var writer: UnsafeContinuation<Void, any Error>?
     @exclusivity(unchecked) private var mustWait = false
     @exclusivity(unchecked) private var timer: LoopTimer?
@@ -53,27 +59,41 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
     /// The next request message; nil when the client has half-closed.
     /// - Throws: the call's failure (CANCELLED, DEADLINE_EXCEEDED, …).
     public func receive() async throws -> [UInt8]? {
-        if loop.isInLoop {
+        while loop.isInLoop {
             if let failure { throw failure }
             if finished { throw ServerCall.hasEnded }
             if let message = try take() { return message }
             if inboundEnded { return nil }
-        }
-        if isOwnTask {
-            return try await withUnsafeThrowingContinuation { attach(receiver: $0) }
+            try await wait()
         }
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
-                if loop.isInLoop { return attach(receiver: continuation) }
                 let isGone = Task.isCancelled
                 loop.execute {
-                    self.attach(receiver: continuation)
-                    if isGone { self.resumeReceiver(throwing: CancellationError()) }
+                    self.attach(outside: continuation)
+                    if isGone { self.wake() }
                 }
             }
         } onCancel: {
-            loop.execute { self.resumeReceiver(throwing: CancellationError()) }
+            loop.execute { self.wake() }
         }
+    }
+
+    /// Waits, on the loop, until there may be something to receive.
+    @inlinable
+    func wait() async throws {
+        if isOwnTask { return await withUnsafeContinuation { attach($0) } }
+        try await waitInOtherTask()
+    }
+
+    @usableFromInline
+    func waitInOtherTask() async throws {
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { attach($0) }
+        } onCancel: {
+            loop.execute { self.wake() }
+        }
+        if Task.isCancelled { throw CancellationError() }
     }
 
     /// The request of a method whose client sends exactly one message.
@@ -87,6 +107,40 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
             throw RPCError(.unimplemented, "the client sent several messages", blame: .peer)
         }
         return message
+    }
+
+    /// What a reader that decodes at once would find; messages are valid until the next event.
+    @usableFromInline
+    enum Place {
+        case message(UnsafeRawBufferPointer)
+        case end, nothing
+        /// To be asked of `receive`: not on the loop, or not to be taken as it came.
+        case elsewhere
+    }
+
+    @usableFromInline
+    func look() throws -> Place {
+        guard loop.isInLoop else { return .elsewhere }
+        if let failure { throw failure }
+        if finished { throw ServerCall.hasEnded }
+        if inbound.hasCompressed || hooks != nil || inflation.transcode != nil { return .elsewhere }
+        if let first = inbound.first { return .message(first) }
+        return inboundEnded ? .end : .nothing
+    }
+
+    /// The one request of a call that waits with its end behind it; else nil.
+    @usableFromInline
+    func lookAtOnly() throws -> UnsafeRawBufferPointer? {
+        guard case .message(let bytes) = try look(), inboundEnded, inbound.count == 1 else {
+            return nil
+        }
+        return bytes
+    }
+
+    /// The message of the last look was taken.
+    @usableFromInline
+    func didLook() {
+        transport.serverCall(self, didConsume: inbound.removeFirst())
     }
 
     /// The next message that waits, inflated. Compressed ones are inflated only here, when the
@@ -152,6 +206,21 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         if !transport.send(message, compress: compress, of: self) { mustWait = true }
     }
 
+    /// Whether a message may go straight from where it was encoded.
+    /// - Throws: the call's failure.
+    @usableFromInline
+    func sendsInPlace(_ compress: Bool?) throws -> Bool {
+        guard hooks == nil, compress == nil, loop.isInLoop, !mustWait else { return false }
+        if let failure { throw failure }
+        if finished { throw ServerCall.hasEnded }
+        return true
+    }
+
+    @usableFromInline
+    func send(inPlace message: UnsafeRawBufferPointer) {
+        if !transport.send(message, of: self) { mustWait = true }
+    }
+
     /// Sends `context.responseMetadata` now instead of with the first message.
     public func sendHeaders() async throws {
         try await loop.submit { [self] in
@@ -168,7 +237,7 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
 
     /// The handler's own task, on the loop. Only `fail` cancels it, and that resumes whoever
     /// waits: a cancellation handler would cost more than the wait.
-    private var isOwnTask: Bool {
+    @usableFromInline var isOwnTask: Bool {
         loop.isInLoop && ownTask != nil && TaskIdentity.current == ownTask
     }
 
@@ -190,16 +259,32 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         }
     }
 
-    private func attach(receiver continuation: UnsafeContinuation<[UInt8]?, any Error>) {
+    @usableFromInline
+    func attach(_ continuation: UnsafeContinuation<Void, Never>) {
         precondition(receiver == nil, "two tasks receive from one call at a time")
-        if finished {
-            continuation.resume(throwing: failure ?? ServerCall.hasEnded)
-        } else if !inbound.isEmpty {
-            continuation.resume(with: Result { try take() })
-        } else if inboundEnded {
-            continuation.resume(returning: nil)
-        } else {
-            receiver = continuation
+        receiver = .here(continuation)
+    }
+
+    private func attach(outside continuation: UnsafeContinuation<[UInt8]?, any Error>) {
+        precondition(receiver == nil, "two tasks receive from one call at a time")
+        receiver = .elsewhere(continuation)
+        if finished || inboundEnded || !inbound.isEmpty { wake() }
+    }
+
+    /// Whoever receives looks again. Nothing there means that its task was cancelled.
+    private func wake() {
+        guard let receiver else { return }
+        self.receiver = nil
+        switch receiver {
+        case .here(let continuation): continuation.resume()
+        case .elsewhere(let continuation):
+            continuation.resume(
+                with: Result {
+                    if finished { throw failure ?? ServerCall.hasEnded }
+                    if let message = try take() { return message }
+                    if inboundEnded { return nil }
+                    throw CancellationError()
+                })
         }
     }
 
@@ -212,12 +297,6 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         } else {
             continuation.resume()
         }
-    }
-
-    private func resumeReceiver(throwing error: any Error) {
-        guard let receiver else { return }
-        self.receiver = nil
-        receiver.resume(throwing: error)
     }
 
     private func resumeWriter(throwing error: any Error) {
@@ -293,17 +372,26 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
     /// A whole request message has arrived.
     package func deliver(_ message: [UInt8], isCompressed: Bool = false) {
         if finished { return }
-        guard let receiver else {
-            return inbound.append(message, isCompressed: isCompressed)
-        }
-        self.receiver = nil
-        transport.serverCall(self, didConsume: message.count)
-        inbound.pass(isCompressed: isCompressed)
-        guard inbound.hasCompressed || hooks != nil || inflation.transcode != nil else {
-            return receiver.resume(returning: message)
-        }
-        receiver.resume(with: Result { try open(message) })
+        inbound.append(message, isCompressed: isCompressed)
+        wake()
     }
+
+    /// Bytes of the request body have arrived: messages in gRPC's framing, cut anywhere.
+    package func receive(_ bytes: UnsafeRawBufferPointer, limit: Int) -> MessageQueue.Problem? {
+        if finished { return nil }
+        let problem = inbound.receive(bytes, limit: limit)
+        if receiver != nil, !inbound.isEmpty { wake() }
+        return problem
+    }
+
+    /// Messages that wait for the handler.
+    package var waitingMessages: Int { inbound.count }
+    /// Of a message that is not whole yet.
+    package var partialBytes: Int { inbound.partialBytes }
+    /// What the call holds of its requests.
+    package var heldBytes: Int { inbound.partialBytes + inbound.wholeBytes }
+    /// A compressed message has come.
+    package var hasCompressed: Bool { inbound.hasCompressed }
 
     /// The status has gone: what still arrives is for nobody.
     package var isOver: Bool { finished }
@@ -314,9 +402,7 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
     /// The client has half-closed.
     package func deliverEnd() {
         inboundEnded = true
-        guard let receiver else { return }
-        self.receiver = nil
-        receiver.resume(returning: nil)
+        wake()
     }
 
     /// What was sent has left: `send` goes on.
@@ -339,7 +425,7 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         transport.finish(self, error: error)
         if hooks != nil { tellEnd(error) }
         task?.cancel()
-        resumeReceiver(throwing: error)
+        wake()
         resumeWriter(throwing: error)
     }
 }

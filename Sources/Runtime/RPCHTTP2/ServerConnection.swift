@@ -16,7 +16,6 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
     /// Frames that may wait for a peer that does not read.
     private static let queuedFrameLimit = 1_000
 
-    let id: Int64
     let loop: EventLoop
     let peer: Peer
     let table: MethodTable
@@ -31,7 +30,6 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
     @exclusivity(unchecked) var bufferedBytes = 0
     @exclusivity(unchecked) var clock: ConnectionClock
     @exclusivity(unchecked) var pings = PingPolicy()
-    @exclusivity(unchecked) var traffic = ConnectionTraffic()
     /// The one timer, and when it fires.
     var timer: LoopTimer?
     @exclusivity(unchecked) var armed = ConnectionClock.never
@@ -42,7 +40,6 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
     init(_ socket: any ByteStream, _ server: RPCServer) {
         self.socket = socket
         self.server = server
-        id = server.roster.nextID()
         loop = socket.loop
         handlers = socket.loop.shared { HandlerRunner(socket.loop) }
         streams = socket.loop.shared { ServerStreamPool() }
@@ -84,7 +81,6 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
         clock.didRead(at: loop.milliseconds)
         do {
             try session.receive(bytes)
-            if session.takeReceivedBody() { traffic.lastReceived = clock.lastRead }
             // Who does not read our answers is not asked for more.
             if socket.queuedBytes > 0, session.queuedFrames > Self.queuedFrameLimit {
                 socket.stopReading()
@@ -116,7 +112,6 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
         let session = session
         self.session = nil
         session?.abandon(.cancel)
-        traffic.streamsStarted = session?.openedStreams ?? 0
         server.connectionDidClose(self)
     }
 
@@ -135,7 +130,6 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
         } catch {
             return fail(.protocolError, "\(error)")
         }
-        if session.takeSentBody() { traffic.lastSent = loop.milliseconds }
         let isDone = clock.phase == .leaving && session.openStreams == 0
         if session.isFinished || isDone && socket.queuedBytes == 0 { leaveNow(session) }
     }
@@ -144,7 +138,6 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
         guard runningHandlers < Int(configuration.http2.maxConcurrentStreams), !isOverBudget
         else { return nil }
         clock.didOpenStream(configuration)
-        traffic.lastStream = clock.lastRead
         return streams.take(for: self)
     }
 
@@ -173,7 +166,6 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
     }
 
     func count(_ error: RPCError?) {
-        traffic.count(error)
         server.metrics?.count(error)
     }
 

@@ -14,16 +14,12 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     /// Set for the calls of gRPC-Web and Connect, which have no `call`.
     @exclusivity(unchecked) var web: WebCall?
     @exclusivity(unchecked) private var call: ServerCall?
-    @exclusivity(unchecked) private var deframer = MessageDeframer()
-    @exclusivity(unchecked) private var messageCount = 0
     @exclusivity(unchecked) private var waitsForHalfClose = false
     @exclusivity(unchecked) var headersSent = false
     @exclusivity(unchecked) var handlerRuns = false
     @exclusivity(unchecked) var isClosed = false
     @exclusivity(unchecked) private var accepted: CompressionAlgorithms = []
     @exclusivity(unchecked) private var responseCompression = CompressionAlgorithm.identity
-    /// Of a whole request whose handler waits for the half-close.
-    @exclusivity(unchecked) private var heldBytes = 0
     /// This stream's share of the connection's budget: held, and of a message not whole yet.
     @exclusivity(unchecked) private var bufferedBytes = 0
 
@@ -50,8 +46,6 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         owner = nil
         call = nil
         web = nil
-        deframer.reset()
-        messageCount = 0
         waitsForHalfClose = false
         headersSent = false
         handlerRuns = false
@@ -59,7 +53,6 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         accepted = []
         responseCompression = .identity
         bufferedBytes = 0
-        heldBytes = 0
         messagesSent = 0
         stallChecks = 0
     }
@@ -75,7 +68,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         startedAt = connection.clock.lastRead
         let head = RequestHead.read(block, connection.table)
         guard head.hasGRPCContentType else { return startWeb(WebRequest(block)) }
-        guard head.isPOST else { return refuseMethod() }
+        guard head.isPOST else { return refuse(ResponseFields.methodNotAllowed) }
         guard let method = head.method else {
             let path = block.first(":path") ?? "?"
             return refuse(RPCError(.unimplemented, "no method \(path)"))
@@ -119,25 +112,18 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
 
     override func didReceiveData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
         guard let call, !isClosed, !call.isOver else { return receiveForWeb(bytes) }
-        var refusal: RPCError?
-        let problem = deframer.receive(bytes, limit: connection.configuration.maxMessageBytes) {
-            message, isCompressed in
-            messageCount += 1
-            if waitsForHalfClose, messageCount > 1 {
-                refusal = .severalRequests
-            } else if isCompressed, call.inflation.algorithm == .identity {
-                refusal = refusal ?? .compressedWithoutEncoding
-            } else {
-                if waitsForHalfClose { heldBytes = message.count }
-                call.deliver(message, isCompressed: isCompressed)
-            }
+        let limit = connection.configuration.maxMessageBytes
+        let problem = call.receive(bytes, limit: limit)
+        if waitsForHalfClose, call.waitingMessages > 1 {
+            call.fail(.severalRequests)
+        } else if call.hasCompressed, call.inflation.algorithm == .identity {
+            call.fail(.compressedWithoutEncoding)
         }
-        if let refusal { call.fail(refusal) }
         switch problem {
         case nil: break
         case .badFlag(let flag): call.fail(.badFlag(flag))
         case .tooLarge(let count):
-            call.fail(.messageTooLarge(count, limit: connection.configuration.maxMessageBytes))
+            call.fail(.messageTooLarge(count, limit: limit))
         }
         keepAccounts(of: call)
     }
@@ -147,7 +133,8 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     /// bounded by the connection's budget instead.
     private func keepAccounts(of call: ServerCall) {
         if call.isStarved { consume(Int.max) }
-        let buffered = deframer.bufferedBytes + heldBytes
+        // A whole request waits for its half-close.
+        let buffered = waitsForHalfClose ? call.heldBytes : call.partialBytes
         if buffered == bufferedBytes { return }
         connection.bufferedBytes += buffered - bufferedBytes
         bufferedBytes = buffered
@@ -158,20 +145,18 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     }
 
     private func dropBuffered() {
-        deframer.reset()
-        heldBytes = 0
         connection.bufferedBytes -= bufferedBytes
         bufferedBytes = 0
     }
 
     override func didReceiveEnd() {
         guard let call, !isClosed else { return endForWeb() }
-        guard deframer.isBetweenMessages else {
+        guard call.partialBytes == 0 else {
             return call.fail(RPCError(.internalError, "the request ended inside a message"))
         }
         call.deliverEnd()
         guard waitsForHalfClose, !handlerRuns, !headersSent else { return }
-        if messageCount == 0 {
+        if call.waitingMessages == 0 {
             call.fail(.noRequest)
         } else {
             run(call)
@@ -185,7 +170,6 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
 
     override func didClose(_ code: HTTP2Code) {
         isClosed = true
-        connection.traffic.add(messages)
         dropBuffered()
         web?.exchangeDidClose()
         if let call, !call.isOver {
@@ -200,11 +184,6 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     private func refuse(_ fields: HTTP2Fields) {
         headersSent = true
         session?.respondOnly(self, fields)
-    }
-
-    private func refuseMethod() {
-        connection.traffic.callsFailed &+= 1
-        refuse(ResponseFields.methodNotAllowed)
     }
 
     private func refuse(_ error: RPCError) {
@@ -234,7 +213,20 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
             if wire.isCompressed { call.didCompress(saving: message.count - wire.bytes.count) }
             mayGoOn = write(framed: wire)
         }
-        if mayGoOn { return true }
+        return mayGoOn || mayNotGoOn(call)
+    }
+
+    func send(_ message: UnsafeRawBufferPointer, of call: ServerCall) -> Bool {
+        guard session != nil else { return true }
+        sendHeaders(of: call)
+        guard responseCompression == .identity else {
+            return send([UInt8](message), compress: nil, of: call)
+        }
+        messagesSent &+= 1
+        return write(framed: message) || mayNotGoOn(call)
+    }
+
+    private func mayNotGoOn(_ call: ServerCall) -> Bool {
         if connection.isOverBudget, !call.isOver { call.fail(.connectionIsFull) }
         return false
     }
@@ -288,12 +280,6 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     /// Ends the call, and the stream when the client would not read the status.
     func cancel(_ error: RPCError) {
         if let call = call ?? web?.call, !call.isOver { call.fail(error) } else { reset(.cancel) }
-    }
-
-    /// Those that came and went so far.
-    var messages: ConnectionTraffic.Messages {
-        guard let web else { return .init(sent: messagesSent, received: messageCount) }
-        return web.messages
     }
 
     /// The call, when there is one.

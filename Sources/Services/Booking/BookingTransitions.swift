@@ -28,24 +28,19 @@ struct BookingTransitions: Sendable {
         var slot: Slot?
     }
 
-    private struct Lapsed: Error {
-        let refusal: DomainError
-    }
+    private struct Lapsed: Error {}
 
-    /// - Parameter respond: what the caller is told; a retry with the same key is told the same.
     /// - Throws: `DomainError`; on a conflict with what is in the way and three alternatives.
-    func run<Response: Message>(
-        _ order: Order, _ respond: (Outcome) -> Response
-    ) async throws -> Response {
+    func run(_ order: Order) async throws -> Outcome {
         do {
-            return try await IdempotencyTable.perform(order.idempotency, on: store.pool) {
-                respond(try await attempt(order, $0, &$1))
+            return try await store.pool.transaction { transaction in
+                try await attempt(order, transaction)
             }
         } catch let lost as SeatLost {
             throw try await explain(lost, order)
-        } catch let lapsed as Lapsed {
+        } catch is Lapsed {
             try await expire(order.booking)
-            throw lapsed.refusal
+            throw DomainError(.bookingExpired, "the request has expired")
         }
     }
 
@@ -55,9 +50,7 @@ struct BookingTransitions: Sendable {
     @discardableResult
     func expire(_ booking: UUID) async throws -> Bool {
         do {
-            _ = try await run(Order(booking: booking, command: .expire, actor: "system")) {
-                BookingV1.Booking($0.booking)
-            }
+            _ = try await run(Order(booking: booking, command: .expire, actor: "system"))
             return true
         } catch let error as DomainError
             where error.code == .bookingExpired || error.code == .invalidTransition
@@ -67,39 +60,31 @@ struct BookingTransitions: Sendable {
     }
 
     private func attempt(
-        _ order: Order, _ transaction: PostgresTransaction, _ last: inout [SQL]
+        _ order: Order, _ transaction: PostgresTransaction
     ) async throws -> Outcome {
+        if let use = order.idempotency,
+            try await !IdempotencyTable.begin(use, transaction)
+        {
+            return try await replayed(order, transaction)
+        }
         let (booking, slot) = try await locked(order, transaction)
         let now = clock.now()
+        if BookingRules.hasLapsed(booking, now: now), order.command != .expire {
+            throw Lapsed()
+        }
         if let version = order.ifVersion, version != booking.version {
             throw DomainError(
                 .versionConflict, "the booking is at version \(booking.version), not \(version)")
         }
-        let decision = try decide(booking, order.command, now)
-        return try await apply(decision, from: booking, order, slot, now, transaction, &last)
-    }
-
-    /// What has lapsed is written down as that before the caller is told.
-    private func decide(
-        _ booking: Booking, _ command: BookingCommand, _ now: Instant
-    ) throws -> BookingDecision {
-        let result = Result { () throws(DomainError) in
-            try BookingRules.decide(booking, command, now: now)
-        }
-        if case .failure(let error) = result, error.code == .bookingExpired,
-            booking.status != .expired
-        {
-            throw Lapsed(refusal: error)
-        }
-        return try result.get()
+        let decision = try BookingRules.decide(booking, order.command, now: now)
+        return try await apply(decision, from: booking, order, slot, now, transaction)
     }
 
     private func locked(
         _ order: Order, _ transaction: PostgresTransaction
     ) async throws -> (Booking, Slot?) {
         var wanted = order.slot
-        let mayRelease = order.command.mayRelease
-        if wanted == nil, mayRelease {
+        if wanted == nil, case .cancel = order.command {
             wanted = try await store.confirmedSlot(of: order.booking, transaction)
         }
         let (booking, slot) = try await store.lock(
@@ -112,7 +97,7 @@ struct BookingTransitions: Sendable {
             guard slot.offering.id == booking.offeringID else {
                 throw DomainError(.slotNotFound, "the slot belongs to another course")
             }
-        } else if booking.confirmedSlot != wanted, mayRelease {
+        } else if booking.confirmedSlot != wanted, case .cancel = order.command {
             throw DomainError(
                 .versionConflict, "the booking was changed at the same time; try again")
         }
@@ -122,18 +107,17 @@ struct BookingTransitions: Sendable {
     /// The seat, the neighbours whose availability changes with it, and the rows of the decision.
     private func apply(
         _ decision: BookingDecision, from booking: Booking, _ order: Order, _ slot: Slot?,
-        _ now: Instant, _ transaction: PostgresTransaction, _ last: inout [SQL]
+        _ now: Instant, _ transaction: PostgresTransaction
     ) async throws -> Outcome {
         guard let slot, decision.takes ?? decision.releases != nil else {
-            last += writes(decision, from: booking, order, [], now)
+            try await write(decision, from: booking, order, nil, [], now, transaction)
             return Outcome(booking: decision.booking)
         }
         let takes = decision.takes != nil
-        let seats = booking.quantity
         let occupies =
-            slot.offering.claimAt == .assign && slot.taken == (takes ? 0 : seats)
-        if takes { try await take(seats, of: slot, occupies, now, transaction) }
-        var seat = [store.seat(slot.id, change: takes ? seats : -seats)]
+            slot.offering.claimAt == .assign && (takes ? slot.taken == 0 : slot.taken == 1)
+        if takes { try await take(slot, occupies, now, transaction) }
+        var seat = [store.seat(slot.id, change: takes ? 1 : -1)]
         if !takes, occupies { seat.append(store.releaseClaims(slot.id)) }
         if occupies { seat.append(store.touchResources(of: slot)) }
         guard try await transaction.batch(seat)[0].affectedRows == 1 else {
@@ -141,17 +125,18 @@ struct BookingTransitions: Sendable {
         }
         let events = try await seatEvents(slot, takes, occupies, decision, now, transaction)
         let after = try await store.slot(slot.id, transaction)
-        last += writes(decision, from: booking, order, events, now)
+        try await write(decision, from: booking, order, after, events, now, transaction)
         return Outcome(booking: decision.booking, slot: after)
     }
 
     private func take(
-        _ seats: Int, of slot: Slot, _ occupies: Bool, _ now: Instant,
-        _ transaction: PostgresTransaction
+        _ slot: Slot, _ occupies: Bool, _ now: Instant, _ transaction: PostgresTransaction
     ) async throws {
-        try slot.requireBookingTime(now)
+        guard slot.startsAt > now else {
+            throw DomainError(.slotUnavailable, "the slot has already begun")
+        }
         guard slot.status == .available else { throw SeatLost(slot: slot, code: .slotUnavailable) }
-        guard slot.taken + seats <= slot.capacity else {
+        guard slot.taken < slot.capacity else {
             throw SeatLost(slot: slot, code: .capacityExceeded)
         }
         if occupies, try await !store.claim(slot, transaction) {
@@ -187,19 +172,36 @@ struct BookingTransitions: Sendable {
         return events
     }
 
-    /// The rows of a decision. Were the booking to have changed its version under the row lock, its
-    /// history would have a row of that version, and the whole transaction would fail.
-    private func writes(
-        _ decision: BookingDecision, from booking: Booking, _ order: Order,
-        _ events: [OutboxEvent], _ now: Instant
-    ) -> [SQL] {
-        let own = BookingEvents.of(decision, from: booking, by: order.actor, at: now)
-        return [
+    private func write(
+        _ decision: BookingDecision, from booking: Booking, _ order: Order, _ slot: Slot?,
+        _ events: [OutboxEvent], _ now: Instant, _ transaction: PostgresTransaction
+    ) async throws {
+        let ended: Set<Booking.Status> = [.rejected, .cancelled, .expired]
+        let own =
+            ended.contains(decision.booking.status)
+            ? BookingEvents.ended(decision, by: order.actor, at: now)
+            : BookingEvents.confirmed(decision, at: now)
+        let statements: [SQL] = [
             store.update(decision),
             store.history(
                 decision, from: booking.status, actor: order.actor, reason: order.reason, at: now),
-            Outbox.insert(own + events),
+            Outbox.insert([own] + events),
         ]
+        let results = try await transaction.commit(with: statements)
+        // Cannot happen under the row lock; were it to, the commit above would have to be undone.
+        precondition(results[0].affectedRows == 1, "a locked booking changed its version")
+    }
+
+    /// What a key's first use made, as it stands now.
+    private func replayed(
+        _ order: Order, _ transaction: PostgresTransaction
+    ) async throws -> Outcome {
+        let (booking, slot) = try await store.lock(
+            booking: order.booking, slot: order.slot, transaction)
+        guard let booking else {
+            throw DomainError(.bookingNotFound, "there is no such booking")
+        }
+        return Outcome(booking: booking, slot: slot)
     }
 
     // MARK: Explaining a lost seat
@@ -217,7 +219,7 @@ struct BookingTransitions: Sendable {
             .map { BookingV1.Slot($0) }
         let why =
             switch lost.code {
-            case .scheduleConflict: "a resource of the slot is occupied at that time"
+            case .scheduleConflict: "the instructor or the room is occupied at that time"
             case .capacityExceeded: "every seat of the slot is taken"
             default: "the slot cannot be booked"
             }

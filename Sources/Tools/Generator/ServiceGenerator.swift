@@ -170,9 +170,9 @@ struct ServiceGenerator {
         printer.indented { printer in
             var arguments = ["RPC::RequestStream(call)", "call.context"]
             if !method.clientStreaming {
-                printer.line("let bytes = try await call.receiveOnly()")
                 printer.line(
-                    "let request = try call.decode(bytes, as: \(types.path(method.input)).self)")
+                    "let request = try await call.receiveOnly(as: \(types.path(method.input)).self)"
+                )
                 arguments[0] = "request"
             }
             if method.serverStreaming { arguments.append("RPC::ResponseWriter(call)") }
@@ -182,7 +182,7 @@ struct ServiceGenerator {
             } else {
                 let output = types.path(method.output)
                 printer.line("let response: \(output) = \(invocation)")
-                printer.line("try call.sendOnly(try call.encode(response))")
+                printer.line("try call.sendOnly(response)")
             }
         }
         printer.line("}")

@@ -298,19 +298,17 @@ extension GreeterV1.GreeterService {
     public func register(in router: RPC::Router) {
         router.describe(GreeterV1.greeterFile)
         router.handle(GreeterV1.GreeterMethods.hello) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: GreeterV1.HelloRequest.self)
+            let request = try await call.receiveOnly(as: GreeterV1.HelloRequest.self)
             let response: GreeterV1.HelloReply = try await self.hello(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(GreeterV1.GreeterMethods.countDown) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: GreeterV1.CountDownRequest.self)
+            let request = try await call.receiveOnly(as: GreeterV1.CountDownRequest.self)
             try await self.countDown(request, call.context, RPC::ResponseWriter(call))
         }
         router.handle(GreeterV1.GreeterMethods.gather) { call in
             let response: GreeterV1.HelloReply = try await self.gather(RPC::RequestStream(call), call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(GreeterV1.GreeterMethods.chat) { call in
             try await self.chat(RPC::RequestStream(call), call.context, RPC::ResponseWriter(call))

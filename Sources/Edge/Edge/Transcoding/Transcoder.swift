@@ -12,14 +12,11 @@ struct Transcoder: Sendable {
     func request(
         _ route: Route, _ head: HTTPRequestHead, segments: [String], body: [UInt8]
     ) throws(EdgeFailure) -> DynamicMessage {
-        if !route.takesRawBody { try checkContentType(head, body) }
+        try checkContentType(head, body)
         do throws(ProtobufError) {
-            var message = try self.body(route, head, body)
+            var message = try self.body(route, body)
             try bindPath(route, head, segments, &message)
             try bindQuery(route, head, &message)
-            for (field, header) in route.headerFields {
-                message[field] = .string(head.headers.first(header) ?? "")
-            }
             if let field = route.idempotencyKey,
                 let key = head.headers.first("idempotency-key"), !key.isEmpty,
                 (message[field]?.stringValue ?? "").isEmpty
@@ -53,9 +50,7 @@ struct Transcoder: Sendable {
                 .reversed())
     }
 
-    private func body(
-        _ route: Route, _ head: HTTPRequestHead, _ body: [UInt8]
-    ) throws(ProtobufError) -> DynamicMessage {
+    private func body(_ route: Route, _ body: [UInt8]) throws(ProtobufError) -> DynamicMessage {
         let input = route.method.input
         switch route.body {
         case .none:
@@ -70,10 +65,6 @@ struct Transcoder: Sendable {
             var message = DynamicMessage(input)
             guard !body.isEmpty else { return message }
             if let inner = field.messageType, !field.isRepeated {
-                guard !RawBody.isRaw(inner) else {
-                    message[field] = .message(RawBody.message(inner, body, head.headers))
-                    return message
-                }
                 do throws(ProtobufError) {
                     message[field] = .message(try printer.parse(body, as: inner))
                 } catch {

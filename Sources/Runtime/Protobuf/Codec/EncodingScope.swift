@@ -12,13 +12,25 @@ struct EncodingScope {
         writer = MessageWriter(schema.table, arena)
     }
 
+    /// Packs the struct. The bytes are valid until `end`.
+    @usableFromInline
+    func pack() -> UnsafeRawBufferPointer {
+        var packer = MessagePacker(writer.arena)
+        packer.pack(writer.base)
+        return packer.finish()
+    }
+
+    /// Gives the arena's memory back.
+    @usableFromInline
+    func end() {
+        writer.arena.pointee.release(mark)
+    }
+
     /// Packs the struct and gives the arena's memory back.
     @usableFromInline
     func end(reserving reserved: Int) -> [UInt8] {
-        var packer = MessagePacker(writer.arena)
-        packer.pack(writer.base)
-        let packed = packer.bytes
-        defer { writer.arena.pointee.release(mark) }
+        let packed = pack()
+        defer { end() }
         if reserved == 0 { return [UInt8](packed) }
         var bytes = [UInt8](repeating: 0, count: reserved)
         bytes.reserveCapacity(reserved + packed.count)

@@ -17,8 +17,11 @@ struct MessagePacker {
         end = arena.pointee.end
     }
 
-    var bytes: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: start, count: next - start)
+    /// What was written; the arena goes on behind it.
+    func finish() -> UnsafeRawBufferPointer {
+        let count = next - start
+        if end == arena.pointee.end { arena.pointee.next = start + ((count &+ 7) & ~7) }
+        return UnsafeRawBufferPointer(start: start, count: count)
     }
 
     mutating func pack(_ base: UnsafeRawPointer) {

@@ -17,8 +17,8 @@ public struct CallOutcome: Sendable {
     public var code: RPCError.Code { error?.code ?? .ok }
 }
 
-/// The messages of one direction of a call, as its interceptors counted them: on a server those
-/// that the handler took.
+/// The messages of one direction of a call, as its interceptors counted them: of those received the
+/// ones that the handler, or the caller, took.
 public struct CallTraffic: Sendable, Hashable {
     public var messages = 0
     /// Before compression.
@@ -63,9 +63,6 @@ package final class CallHooks: @unchecked Sendable {
 
     /// A message that was counted left smaller by so many bytes.
     package func saved(sent bytes: Int) { sent.compressedBytes -= bytes }
-
-    /// A message that was counted as it came turned out larger by so many bytes.
-    package func inflated(by bytes: Int) { received.bytes += bytes }
 
     // The outermost interceptor comes first: requests pass outside in, answers inside out.
 

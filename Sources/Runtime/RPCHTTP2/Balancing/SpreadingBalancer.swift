@@ -39,8 +39,6 @@ class SpreadingBalancer: Balancer {
         refreshReady()
     }
 
-    override var allSubchannels: [Subchannel] { subchannels }
-
     override func leaveIdle() {
         for subchannel in subchannels { subchannel.connect() }
     }

@@ -25,7 +25,6 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     let compression: CompressionAlgorithm
     private let channel: ChannelCore
     private let maxMessageBytes: Int
-    @exclusivity(unchecked) private var deframer = MessageDeframer()
     @exclusivity(unchecked) private var head: ResponseHead?
     @exclusivity(unchecked) private var replay: ReplayBuffer?
     @exclusivity(unchecked) private var halfClosed = false
@@ -38,10 +37,6 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     @exclusivity(unchecked) var isPending = false
     /// Who counts the outcome; nil: nobody.
     @exclusivity(unchecked) var tally: CallTally?
-    /// While the stream is open.
-    @exclusivity(unchecked) unowned(unsafe) var connection: ClientConnection?
-    /// Those that came and went so far.
-    @exclusivity(unchecked) private(set) var messages = ConnectionTraffic.Messages()
 
     init(
         _ call: ClientCall, metadata: Metadata, options: CallOptions, channel: ChannelCore,
@@ -75,12 +70,13 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
                 replay?.append(message)
             }
         }
-        return put(message)
+        return write(framed: message)
     }
 
-    @inline(__always)
-    func put(_ message: WireMessage) -> Bool {
-        messages.sent &+= 1
+    func send(_ message: UnsafeRawBufferPointer, of call: ClientCall) -> Bool {
+        guard replay == nil, compression == .identity, message.count <= maxRequestBytes else {
+            return send([UInt8](message), compress: nil, of: call)
+        }
         return write(framed: message)
     }
 
@@ -94,8 +90,6 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     }
 
     func cancel(_ call: ClientCall) {
-        if attempts == nil { channel.calls.failed &+= 1 }
-        connection?.traffic.callsFailed &+= 1
         if session != nil {
             reset(.cancel)
         } else {
@@ -153,7 +147,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
         if head == nil, trailers.httpStatus == 200, trailers.code == .ok {
             call.deliverHeaders(Metadata())
         }
-        if trailers.status() == nil, !deframer.isBetweenMessages {
+        if trailers.status() == nil, !call.isBetweenMessages {
             return end(RPCError(.internalError, "the response ended inside a message"))
         }
         end(trailers.status(), trailers: trailers.metadata)
@@ -161,16 +155,10 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
 
     override func didReceiveData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
         guard !isOver, let head else { return consume(bytes.count) }
-        var refusal: RPCError?
-        let problem = deframer.receive(bytes, limit: maxMessageBytes) { message, isCompressed in
-            messages.received &+= 1
-            if isCompressed, head.encoding == nil || head.encoding == .identity {
-                refusal = head.encoding == nil ? .unknownEncoding : .compressedWithoutEncoding
-            } else if refusal == nil {
-                call.deliver(message, isCompressed: isCompressed)
-            }
+        let problem = call.receive(bytes, limit: maxMessageBytes)
+        if call.hasCompressed, head.encoding == nil || head.encoding == .identity {
+            return abort(head.encoding == nil ? .unknownEncoding : .compressedWithoutEncoding)
         }
-        if let refusal { return abort(refusal) }
         switch problem {
         case nil: break
         case .badFlag(let flag): return abort(.badFlag(flag))
@@ -183,13 +171,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     }
 
     override func didClose(_ code: HTTP2Code) {
-        if !isOver { settle(code) }
-        connection?.traffic.add(messages)
-        connection = nil
-    }
-
-    /// What the call learns from the end of the stream when no status came.
-    private func settle(_ code: HTTP2Code) {
+        guard !isOver else { return }
         if let loss = channel.losing {
             if id > channel.lastSent, retry() { return }
             // The server may have seen the call: only the caller knows whether to repeat it.
@@ -222,7 +204,6 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     }
 
     private func end(_ error: RPCError?, trailers: Metadata = Metadata()) {
-        connection?.traffic.count(error)
         if let tally {
             tally.count(success: error == nil)
             self.tally = nil
@@ -231,7 +212,6 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
             isAbandoned = true
             attempts.streamDidEnd(self, error, trailers)
         } else {
-            channel.count(error)
             call.end(error, trailers: trailers)
         }
     }
@@ -248,22 +228,18 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     private func retry() -> Bool {
         if let attempts {
             isAbandoned = attempts.streamWasRefused(self)
-            if isAbandoned { connection?.traffic.callsFailed &+= 1 }
             return isAbandoned
         }
         guard replay != nil, attempt < ClientStream.maxAttempts else { return false }
-        connection?.traffic.callsFailed &+= 1
         attempt += 1
         // `didClose` is still on the stack; the stream is reusable once it has returned.
         channel.loop.execute { [self] in
             guard !call.hasEnded else { return }
             // The caller may have sent more since then.
             guard let messages = replay else {
-                return end(RPCError(.unavailable, "the server refused the call"))
+                return call.end(RPCError(.unavailable, "the server refused the call"))
             }
             prepareForReuse()
-            deframer.reset()
-            self.messages = ConnectionTraffic.Messages()
             if messages.write(to: self) { call.didDrain() }
             if halfClosed { endBody(trailers: nil) }
             channel.open(self)

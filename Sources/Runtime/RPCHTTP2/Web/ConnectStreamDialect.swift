@@ -12,7 +12,7 @@ struct ConnectStreamDialect: WebDialect {
     let isJSON: Bool
     private let request: WebRequest
     private let contentType: String
-    private var deframer = MessageDeframer()
+    private let deframer = MessageDeframer()
     private var hasBegun = false
 
     /// Nil when the media type is not one of Connect's streams.

@@ -14,7 +14,7 @@ struct GRPCWebDialect: WebDialect {
     private let contentType: String
     private let isText: Bool
     private var base64 = Base64Stream()
-    private var deframer = MessageDeframer()
+    private let deframer = MessageDeframer()
     private var hasBegun = false
 
     /// Nil when the media type is not one of gRPC-Web.

@@ -5,8 +5,8 @@ import Synchronization
 /// costs one entry a slot and never misses the end state.
 final class SlotSubscription: Sendable {
     enum Batch: Sendable {
-        /// In the order in which they first changed, and where the feed was then.
-        case changed([Slot], SlotChanges.Position?)
+        /// In the order in which they first changed.
+        case changed([Slot])
         /// Too much happened: a new snapshot is due.
         case overflow
     }
@@ -14,7 +14,6 @@ final class SlotSubscription: Sendable {
     private struct State {
         var order: [UUID] = []
         var slots: [UUID: Slot] = [:]
-        var position: SlotChanges.Position?
         var overflowed = false
         var cancelled = false
         var waiter: CheckedContinuation<Void, Never>?
@@ -33,13 +32,12 @@ final class SlotSubscription: Sendable {
         return
             (course.isEmpty || slot.offering.code == course
             || slot.offering.id.description == course.lowercased())
-            && filter.resources.allSatisfy { id in slot.resources.contains { $0.id == id } }
-            && (filter.location == nil || filter.location == slot.locationID)
+            && (filter.instructor == nil || filter.instructor == slot.instructor.id)
+            && (filter.room == nil || filter.room == slot.room.id)
     }
 
-    func push(_ slot: Slot, _ position: SlotChanges.Position? = nil) {
+    func push(_ slot: Slot) {
         change { state in
-            state.position = position
             if state.slots.updateValue(slot, forKey: slot.id) == nil { state.order.append(slot.id) }
             if state.order.count > Self.limit { state.overflowed = true }
         }
@@ -71,7 +69,7 @@ final class SlotSubscription: Sendable {
                 let slots = state.order.compactMap { state.slots[$0] }
                 state.order = []
                 state.slots = [:]
-                return .some(.changed(slots, state.position))
+                return .some(.changed(slots))
             }
             if let batch { return batch }
             await wait()

@@ -1,0 +1,25 @@
+import Environment
+import Postgres
+
+/// Asks the database's own function what is in the way (A-20, X-17).
+struct ConflictQuery: Sendable {
+    let pool: PostgresPool
+
+    func find(
+        instructor: UUID, room: UUID, from: Instant, to: Instant, excludingBooking: UUID?
+    ) async throws -> [Conflict] {
+        try await pool.query(
+            """
+            select resource_id, resource_name, resource_kind, start_time, end_time, slot_id,
+                booking_id
+            from check_schedule_conflicts(\(instructor), \(room), \(from), \(to),
+                \(nullable: excludingBooking))
+            """
+        ).map { row in
+            Conflict(
+                resource: NamedResource(id: try row[0], name: try row[1]), kind: try row[2],
+                startsAt: try row[3], endsAt: try row[4], slotID: try row[5],
+                bookingID: try row[6])
+        }
+    }
+}
