@@ -68,8 +68,10 @@ let package = Package(
         system("CLibpq", "libpq", apt: "libpq-dev"),
         system("CRdkafka", "rdkafka", apt: "librdkafka-dev"),
         system("CZlib", "zlib", apt: "zlib1g-dev"),
+        system("CQRencode", "libqrencode", apt: "libqrencode-dev"),
         system("CCrypto", "libcrypto", apt: "libssl-dev"),
         system("COpenSSL", "libssl", apt: "libssl-dev"),
+        system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
 
         library("Environment", in: "Runtime"),
         library("Crypto", in: "Runtime", ["CCrypto", "Environment"]),
@@ -80,6 +82,7 @@ let package = Package(
         library("HTTP2", in: "Runtime", ["CNghttp2"]),
         library("Protobuf", in: "Runtime", ["CProtobufC"]),
         library("Compression", in: "Runtime", ["CZlib"]),
+        library("QRCode", in: "Runtime", ["CQRencode"]),
         library(
             "RPC", in: "Runtime",
             ["Compression", "TLS", "Loop", "Protobuf", "Telemetry", "Environment", "Crypto"],
@@ -103,10 +106,12 @@ let package = Package(
             ]),
         library("Identity", in: "Services", serviceDependencies + ["Crypto"]),
         library("Schedule", in: "Services", serviceDependencies),
-        library("Booking", in: "Services", serviceDependencies + ["Crypto"]),
+        library(
+            "Booking", in: "Services", serviceDependencies + ["Crypto", "HTTPClient", "HTTP1"]),
         library("Notification", in: "Services", serviceDependencies),
 
         library("HTTP1", in: "Runtime"),
+        library("HTTPClient", in: "Runtime", ["CCurl", "HTTP1", "Loop", "Environment"]),
         library("WebSocket", in: "Edge", ["Crypto"]),
         .target(name: "Pages", path: "Sources/Edge/Pages", resources: [.copy("Web")]),
         library(
@@ -177,6 +182,7 @@ let package = Package(
             ]),
         tests("Protobuf", ["Schema"]),
         tests("Compression"),
+        tests("QRCode"),
         tests("RPC", ["Telemetry", "Environment", "Loop", "Protobuf"]),
         tests(
             "RPCHTTP2",
@@ -188,6 +194,9 @@ let package = Package(
         tests("Kafka", ["TestKit", "Loop"]),
         tests("Interop", ["TestKit", "interop-server", "interop-client"]),
         tests("HTTP1"),
+        tests(
+            "HTTPClient",
+            ["HTTP1", "Certificates", "RPCHTTP2", "TLS", "Loop", "Environment"]),
         tests("WebSocket"),
         tests(
             "Edge",

@@ -207,17 +207,22 @@ class Instance:
         """
         wanted = ", ".join(f"'{course}'" for course in courses)
         self.sql(f"""
-            insert into booking.slot (id, offering_id, instructor_id, room_id, starts_at, ends_at,
-                capacity)
-            select ('0190a1b200007' || (1000000000000000000 + (o.place - 1) * {each} + n))::uuid,
-                o.id, (select id from booking.resource where kind = 'instructor' limit 1),
-                (select id from booking.resource where kind = 'room' limit 1),
-                date_trunc('hour', now()) + interval '30 days' + n * interval '1 hour',
-                date_trunc('hour', now()) + interval '30 days' + n * interval '1 hour'
-                    + interval '45 minutes', 1
-            from (select id, row_number() over (order by code) as place
-                  from booking.offering where code in ({wanted})) o,
-                generate_series(1, {each}) n""")
+            with new as (
+                insert into booking.slot (id, offering_id, time_zone, local_date, starts_at,
+                    ends_at, occupies, capacity)
+                select ('0190a1b200007' || (1000000000000000000 + (o.place - 1) * {each} + n))::uuid,
+                    o.id, o.time_zone, (t at time zone o.time_zone)::date, t,
+                    t + interval '45 minutes', tstzrange(t, t + interval '45 minutes'), 1
+                from (select id, time_zone, row_number() over (order by code) as place
+                      from booking.offering where code in ({wanted})) o,
+                    generate_series(1, {each}) n,
+                    lateral (select date_trunc('hour', now()) + interval '30 days'
+                        + n * interval '1 hour' as t) t
+                returning id, starts_at, occupies)
+            insert into booking.slot_resource (slot_id, resource_id, starts_at, occupies)
+            select new.id, r.id, new.starts_at, new.occupies
+            from new, (select distinct on (kind) id from booking.resource
+                where kind in ('instructor', 'room') order by kind, id) r""")
         self.sql("vacuum analyze")
         path = os.path.join(self.data, "slots")
         rows = self.sql(

@@ -26,11 +26,12 @@ extension ServerTests {
             """
         /// The same from the bookings themselves, whatever the claims say.
         static let doubleBookings: SQL = """
-            select count(*) from slot a join slot b on a.id < b.id
-            and (a.instructor_id in (b.instructor_id, b.room_id)
-                or a.room_id in (b.instructor_id, b.room_id))
-            and a.starts_at < b.ends_at and b.starts_at < a.ends_at
-            where a.taken > 0 and b.taken > 0
+            select count(*) from (select distinct a.id, b.id
+                from slot a join slot_resource x on x.slot_id = a.id
+                join slot_resource y on y.resource_id = x.resource_id
+                join slot b on b.id = y.slot_id and a.id < b.id
+                where a.starts_at < b.ends_at and b.starts_at < a.ends_at
+                    and a.taken > 0 and b.taken > 0) doubled
             """
         static let deadlocks: SQL = """
             select deadlocks from pg_stat_database where datname = current_database()

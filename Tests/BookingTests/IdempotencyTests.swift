@@ -1,6 +1,7 @@
 import Domain
 import Environment
 import Postgres
+import Protobuf
 import RPC
 import Schema
 import Testing
@@ -61,7 +62,7 @@ extension ServerTests {
                 try await transaction.execute(
                     """
                     insert into idempotency_key (scope, key, request_hash, response, created_at)
-                    values ('RegisterCourse', \(request.idempotencyKey), ''::bytea, ''::bytea,
+                    values ('RegisterCourse public', \(request.idempotencyKey), ''::bytea, ''::bytea,
                         clock_timestamp())
                     """)
                 let error = await refusal { try await fixture.register(request) }
@@ -146,6 +147,77 @@ extension ServerTests {
                 }
                 #expect(error.code == .bookingExpired || error.code == .invalidTransition)
             }
+        }
+
+        @Test("X-09: a replay is the first answer byte for byte, whatever happened since")
+        func sameBytes() async throws {
+            let fixture = try await Fixture("key_bytes")
+            let slot = SlotPlan(.random(), .random(), capacity: 3)
+            try await fixture.publish([slot])
+            let id = try await fixture.confirmed(slot)
+            let first = try await fixture.assign(id, slot) { $0.idempotencyKey = "k" }
+            try await fixture.assign(try await fixture.confirmed(slot), slot)
+            try await fixture.cancel(id)
+            let again = try await fixture.assign(id, slot) { $0.idempotencyKey = "k" }
+            #expect(again.encoded() == first.encoded())
+            #expect(again.booking?.status == .confirmed, "as it was told, not as it is")
+            #expect(try await fixture.taken(slot) == 1)
+        }
+
+        @Test("a key belongs to its caller and its method")
+        func scope() async throws {
+            let fixture = try await Fixture("key_scope")
+            let ids = try await [fixture.request(), fixture.request()].map(\.id)
+            try await fixture.confirm(ids[0]) { $0.idempotencyKey = "k" }
+            var request = BookingV1.ConfirmRequest()
+            request.bookingId = ids[1]
+            request.idempotencyKey = "k"
+            let other = ServerContext(method: BookingV1.BookingsMethods.confirm)
+            other[PrincipalKey.self] = .admin(id: "8")
+            let answer = try await fixture.bookings.confirm(request, other)
+            #expect(answer.booking?.id == ids[1], "another admin's key")
+            try await fixture.cancel(ids[0]) { $0.idempotencyKey = "k" }
+            #expect(
+                try await fixture.number("select count(*) from idempotency_key where key = 'k'")
+                    == 3)
+        }
+
+        @Test("no answer is empty and no key is left behind by whoever was refused")
+        func noStuckKeys() async throws {
+            let fixture = try await Fixture("key_stuck")
+            let slot = SlotPlan(.random(), .random(), capacity: 2)
+            try await fixture.publish([slot])
+            var ids: [String] = []
+            for _ in 0..<6 { ids.append(try await fixture.confirmed(slot)) }
+            let outcomes = await allAtOnce(18) { [ids] index in
+                try await fixture.assign(ids[index / 3], slot) {
+                    $0.idempotencyKey = "k\(index / 3)"
+                }
+            }
+            #expect(outcomes.compactMap(\.value).count == 6, "2 seats, 3 answers for each")
+            #expect(outcomes.compactMap(\.refusal).allSatisfy { $0.code == .capacityExceeded })
+            #expect(
+                try await fixture.number("select count(*) from idempotency_key where key ~ '^k'")
+                    == 2)
+            #expect(
+                try await fixture.number(
+                    "select count(*) from idempotency_key where response = ''::bytea") == 0)
+        }
+
+        @Test("keys are forgotten after seven days, in batches, and no sooner")
+        func retention() async throws {
+            let fixture = try await Fixture("key_retention")
+            try await fixture.pool.execute(
+                """
+                insert into idempotency_key (scope, key, request_hash, response, created_at)
+                select 'old', n::text, ''::bytea, 'x'::bytea,
+                    clock_timestamp() - interval '7 days' + make_interval(secs => n)
+                from generate_series(-50, 60, 10) n where n <> 0
+                """)
+            #expect(try await IdempotencyTable.forget(limit: 3, on: fixture.pool) == 3)
+            #expect(try await IdempotencyTable.forget(limit: 3, on: fixture.pool) == 2)
+            #expect(try await IdempotencyTable.forget(limit: 3, on: fixture.pool) == 0)
+            #expect(try await fixture.number("select min(key::int) from idempotency_key") == 10)
         }
     }
 }

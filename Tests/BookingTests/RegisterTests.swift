@@ -45,7 +45,7 @@ extension ServerTests {
                 try await fixture.number(
                     """
                     select count(*) from idempotency_key
-                    where scope = 'RegisterCourse' and key = \(request.idempotencyKey)
+                    where scope = 'RegisterCourse public' and key = \(request.idempotencyKey)
                     """) == 1)
             // One transaction: every row carries the same xmin.
             #expect(
@@ -135,7 +135,7 @@ extension ServerTests {
             #expect(try await fixture.request("x@example.com", good).status == .pending)
         }
 
-        @Test("X-12: the captcha is asked before any row is looked at, and fails closed")
+        @Test("X-12: the captcha is asked before anything but the key is judged, and fails closed")
         func captcha() async throws {
             struct Closed: CaptchaVerifier {
                 func verify(_ token: String) async throws {
@@ -145,6 +145,21 @@ extension ServerTests {
             let fixture = try await Fixture("register_captcha", captcha: Closed())
             let error = await refusal { try await fixture.register(form("x@example.com")) }
             #expect(error.code == .captchaFailed)
+        }
+
+        @Test("reliability 11: a captcha's token is good once; the retry is answered all the same")
+        func captchaOnce() async throws {
+            final class Once: CaptchaVerifier {
+                let asked = Count()
+                func verify(_ token: String) async throws {
+                    if asked.next() > 0 { throw DomainError(.captchaFailed, "used") }
+                }
+            }
+            let fixture = try await Fixture("register_captcha_once", captcha: Once())
+            let request = form("ani@example.com", fixture.piano)
+            try await fixture.register(request)
+            let error = await refusal { try await fixture.register(request) }
+            #expect(error.code == .duplicateRequest)
         }
 
         @Test("A-08, X-07: one pending request for each person and course")

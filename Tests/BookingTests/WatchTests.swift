@@ -60,7 +60,7 @@ extension ServerTests {
             let slots = (0...SlotSubscription.limit).map { _ in Self.slot() }
             for slot in slots.dropLast() { subscription.push(slot) }
             subscription.push(slots[0])
-            guard case .changed(let first)? = await subscription.next() else {
+            guard case .changed(let first, _)? = await subscription.next() else {
                 Issue.record("1000 different slots fit")
                 return
             }
@@ -71,7 +71,7 @@ extension ServerTests {
                 return
             }
             subscription.push(slots[1])
-            guard case .changed(let next)? = await subscription.next() else {
+            guard case .changed(let next, _)? = await subscription.next() else {
                 Issue.record("it goes on after an overflow")
                 return
             }
@@ -86,7 +86,7 @@ extension ServerTests {
                 slot.version = Int64(version)
                 subscription.push(slot)
             }
-            guard case .changed(let slots)? = await subscription.next() else {
+            guard case .changed(let slots, _)? = await subscription.next() else {
                 Issue.record("nothing came")
                 return
             }
@@ -121,10 +121,10 @@ extension ServerTests {
                 id: .random(),
                 offering: Offering(
                     id: .random(), code: "X", title: "X", claimAt: .assign, timeZone: "UTC"),
-                instructor: NamedResource(id: .random(), name: ""),
-                room: NamedResource(id: .random(), name: ""), startsAt: start,
-                endsAt: start + .seconds(60), capacity: 1, taken: 0, status: .available,
-                version: 1, demand: 0, isBlocked: false)
+                resources: [NamedResource(id: .random(), name: "", kind: "room")],
+                startsAt: start, endsAt: start + .seconds(60), capacity: 1, taken: 0,
+                status: .available, version: 1, demand: 0, isBlocked: false, occupiedFrom: start,
+                occupiedUntil: start + .seconds(60), timeZone: "UTC", localDate: start.date)
         }
     }
 }

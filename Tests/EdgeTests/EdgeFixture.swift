@@ -256,7 +256,7 @@ final class FakeServices: Sendable {
         _ method: MethodSchema, _ request: DynamicMessage
     ) throws -> [UInt8] {
         switch method.output.fullName {
-        case request.schema.fullName: return request.encoded()
+        case request.schema.fullName, "google.api.HttpBody": return request.encoded()
         case "janji.identity.v1.CreateSessionResponse":
             var response = IdentityV1.CreateSessionResponse()
             response.sessionId = "fresh-session"

@@ -8,7 +8,9 @@ enum TestContract {
     static let pool: DescriptorPool = {
         do {
             let files = [
-                GoogleProtobuf.timestampFile.file.serialized, file.encoded(),
+                GoogleProtobuf.timestampFile.file.serialized,
+                GoogleProtobuf.anyFile.file.serialized,
+                GoogleApi.httpbodyFile.file.serialized, file.encoded(),
             ]
             let made = try DescriptorPool(files: files)
             return DescriptorPool(linked: made.files + SchemaFiles.all.map(\.file))
@@ -22,7 +24,7 @@ enum TestContract {
         file.name = "test/v1/things.proto"
         file.package = "test.v1"
         file.syntax = "proto3"
-        file.dependency = ["google/protobuf/timestamp.proto"]
+        file.dependency = ["google/protobuf/timestamp.proto", "google/api/httpbody.proto"]
         file.messageType = [inner, thing]
         file.enumType = [color]
         var service = GoogleProtobuf.ServiceDescriptorProto()
@@ -43,6 +45,8 @@ enum TestContract {
             method("Admin", access: 2, rule(.post("/v1/admin/{name}"), body: "*")),
             method("Hidden", access: 3, rule(.post("/v1/hidden"), body: "*")),
             method("Unsaid", access: 0, rule(.get("/v1/unsaid"))),
+            method("Upload", rule(.post("/v1/raw/{name}"), body: "raw")),
+            raw(method("Download", rule(.get("/v1/raw")))),
             streaming(method("Count", rule(.get("/v1/count/{count}")))),
         ]
         file.service = [service]
@@ -65,8 +69,19 @@ enum TestContract {
             field("at", 6, 11, type: ".google.protobuf.Timestamp"),
             field("idempotency_key", 7, 9), field("color", 8, 14, type: ".test.v1.Color"),
             field("numbers", 9, 5, label: 3), field("big", 10, 3),
+            field("raw", 11, 11, type: ".google.api.HttpBody"), signature,
         ]
         return message
+    }
+
+    /// Filled by a header.
+    private static var signature: GoogleProtobuf.FieldDescriptorProto {
+        var field = field("signature", 12, 9)
+        var options = WireWriter()
+        options.field(50012, bytes: Array("x-signature".utf8))
+        field.options = GoogleProtobuf.FieldOptions()
+        field.options?.unknownFields = UnknownFields(bytes: options.bytes)
+        return field
     }
 
     private static var color: GoogleProtobuf.EnumDescriptorProto {
@@ -109,6 +124,14 @@ enum TestContract {
         options.field(72_295_728, bytes: rule.encoded())
         method.options = GoogleProtobuf.MethodOptions()
         method.options?.unknownFields = UnknownFields(bytes: options.bytes)
+        return method
+    }
+
+    private static func raw(
+        _ method: GoogleProtobuf.MethodDescriptorProto
+    ) -> GoogleProtobuf.MethodDescriptorProto {
+        var method = method
+        method.outputType = ".google.api.HttpBody"
         return method
     }
 

@@ -178,6 +178,30 @@ import Testing
         }
     }
 
+    @Test("HttpBody: bytes of any type arrive and leave as they are; a header fills its field")
+    func rawBodies() async throws {
+        try await EdgeFixture.with { edge in
+            let text = "not { json\r\n\u{1}"
+            let up = try edge.ask(
+                "POST", "/v1/raw/n", [("Content-Type", "text/odd"), ("X-Signature", "abc")],
+                body: text)
+            let raw = up.json["data"]?["raw"]
+            #expect(raw?["content_type"] == "text/odd", "\(up.text)")
+            #expect(raw?["data"] == "bm90IHsganNvbg0KAQ==")
+            #expect(up.json["data"]?["signature"] == "abc")
+            // Nobody but the header fills it.
+            let forged = try edge.ask(
+                "POST", "/v1/things", body: #"{"name":"n","signature":"forged"}"#)
+            #expect(forged.json["data"]?["signature"] == "")
+            // The fake echoes the request's fields 1 and 2: content type and bytes.
+            let down = try edge.ask("GET", "/v1/raw?name=text/calendar&tags=BEGIN")
+            #expect(down.status == 200)
+            #expect(down.headers.first("content-type") == "text/calendar")
+            #expect(down.headers.first("x-request-id") != nil)
+            #expect(down.text == "BEGIN")
+        }
+    }
+
     @Test(
         "The registration of the document travels: 201, envelope, explicit null, lower-case status")
     func registration() async throws {

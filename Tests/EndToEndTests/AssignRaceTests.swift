@@ -86,7 +86,9 @@ extension EndToEnd {
             with s as (select distinct s.* from booking.slot s join booking.booking b
                 on b.confirmed_slot_id = s.id and b.status = 'confirmed')
             select count(*) from s a join s b on a.id < b.id
-                and (a.instructor_id = b.instructor_id or a.room_id = b.room_id)
+                and exists (select from booking.slot_resource x
+                    join booking.slot_resource y on y.resource_id = x.resource_id
+                    where x.slot_id = a.id and y.slot_id = b.id)
                 and a.starts_at < b.ends_at and a.ends_at > b.starts_at
             """
 

@@ -29,6 +29,7 @@ final class Dribble: ByteStream, StreamSocketHandler, @unchecked Sendable {
     func shutdown() { socket.shutdown() }
     func close(_ error: (any Error)?) { socket.close(error) }
     func unixCredentials() -> UnixCredentials? { nil }
+    func localAddress() -> SocketAddress? { socket.localAddress() }
 
     func socketDidRead(_ bytes: UnsafeRawBufferPointer) {
         for index in bytes.indices {

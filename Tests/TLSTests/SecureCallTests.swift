@@ -2,6 +2,7 @@ import BenchSchema
 import Certificates
 import Glibc
 import Loop
+import Protobuf
 import RPC
 import RPCHTTP2
 import Synchronization
@@ -32,6 +33,38 @@ import Testing
             String(decoding: who, as: UTF8.self) == "CN=testclient,O=Janji spiffe://test/client")
         channel.close()
         _ = await server.server.drain(grace: .zero)
+    }
+
+    @Test("channelz tells the suite and both certificates")
+    func channelz() async throws {
+        let registry = ChannelzRegistry()
+        let server = try await SecureServer(
+            files.server("localhost") {
+                $0.clientCertificate = .required
+                $0.authorities = files.authority()
+            }, channelz: registry
+        ) { $0.register(ChannelzService(registry)) }
+        let channel = try server.channel(files.client { $0.identity = files.identity("client") })
+        let client = ChannelzV1.ChannelzClient(channel)
+        let id = try #require(try await client.getServers(.init()).server.first?.ref?.serverId)
+        let sockets = try await client.getServerSockets(.with { $0.serverId = id }).socketRef
+        let ref = try #require(sockets.first)
+        let socket = try await client.getSocket(.with { $0.socketId = ref.socketId }).socket
+        guard case .tls(let tls)? = socket?.security?.model else {
+            Issue.record("no TLS: \(socket as Any)")
+            return
+        }
+        guard case .standardName(let suite)? = tls.cipherSuite else {
+            Issue.record("no standard name: \(tls)")
+            return
+        }
+        #expect(suite.hasPrefix("TLS_"))
+        #expect(
+            tls.localCertificate
+                == (try TLSCertificate(.file(files.directory + "/localhost.pem")).der))
+        #expect(
+            tls.remoteCertificate
+                == (try TLSCertificate(.file(files.directory + "/client.pem")).der))
     }
 
     @Test("nobody without a certificate gets in: both ends name the reason")

@@ -15,7 +15,7 @@ struct SecureServer {
 
     init(
         _ tls: TLSServerContext?, on address: SocketAddress = .ipv4(host: "127.0.0.1", port: 0),
-        _ fill: (Router) -> Void = { _ in }
+        channelz: ChannelzRegistry? = nil, _ fill: (Router) -> Void = { _ in }
     ) async throws {
         let logger = Logger(label: "test", level: .info, sink: log.sink)
         let router = Router(logger: logger)
@@ -35,7 +35,9 @@ struct SecureServer {
             try call.sendOnly(Array(text.utf8))
         }
         fill(router)
-        server = RPCServer(router: router, logger: logger)
+        var configuration = ServerConfiguration()
+        configuration.channelz = channelz
+        server = RPCServer(router: router, configuration: configuration, logger: logger)
         self.address = try await server.listen(on: address, loop: loop, tls: tls).address
     }
 

@@ -8,8 +8,10 @@ public enum SchemaFiles {
     public static let all: [Protobuf::GeneratedFile] = [
         GoogleApi.annotationsFile,
         GoogleApi.httpFile,
+        GoogleApi.httpbodyFile,
         BookingV1.availabilityFile,
         BookingV1.bookingFile,
+        BookingV1.catalogueFile,
         BookingV1.inventoryFile,
         BookingV1.slotFile,
         CommonV1.errorFile,

@@ -14,32 +14,49 @@ extension BookingV1 {
         base64: """
             CiNqYW5qaS9ib29raW5nL3YxL2F2YWlsYWJpbGl0eS5wcm90bxIQamFuamkuYm9va2luZy52MRocZ29vZ2xlL2Fw
             aS9hbm5vdGF0aW9ucy5wcm90bxofZ29vZ2xlL3Byb3RvYnVmL3RpbWVzdGFtcC5wcm90bxobamFuamkvYm9va2lu
-            Zy92MS9zbG90LnByb3RvGh1qYW5qaS9jb21tb24vdjEvb3B0aW9ucy5wcm90byKqAgoQRmluZFNsb3RzUmVxdWVz
+            Zy92MS9zbG90LnByb3RvGh1qYW5qaS9jb21tb24vdjEvb3B0aW9ucy5wcm90byLsAgoQRmluZFNsb3RzUmVxdWVz
             dBIbCgljb3Vyc2VfaWQYASABKAlSCGNvdXJzZUlkEiMKDWluc3RydWN0b3JfaWQYAiABKAlSDGluc3RydWN0b3JJ
             ZBIXCgdyb29tX2lkGAMgASgJUgZyb29tSWQSLgoEZnJvbRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3Rh
             bXBSBGZyb20SKgoCdG8YBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgJ0bxIjCg1taW5fcmVtYWlu
             aW5nGAYgASgFUgxtaW5SZW1haW5pbmcSGwoJcGFnZV9zaXplGAcgASgFUghwYWdlU2l6ZRIdCgpwYWdlX3Rva2Vu
-            GAggASgJUglwYWdlVG9rZW4imgEKEUZpbmRTbG90c1Jlc3BvbnNlEiwKBXNsb3RzGAEgAygLMhYuamFuamkuYm9v
+            GAggASgJUglwYWdlVG9rZW4SHwoLcmVzb3VyY2VfaWQYCSABKAlSCnJlc291cmNlSWQSHwoLbG9jYXRpb25faWQY
+            CiABKAlSCmxvY2F0aW9uSWQitAEKEUZpbmRTbG90c1Jlc3BvbnNlEiwKBXNsb3RzGAEgAygLMhYuamFuamkuYm9v
             a2luZy52MS5TbG90UgVzbG90cxImCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlSDW5leHRQYWdlVG9rZW4SLwoFYXNf
-            b2YYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRhc09mItUBChZHZXRCeUluc3RydWN0b3JSZXF1
-            ZXN0EiMKDWluc3RydWN0b3JfaWQYASABKAlSDGluc3RydWN0b3JJZBIuCgRmcm9tGAIgASgLMhouZ29vZ2xlLnBy
-            b3RvYnVmLlRpbWVzdGFtcFIEZnJvbRIqCgJ0bxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSAnRv
-            EhsKCXBhZ2Vfc2l6ZRgEIAEoBVIIcGFnZVNpemUSHQoKcGFnZV90b2tlbhgFIAEoCVIJcGFnZVRva2VuImkKDFdh
-            dGNoUmVxdWVzdBIbCgljb3Vyc2VfaWQYASABKAlSCGNvdXJzZUlkEiMKDWluc3RydWN0b3JfaWQYAiABKAlSDGlu
-            c3RydWN0b3JJZBIXCgdyb29tX2lkGAMgASgJUgZyb29tSWQi/wEKDVdhdGNoUmVzcG9uc2USRgoIc25hcHNob3QY
-            ASABKAsyKC5qYW5qaS5ib29raW5nLnYxLldhdGNoUmVzcG9uc2UuU25hcHNob3RIAFIIc25hcHNob3QSMgoHY2hh
-            bmdlZBgCIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdEgAUgdjaGFuZ2VkGmkKCFNuYXBzaG90EiwKBXNsb3Rz
-            GAEgAygLMhYuamFuamkuYm9va2luZy52MS5TbG90UgVzbG90cxIvCgVhc19vZhgCIAEoCzIaLmdvb2dsZS5wcm90
-            b2J1Zi5UaW1lc3RhbXBSBGFzT2ZCBwoFZXZlbnQyiwUKDEF2YWlsYWJpbGl0eRLrAQoJRmluZFNsb3RzEiIuamFu
-            amkuYm9va2luZy52MS5GaW5kU2xvdHNSZXF1ZXN0GiMuamFuamkuYm9va2luZy52MS5GaW5kU2xvdHNSZXNwb25z
-            ZSKUAZACAYi1GAGC0+STAoYBEiQvYXBpL2Jvb2tpbmcvYXZhaWxhYmlsaXR5L2ZpbmQtc2xvdHNaIhIgL2Jvb2tp
-            bmcvYXZhaWxhYmlsaXR5L2ZpbmQtc2xvdHNaGhIYL2F2YWlsYWJpbGl0eS9maW5kLXNsb3RzWh4SHC9hcGkvYXZh
-            aWxhYmlsaXR5L2ZpbmQtc2xvdHMStwIKD0dldEJ5SW5zdHJ1Y3RvchIoLmphbmppLmJvb2tpbmcudjEuR2V0QnlJ
-            bnN0cnVjdG9yUmVxdWVzdBojLmphbmppLmJvb2tpbmcudjEuRmluZFNsb3RzUmVzcG9uc2Ui1AGQAgGItRgBgtPk
-            kwLGARI0L2FwaS9ib29raW5nL2F2YWlsYWJpbGl0eS9pbnN0cnVjdG9yL3tpbnN0cnVjdG9yX2lkfVoyEjAvYm9v
-            a2luZy9hdmFpbGFiaWxpdHkvaW5zdHJ1Y3Rvci97aW5zdHJ1Y3Rvcl9pZH1aKhIoL2F2YWlsYWJpbGl0eS9pbnN0
-            cnVjdG9yL3tpbnN0cnVjdG9yX2lkfVouEiwvYXBpL2F2YWlsYWJpbGl0eS9pbnN0cnVjdG9yL3tpbnN0cnVjdG9y
-            X2lkfRJTCgVXYXRjaBIeLmphbmppLmJvb2tpbmcudjEuV2F0Y2hSZXF1ZXN0Gh8uamFuamkuYm9va2luZy52MS5X
+            b2YYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRhc09mEhgKB3ZlcnNpb24YBCABKANSB3ZlcnNp
+            b24izwEKFEdldEJ5UmVzb3VyY2VSZXF1ZXN0Eh8KC3Jlc291cmNlX2lkGAEgASgJUgpyZXNvdXJjZUlkEi4KBGZy
+            b20YAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRmcm9tEioKAnRvGAMgASgLMhouZ29vZ2xlLnBy
+            b3RvYnVmLlRpbWVzdGFtcFICdG8SGwoJcGFnZV9zaXplGAQgASgFUghwYWdlU2l6ZRIdCgpwYWdlX3Rva2VuGAUg
+            ASgJUglwYWdlVG9rZW4iLwoSQmF0Y2hMb29rdXBSZXF1ZXN0EhkKCHNsb3RfaWRzGAEgAygJUgdzbG90SWRzIo4B
+            ChNCYXRjaExvb2t1cFJlc3BvbnNlEiwKBXNsb3RzGAEgAygLMhYuamFuamkuYm9va2luZy52MS5TbG90UgVzbG90
+            cxIvCgVhc19vZhgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBGFzT2YSGAoHdmVyc2lvbhgDIAEo
+            A1IHdmVyc2lvbiLVAQoWR2V0QnlJbnN0cnVjdG9yUmVxdWVzdBIjCg1pbnN0cnVjdG9yX2lkGAEgASgJUgxpbnN0
+            cnVjdG9ySWQSLgoEZnJvbRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBGZyb20SKgoCdG8YAyAB
+            KAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgJ0bxIbCglwYWdlX3NpemUYBCABKAVSCHBhZ2VTaXplEh0K
+            CnBhZ2VfdG9rZW4YBSABKAlSCXBhZ2VUb2tlbiLOAQoMV2F0Y2hSZXF1ZXN0EhsKCWNvdXJzZV9pZBgBIAEoCVII
+            Y291cnNlSWQSIwoNaW5zdHJ1Y3Rvcl9pZBgCIAEoCVIMaW5zdHJ1Y3RvcklkEhcKB3Jvb21faWQYAyABKAlSBnJv
+            b21JZBIhCgxyZXN1bWVfdG9rZW4YBCABKAlSC3Jlc3VtZVRva2VuEh8KC3Jlc291cmNlX2lkGAUgASgJUgpyZXNv
+            dXJjZUlkEh8KC2xvY2F0aW9uX2lkGAYgASgJUgpsb2NhdGlvbklkItQDCg1XYXRjaFJlc3BvbnNlEkYKCHNuYXBz
+            aG90GAEgASgLMiguamFuamkuYm9va2luZy52MS5XYXRjaFJlc3BvbnNlLlNuYXBzaG90SABSCHNuYXBzaG90EjIK
+            B2NoYW5nZWQYAiABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RIAFIHY2hhbmdlZBJDCgdyZXN1bWVkGAQgASgL
+            MicuamFuamkuYm9va2luZy52MS5XYXRjaFJlc3BvbnNlLlJlc3VtZWRIAFIHcmVzdW1lZBIhCgxyZXN1bWVfdG9r
+            ZW4YAyABKAlSC3Jlc3VtZVRva2VuGpkBCghTbmFwc2hvdBIsCgVzbG90cxgBIAMoCzIWLmphbmppLmJvb2tpbmcu
+            djEuU2xvdFIFc2xvdHMSLwoFYXNfb2YYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRhc09mEhQK
+            BXJlc2V0GAMgASgIUgVyZXNldBIYCgd2ZXJzaW9uGAQgASgDUgd2ZXJzaW9uGjoKB1Jlc3VtZWQSLwoFYXNfb2YY
+            ASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRhc09mQgcKBWV2ZW50MsIHCgxBdmFpbGFiaWxpdHkS
+            6wEKCUZpbmRTbG90cxIiLmphbmppLmJvb2tpbmcudjEuRmluZFNsb3RzUmVxdWVzdBojLmphbmppLmJvb2tpbmcu
+            djEuRmluZFNsb3RzUmVzcG9uc2UilAGQAgGItRgBgtPkkwKGARIkL2FwaS9ib29raW5nL2F2YWlsYWJpbGl0eS9m
+            aW5kLXNsb3RzWiISIC9ib29raW5nL2F2YWlsYWJpbGl0eS9maW5kLXNsb3RzWhoSGC9hdmFpbGFiaWxpdHkvZmlu
+            ZC1zbG90c1oeEhwvYXBpL2F2YWlsYWJpbGl0eS9maW5kLXNsb3RzErcCCg9HZXRCeUluc3RydWN0b3ISKC5qYW5q
+            aS5ib29raW5nLnYxLkdldEJ5SW5zdHJ1Y3RvclJlcXVlc3QaIy5qYW5qaS5ib29raW5nLnYxLkZpbmRTbG90c1Jl
+            c3BvbnNlItQBkAIBiLUYAYLT5JMCxgESNC9hcGkvYm9va2luZy9hdmFpbGFiaWxpdHkvaW5zdHJ1Y3Rvci97aW5z
+            dHJ1Y3Rvcl9pZH1aMhIwL2Jvb2tpbmcvYXZhaWxhYmlsaXR5L2luc3RydWN0b3Ive2luc3RydWN0b3JfaWR9WioS
+            KC9hdmFpbGFiaWxpdHkvaW5zdHJ1Y3Rvci97aW5zdHJ1Y3Rvcl9pZH1aLhIsL2FwaS9hdmFpbGFiaWxpdHkvaW5z
+            dHJ1Y3Rvci97aW5zdHJ1Y3Rvcl9pZH0SnQEKDUdldEJ5UmVzb3VyY2USJi5qYW5qaS5ib29raW5nLnYxLkdldEJ5
+            UmVzb3VyY2VSZXF1ZXN0GiMuamFuamkuYm9va2luZy52MS5GaW5kU2xvdHNSZXNwb25zZSI/kAIBiLUYAYLT5JMC
+            MhIwL2FwaS9ib29raW5nL2F2YWlsYWJpbGl0eS9yZXNvdXJjZS97cmVzb3VyY2VfaWR9EpQBCgtCYXRjaExvb2t1
+            cBIkLmphbmppLmJvb2tpbmcudjEuQmF0Y2hMb29rdXBSZXF1ZXN0GiUuamFuamkuYm9va2luZy52MS5CYXRjaExv
+            b2t1cFJlc3BvbnNlIjiQAgGItRgBgtPkkwIrIiYvYXBpL2Jvb2tpbmcvYXZhaWxhYmlsaXR5L2JhdGNoLWxvb2t1
+            cDoBKhJTCgVXYXRjaBIeLmphbmppLmJvb2tpbmcudjEuV2F0Y2hSZXF1ZXN0Gh8uamFuamkuYm9va2luZy52MS5X
             YXRjaFJlc3BvbnNlIgeQAgGItRgBMAFiBnByb3RvMw==
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
@@ -57,6 +74,9 @@ extension BookingV1 {
         /// 1…500, 100 when 0.
         public var pageSize: Swift::Int32 = 0
         public var pageToken: Swift::String = ""
+        /// A resource of any kind, as instructor_id and room_id.
+        public var resourceId: Swift::String = ""
+        public var locationId: Swift::String = ""
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -73,6 +93,8 @@ extension BookingV1 {
             self.minRemaining = reader.int32(5)
             self.pageSize = reader.int32(6)
             self.pageToken = reader.string(7)
+            self.resourceId = reader.string(8)
+            self.locationId = reader.string(9)
             self.unknownFields = reader.unknownFields
         }
 
@@ -85,6 +107,8 @@ extension BookingV1 {
             writer.int32(5, self.minRemaining)
             writer.int32(6, self.pageSize)
             writer.string(7, self.pageToken)
+            writer.string(8, self.resourceId)
+            writer.string(9, self.locationId)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -93,6 +117,8 @@ extension BookingV1 {
         public var slots: [BookingV1.Slot] = []
         public var nextPageToken: Swift::String = ""
         public var asOf: GoogleProtobuf.Timestamp?
+        /// No slot had a higher one when this was read (X-123).
+        public var version: Swift::Int64 = 0
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -104,6 +130,7 @@ extension BookingV1 {
             self.slots = try reader.messages(0, BookingV1.Slot.self)
             self.nextPageToken = reader.string(1)
             self.asOf = try reader.message(2, GoogleProtobuf.Timestamp.self)
+            self.version = reader.int64(3)
             self.unknownFields = reader.unknownFields
         }
 
@@ -111,6 +138,86 @@ extension BookingV1 {
             writer.messages(0, self.slots)
             writer.string(1, self.nextPageToken)
             writer.message(2, self.asOf)
+            writer.int64(3, self.version)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct GetByResourceRequest: Protobuf::Message {
+        public var resourceId: Swift::String = ""
+        public var from: GoogleProtobuf.Timestamp?
+        public var to: GoogleProtobuf.Timestamp?
+        public var pageSize: Swift::Int32 = 0
+        public var pageToken: Swift::String = ""
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = BookingV1.availabilityFile
+            .message("janji.booking.v1.GetByResourceRequest")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.resourceId = reader.string(0)
+            self.from = try reader.message(1, GoogleProtobuf.Timestamp.self)
+            self.to = try reader.message(2, GoogleProtobuf.Timestamp.self)
+            self.pageSize = reader.int32(3)
+            self.pageToken = reader.string(4)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.string(0, self.resourceId)
+            writer.message(1, self.from)
+            writer.message(2, self.to)
+            writer.int32(3, self.pageSize)
+            writer.string(4, self.pageToken)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct BatchLookupRequest: Protobuf::Message {
+        /// At most 500.
+        public var slotIds: [Swift::String] = []
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = BookingV1.availabilityFile
+            .message("janji.booking.v1.BatchLookupRequest")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.slotIds = reader.strings(0)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.strings(0, self.slotIds)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct BatchLookupResponse: Protobuf::Message {
+        public var slots: [BookingV1.Slot] = []
+        public var asOf: GoogleProtobuf.Timestamp?
+        public var version: Swift::Int64 = 0
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = BookingV1.availabilityFile
+            .message("janji.booking.v1.BatchLookupResponse")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.slots = try reader.messages(0, BookingV1.Slot.self)
+            self.asOf = try reader.message(1, GoogleProtobuf.Timestamp.self)
+            self.version = reader.int64(2)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.messages(0, self.slots)
+            writer.message(1, self.asOf)
+            writer.int64(2, self.version)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -152,6 +259,11 @@ extension BookingV1 {
         public var courseId: Swift::String = ""
         public var instructorId: Swift::String = ""
         public var roomId: Swift::String = ""
+        /// The last one that was received: only what has changed since then is sent, or a snapshot with
+        /// `reset` when that is not known any more.
+        public var resumeToken: Swift::String = ""
+        public var resourceId: Swift::String = ""
+        public var locationId: Swift::String = ""
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -163,6 +275,9 @@ extension BookingV1 {
             self.courseId = reader.string(0)
             self.instructorId = reader.string(1)
             self.roomId = reader.string(2)
+            self.resumeToken = reader.string(3)
+            self.resourceId = reader.string(4)
+            self.locationId = reader.string(5)
             self.unknownFields = reader.unknownFields
         }
 
@@ -170,12 +285,17 @@ extension BookingV1 {
             writer.string(0, self.courseId)
             writer.string(1, self.instructorId)
             writer.string(2, self.roomId)
+            writer.string(3, self.resumeToken)
+            writer.string(4, self.resourceId)
+            writer.string(5, self.locationId)
             writer.unknownFields(self.unknownFields)
         }
     }
 
     public struct WatchResponse: Protobuf::Message {
         public var event: BookingV1.WatchResponse.OneOfEvent?
+        /// Resumes after this answer; absent while more answers belong together.
+        public var resumeToken: Swift::String = ""
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -193,8 +313,13 @@ extension BookingV1 {
                 if let value = try reader.message(1, BookingV1.Slot.self) {
                     self.event = .changed(value)
                 }
+            case 4:
+                if let value = try reader.message(2, BookingV1.WatchResponse.Resumed.self) {
+                    self.event = .resumed(value)
+                }
             default: break
             }
+            self.resumeToken = reader.string(3)
             self.unknownFields = reader.unknownFields
         }
 
@@ -202,8 +327,10 @@ extension BookingV1 {
             switch self.event {
             case .snapshot(let value)?: writer.message(0, value)
             case .changed(let value)?: writer.message(1, value)
+            case .resumed(let value)?: writer.message(2, value)
             case nil: break
             }
+            writer.string(3, self.resumeToken)
             writer.unknownFields(self.unknownFields)
         }
 
@@ -211,11 +338,16 @@ extension BookingV1 {
             case snapshot(BookingV1.WatchResponse.Snapshot)
             /// The slot as it stands now, also when it is no longer available.
             case changed(BookingV1.Slot)
+            /// The token was good: changes follow, and nothing was missed.
+            case resumed(BookingV1.WatchResponse.Resumed)
         }
 
         public struct Snapshot: Protobuf::Message {
             public var slots: [BookingV1.Slot] = []
             public var asOf: GoogleProtobuf.Timestamp?
+            /// Replaces what the caller knew: the token could not be followed, or the caller was too slow.
+            public var reset: Swift::Bool = false
+            public var version: Swift::Int64 = 0
             public var unknownFields = Protobuf::UnknownFields()
 
             public init() {}
@@ -226,12 +358,36 @@ extension BookingV1 {
             public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
                 self.slots = try reader.messages(0, BookingV1.Slot.self)
                 self.asOf = try reader.message(1, GoogleProtobuf.Timestamp.self)
+                self.reset = reader.bool(2)
+                self.version = reader.int64(3)
                 self.unknownFields = reader.unknownFields
             }
 
             public func write(to writer: Protobuf::MessageWriter) {
                 writer.messages(0, self.slots)
                 writer.message(1, self.asOf)
+                writer.bool(2, self.reset)
+                writer.int64(3, self.version)
+                writer.unknownFields(self.unknownFields)
+            }
+        }
+
+        public struct Resumed: Protobuf::Message {
+            public var asOf: GoogleProtobuf.Timestamp?
+            public var unknownFields = Protobuf::UnknownFields()
+
+            public init() {}
+
+            public static let schema: Protobuf::MessageSchema = BookingV1.availabilityFile
+                .message("janji.booking.v1.WatchResponse.Resumed")
+
+            public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+                self.asOf = try reader.message(0, GoogleProtobuf.Timestamp.self)
+                self.unknownFields = reader.unknownFields
+            }
+
+            public func write(to writer: Protobuf::MessageWriter) {
+                writer.message(0, self.asOf)
                 writer.unknownFields(self.unknownFields)
             }
         }
@@ -247,6 +403,14 @@ extension BookingV1 {
 
         public static let getByInstructor = RPC::MethodDescriptor(
             service: "janji.booking.v1.Availability", name: "GetByInstructor",
+            kind: .unary, idempotency: .noSideEffects)
+
+        public static let getByResource = RPC::MethodDescriptor(
+            service: "janji.booking.v1.Availability", name: "GetByResource",
+            kind: .unary, idempotency: .noSideEffects)
+
+        public static let batchLookup = RPC::MethodDescriptor(
+            service: "janji.booking.v1.Availability", name: "BatchLookup",
             kind: .unary, idempotency: .noSideEffects)
 
         public static let watch = RPC::MethodDescriptor(
@@ -267,6 +431,18 @@ extension BookingV1 {
             _ request: BookingV1.GetByInstructorRequest,
             _ context: RPC::ServerContext
         ) async throws -> BookingV1.FindSlotsResponse
+
+        /// Free slots of one resource of any kind.
+        func getByResource(
+            _ request: BookingV1.GetByResourceRequest,
+            _ context: RPC::ServerContext
+        ) async throws -> BookingV1.FindSlotsResponse
+
+        /// The slots themselves, free or not, in the order asked for; unknown ids are left out.
+        func batchLookup(
+            _ request: BookingV1.BatchLookupRequest,
+            _ context: RPC::ServerContext
+        ) async throws -> BookingV1.BatchLookupResponse
 
         /// A snapshot, then every change with its version, until the caller leaves.
         func watch(
@@ -332,6 +508,54 @@ extension BookingV1 {
             ).scope(body)
         }
 
+        /// Free slots of one resource of any kind.
+        public func getByResource(
+            _ request: BookingV1.GetByResourceRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions()
+        ) async throws -> BookingV1.FindSlotsResponse {
+            try await self.channel.unary(
+                BookingV1.AvailabilityMethods.getByResource, request,
+                metadata: metadata, options: options)
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func getByResource<Result>(
+            _ request: BookingV1.GetByResourceRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.FindSlotsResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.FindSlotsResponse>(
+                self.channel, BookingV1.AvailabilityMethods.getByResource, request,
+                metadata: metadata, options: options
+            ).scope(body)
+        }
+
+        /// The slots themselves, free or not, in the order asked for; unknown ids are left out.
+        public func batchLookup(
+            _ request: BookingV1.BatchLookupRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions()
+        ) async throws -> BookingV1.BatchLookupResponse {
+            try await self.channel.unary(
+                BookingV1.AvailabilityMethods.batchLookup, request,
+                metadata: metadata, options: options)
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func batchLookup<Result>(
+            _ request: BookingV1.BatchLookupRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.BatchLookupResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.BatchLookupResponse>(
+                self.channel, BookingV1.AvailabilityMethods.batchLookup, request,
+                metadata: metadata, options: options
+            ).scope(body)
+        }
+
         /// A snapshot, then every change with its version, until the caller leaves.
         public func watch(
             _ request: BookingV1.WatchRequest,
@@ -371,6 +595,16 @@ extension BookingV1.AvailabilityService {
         router.handle(BookingV1.AvailabilityMethods.getByInstructor) { call in
             let request = try await call.receiveOnly(as: BookingV1.GetByInstructorRequest.self)
             let response: BookingV1.FindSlotsResponse = try await self.getByInstructor(request, call.context)
+            try call.sendOnly(response)
+        }
+        router.handle(BookingV1.AvailabilityMethods.getByResource) { call in
+            let request = try await call.receiveOnly(as: BookingV1.GetByResourceRequest.self)
+            let response: BookingV1.FindSlotsResponse = try await self.getByResource(request, call.context)
+            try call.sendOnly(response)
+        }
+        router.handle(BookingV1.AvailabilityMethods.batchLookup) { call in
+            let request = try await call.receiveOnly(as: BookingV1.BatchLookupRequest.self)
+            let response: BookingV1.BatchLookupResponse = try await self.batchLookup(request, call.context)
             try call.sendOnly(response)
         }
         router.handle(BookingV1.AvailabilityMethods.watch) { call in

@@ -12,25 +12,30 @@ extension BookingV1 {
             CiBqYW5qaS9ib29raW5nL3YxL2ludmVudG9yeS5wcm90bxIQamFuamkuYm9va2luZy52MRofZ29vZ2xlL3Byb3Rv
             YnVmL3RpbWVzdGFtcC5wcm90bxobamFuamkvYm9va2luZy92MS9zbG90LnByb3RvGh1qYW5qaS9jb21tb24vdjEv
             b3B0aW9ucy5wcm90byJQChZQdWJsaXNoT2ZmZXJpbmdSZXF1ZXN0EjYKCG9mZmVyaW5nGAEgASgLMhouamFuamku
-            Ym9va2luZy52MS5PZmZlcmluZ1IIb2ZmZXJpbmciGQoXUHVibGlzaE9mZmVyaW5nUmVzcG9uc2UipQIKD1Nsb3RQ
-            dWJsaWNhdGlvbhIOCgJpZBgBIAEoCVICaWQSPwoKaW5zdHJ1Y3RvchgCIAEoCzIfLmphbmppLmJvb2tpbmcudjEu
-            TmFtZWRSZXNvdXJjZVIKaW5zdHJ1Y3RvchIzCgRyb29tGAMgASgLMh8uamFuamkuYm9va2luZy52MS5OYW1lZFJl
-            c291cmNlUgRyb29tEjkKCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglzdGFy
-            dFRpbWUSNQoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgdlbmRUaW1lEhoKCGNh
-            cGFjaXR5GAYgASgFUghjYXBhY2l0eSJrChNQdWJsaXNoU2xvdHNSZXF1ZXN0EhsKCWNvdXJzZV9pZBgBIAEoCVII
-            Y291cnNlSWQSNwoFc2xvdHMYAiADKAsyIS5qYW5qaS5ib29raW5nLnYxLlNsb3RQdWJsaWNhdGlvblIFc2xvdHMi
-            TgoUUHVibGlzaFNsb3RzUmVzcG9uc2USGAoHY3JlYXRlZBgBIAEoBVIHY3JlYXRlZBIcCgl1bmNoYW5nZWQYAiAB
-            KAVSCXVuY2hhbmdlZCKRAgoVQ2hlY2tDb25mbGljdHNSZXF1ZXN0EiMKDWluc3RydWN0b3JfaWQYASABKAlSDGlu
-            c3RydWN0b3JJZBIXCgdyb29tX2lkGAIgASgJUgZyb29tSWQSOQoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5w
-            cm90b2J1Zi5UaW1lc3RhbXBSCXN0YXJ0VGltZRI1CghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5U
-            aW1lc3RhbXBSB2VuZFRpbWUSMQoSZXhjbHVkZV9ib29raW5nX2lkGAUgASgJSABSEGV4Y2x1ZGVCb29raW5nSWSI
-            AQFCFQoTX2V4Y2x1ZGVfYm9va2luZ19pZCJSChZDaGVja0NvbmZsaWN0c1Jlc3BvbnNlEjgKCWNvbmZsaWN0cxgB
-            IAMoCzIaLmphbmppLmJvb2tpbmcudjEuQ29uZmxpY3RSCWNvbmZsaWN0czLSAgoJSW52ZW50b3J5Em8KD1B1Ymxp
-            c2hPZmZlcmluZxIoLmphbmppLmJvb2tpbmcudjEuUHVibGlzaE9mZmVyaW5nUmVxdWVzdBopLmphbmppLmJvb2tp
-            bmcudjEuUHVibGlzaE9mZmVyaW5nUmVzcG9uc2UiB5ACAoi1GAMSZgoMUHVibGlzaFNsb3RzEiUuamFuamkuYm9v
-            a2luZy52MS5QdWJsaXNoU2xvdHNSZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5QdWJsaXNoU2xvdHNSZXNwb25z
-            ZSIHkAICiLUYAxJsCg5DaGVja0NvbmZsaWN0cxInLmphbmppLmJvb2tpbmcudjEuQ2hlY2tDb25mbGljdHNSZXF1
-            ZXN0GiguamFuamkuYm9va2luZy52MS5DaGVja0NvbmZsaWN0c1Jlc3BvbnNlIgeQAgGItRgDYgZwcm90bzM=
+            Ym9va2luZy52MS5PZmZlcmluZ1IIb2ZmZXJpbmciUQoXUHVibGlzaE9mZmVyaW5nUmVzcG9uc2USNgoIb2ZmZXJp
+            bmcYASABKAsyGi5qYW5qaS5ib29raW5nLnYxLk9mZmVyaW5nUghvZmZlcmluZyKJAwoPU2xvdFB1YmxpY2F0aW9u
+            Eg4KAmlkGAEgASgJUgJpZBI/CgppbnN0cnVjdG9yGAIgASgLMh8uamFuamkuYm9va2luZy52MS5OYW1lZFJlc291
+            cmNlUgppbnN0cnVjdG9yEjMKBHJvb20YAyABKAsyHy5qYW5qaS5ib29raW5nLnYxLk5hbWVkUmVzb3VyY2VSBHJv
+            b20SOQoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCXN0YXJ0VGltZRI1Cghl
+            bmRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSB2VuZFRpbWUSGgoIY2FwYWNpdHkYBiAB
+            KAVSCGNhcGFjaXR5Ej0KCXJlc291cmNlcxgHIAMoCzIfLmphbmppLmJvb2tpbmcudjEuTmFtZWRSZXNvdXJjZVIJ
+            cmVzb3VyY2VzEhkKBXByaWNlGAggASgDSABSBXByaWNliAEBQggKBl9wcmljZSKSAQoTUHVibGlzaFNsb3RzUmVx
+            dWVzdBIbCgljb3Vyc2VfaWQYASABKAlSCGNvdXJzZUlkEjcKBXNsb3RzGAIgAygLMiEuamFuamkuYm9va2luZy52
+            MS5TbG90UHVibGljYXRpb25SBXNsb3RzEiUKDnNraXBfY29uZmxpY3RzGAMgASgIUg1za2lwQ29uZmxpY3RzIrIB
+            ChRQdWJsaXNoU2xvdHNSZXNwb25zZRIYCgdjcmVhdGVkGAEgASgFUgdjcmVhdGVkEhwKCXVuY2hhbmdlZBgCIAEo
+            BVIJdW5jaGFuZ2VkEigKEHNraXBwZWRfc2xvdF9pZHMYAyADKAlSDnNraXBwZWRTbG90SWRzEjgKCWNvbmZsaWN0
+            cxgEIAMoCzIaLmphbmppLmJvb2tpbmcudjEuQ29uZmxpY3RSCWNvbmZsaWN0cyKRAgoVQ2hlY2tDb25mbGljdHNS
+            ZXF1ZXN0EiMKDWluc3RydWN0b3JfaWQYASABKAlSDGluc3RydWN0b3JJZBIXCgdyb29tX2lkGAIgASgJUgZyb29t
+            SWQSOQoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCXN0YXJ0VGltZRI1Cghl
+            bmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSB2VuZFRpbWUSMQoSZXhjbHVkZV9ib29r
+            aW5nX2lkGAUgASgJSABSEGV4Y2x1ZGVCb29raW5nSWSIAQFCFQoTX2V4Y2x1ZGVfYm9va2luZ19pZCJSChZDaGVj
+            a0NvbmZsaWN0c1Jlc3BvbnNlEjgKCWNvbmZsaWN0cxgBIAMoCzIaLmphbmppLmJvb2tpbmcudjEuQ29uZmxpY3RS
+            CWNvbmZsaWN0czLSAgoJSW52ZW50b3J5Em8KD1B1Ymxpc2hPZmZlcmluZxIoLmphbmppLmJvb2tpbmcudjEuUHVi
+            bGlzaE9mZmVyaW5nUmVxdWVzdBopLmphbmppLmJvb2tpbmcudjEuUHVibGlzaE9mZmVyaW5nUmVzcG9uc2UiB5AC
+            Aoi1GAMSZgoMUHVibGlzaFNsb3RzEiUuamFuamkuYm9va2luZy52MS5QdWJsaXNoU2xvdHNSZXF1ZXN0GiYuamFu
+            amkuYm9va2luZy52MS5QdWJsaXNoU2xvdHNSZXNwb25zZSIHkAICiLUYAxJsCg5DaGVja0NvbmZsaWN0cxInLmph
+            bmppLmJvb2tpbmcudjEuQ2hlY2tDb25mbGljdHNSZXF1ZXN0GiguamFuamkuYm9va2luZy52MS5DaGVja0NvbmZs
+            aWN0c1Jlc3BvbnNlIgeQAgGItRgDYgZwcm90bzM=
             """,
         dependencies: [GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -55,6 +60,8 @@ extension BookingV1 {
     }
 
     public struct PublishOfferingResponse: Protobuf::Message {
+        /// As it is known now: with the zone of its location.
+        public var offering: BookingV1.Offering?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -63,10 +70,12 @@ extension BookingV1 {
             .message("janji.booking.v1.PublishOfferingResponse")
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.offering = try reader.message(0, BookingV1.Offering.self)
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
+            writer.message(0, self.offering)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -74,11 +83,17 @@ extension BookingV1 {
     public struct SlotPublication: Protobuf::Message {
         /// The class schedule's UUID.
         public var id: Swift::String = ""
+        /// Made known, or renamed, under the kinds `instructor` and `room`.
         public var instructor: BookingV1.NamedResource?
         public var room: BookingV1.NamedResource?
         public var startTime: GoogleProtobuf.Timestamp?
         public var endTime: GoogleProtobuf.Timestamp?
         public var capacity: Swift::Int32 = 0
+        /// More resources, at most 20 altogether. One with a name and a kind is made known; one without
+        /// must be known.
+        public var resources: [BookingV1.NamedResource] = []
+        /// The offering's when absent.
+        public var price: Swift::Int64?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -93,6 +108,8 @@ extension BookingV1 {
             self.startTime = try reader.message(3, GoogleProtobuf.Timestamp.self)
             self.endTime = try reader.message(4, GoogleProtobuf.Timestamp.self)
             self.capacity = reader.int32(5)
+            self.resources = try reader.messages(6, BookingV1.NamedResource.self)
+            if reader.has(7) { self.price = reader.int64(7) }
             self.unknownFields = reader.unknownFields
         }
 
@@ -103,6 +120,8 @@ extension BookingV1 {
             writer.message(3, self.startTime)
             writer.message(4, self.endTime)
             writer.int32(5, self.capacity)
+            writer.messages(6, self.resources)
+            if let value = self.price { writer.setInt64(7, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -111,6 +130,8 @@ extension BookingV1 {
         public var courseId: Swift::String = ""
         /// At most 1,000.
         public var slots: [BookingV1.SlotPublication] = []
+        /// Leaves out what would be refused, and all offers whose resources are blocked.
+        public var skipConflicts: Swift::Bool = false
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -121,12 +142,14 @@ extension BookingV1 {
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.courseId = reader.string(0)
             self.slots = try reader.messages(1, BookingV1.SlotPublication.self)
+            self.skipConflicts = reader.bool(2)
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.string(0, self.courseId)
             writer.messages(1, self.slots)
+            writer.bool(2, self.skipConflicts)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -134,6 +157,9 @@ extension BookingV1 {
     public struct PublishSlotsResponse: Protobuf::Message {
         public var created: Swift::Int32 = 0
         public var unchanged: Swift::Int32 = 0
+        /// Left out, with what is in their way.
+        public var skippedSlotIds: [Swift::String] = []
+        public var conflicts: [BookingV1.Conflict] = []
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -144,12 +170,16 @@ extension BookingV1 {
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.created = reader.int32(0)
             self.unchanged = reader.int32(1)
+            self.skippedSlotIds = reader.strings(2)
+            self.conflicts = try reader.messages(3, BookingV1.Conflict.self)
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.int32(0, self.created)
             writer.int32(1, self.unchanged)
+            writer.strings(2, self.skippedSlotIds)
+            writer.messages(3, self.conflicts)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -231,7 +261,7 @@ extension BookingV1 {
             _ context: RPC::ServerContext
         ) async throws -> BookingV1.PublishOfferingResponse
 
-        /// Publishes slots: all, or none when a group class is in conflict.
+        /// Publishes slots: all, or none when a group class is in conflict; or all that are in none.
         func publishSlots(
             _ request: BookingV1.PublishSlotsRequest,
             _ context: RPC::ServerContext
@@ -276,7 +306,7 @@ extension BookingV1 {
             ).scope(body)
         }
 
-        /// Publishes slots: all, or none when a group class is in conflict.
+        /// Publishes slots: all, or none when a group class is in conflict; or all that are in none.
         public func publishSlots(
             _ request: BookingV1.PublishSlotsRequest,
             metadata: RPC::Metadata = RPC::Metadata(),

@@ -9,30 +9,38 @@ extension BookingV1 {
         name: "janji/booking/v1/slot.proto",
         base64: """
             ChtqYW5qaS9ib29raW5nL3YxL3Nsb3QucHJvdG8SEGphbmppLmJvb2tpbmcudjEaH2dvb2dsZS9wcm90b2J1Zi90
-            aW1lc3RhbXAucHJvdG8aHWphbmppL2NvbW1vbi92MS9vcHRpb25zLnByb3RvIjMKDU5hbWVkUmVzb3VyY2USDgoC
-            aWQYASABKAlSAmlkEhIKBG5hbWUYAiABKAlSBG5hbWUimwEKCE9mZmVyaW5nEg4KAmlkGAEgASgJUgJpZBISCgRj
-            b2RlGAIgASgJUgRjb2RlEhQKBXRpdGxlGAMgASgJUgV0aXRsZRI4CghjbGFpbV9hdBgEIAEoDjIdLmphbmppLmJv
-            b2tpbmcudjEuQ2xhaW1Qb2xpY3lSB2NsYWltQXQSGwoJdGltZV96b25lGAUgASgJUgh0aW1lWm9uZSKpBAoEU2xv
-            dBIOCgJpZBgBIAEoCVICaWQSGwoJY291cnNlX2lkGAIgASgJUghjb3Vyc2VJZBIfCgtjb3Vyc2VfY29kZRgDIAEo
-            CVIKY291cnNlQ29kZRIhCgxjb3Vyc2VfdGl0bGUYBCABKAlSC2NvdXJzZVRpdGxlEj8KCmluc3RydWN0b3IYBSAB
-            KAsyHy5qYW5qaS5ib29raW5nLnYxLk5hbWVkUmVzb3VyY2VSCmluc3RydWN0b3ISMwoEcm9vbRgGIAEoCzIfLmph
-            bmppLmJvb2tpbmcudjEuTmFtZWRSZXNvdXJjZVIEcm9vbRI5CgpzdGFydF90aW1lGAcgASgLMhouZ29vZ2xlLnBy
-            b3RvYnVmLlRpbWVzdGFtcFIJc3RhcnRUaW1lEjUKCGVuZF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRp
-            bWVzdGFtcFIHZW5kVGltZRIaCghjYXBhY2l0eRgJIAEoBVIIY2FwYWNpdHkSJwoPc2xvdHNfcmVtYWluaW5nGAog
-            ASgFUg5zbG90c1JlbWFpbmluZxIWCgZkZW1hbmQYCyABKAVSBmRlbWFuZBI0CgZzdGF0dXMYDCABKA4yHC5qYW5q
-            aS5ib29raW5nLnYxLlNsb3RTdGF0dXNSBnN0YXR1cxIYCgd2ZXJzaW9uGA0gASgDUgd2ZXJzaW9uEhsKCXRpbWVf
-            em9uZRgOIAEoCVIIdGltZVpvbmUiuwIKCENvbmZsaWN0EjsKCHJlc291cmNlGAEgASgLMh8uamFuamkuYm9va2lu
-            Zy52MS5OYW1lZFJlc291cmNlUghyZXNvdXJjZRIjCg1yZXNvdXJjZV9raW5kGAIgASgJUgxyZXNvdXJjZUtpbmQS
-            OQoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCXN0YXJ0VGltZRI1CghlbmRf
-            dGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSB2VuZFRpbWUSIgoKYm9va2luZ19pZBgFIAEo
-            CUgAUglib29raW5nSWSIAQESHAoHc2xvdF9pZBgGIAEoCUgBUgZzbG90SWSIAQFCDQoLX2Jvb2tpbmdfaWRCCgoI
-            X3Nsb3RfaWQihwEKD0NvbmZsaWN0RGV0YWlscxI4Cgljb25mbGljdHMYASADKAsyGi5qYW5qaS5ib29raW5nLnYx
-            LkNvbmZsaWN0Ugljb25mbGljdHMSOgoMYWx0ZXJuYXRpdmVzGAIgAygLMhYuamFuamkuYm9va2luZy52MS5TbG90
-            UgxhbHRlcm5hdGl2ZXMqZAoLQ2xhaW1Qb2xpY3kSHAoYQ0xBSU1fUE9MSUNZX1VOU1BFQ0lGSUVEEAASFwoTQ0xB
-            SU1fUE9MSUNZX0FTU0lHThABEhgKFENMQUlNX1BPTElDWV9QVUJMSVNIEAIaBPi2GAEqnAEKClNsb3RTdGF0dXMS
-            GwoXU0xPVF9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVTTE9UX1NUQVRVU19BVkFJTEFCTEUQARIWChJTTE9UX1NU
-            QVRVU19CT09LRUQQAhIbChdTTE9UX1NUQVRVU19VTkFWQUlMQUJMRRADEhsKF1NMT1RfU1RBVFVTX01BSU5URU5B
-            TkNFEAQaBPi2GAFiBnByb3RvMw==
+            aW1lc3RhbXAucHJvdG8aHWphbmppL2NvbW1vbi92MS9vcHRpb25zLnByb3RvIkcKDU5hbWVkUmVzb3VyY2USDgoC
+            aWQYASABKAlSAmlkEhIKBG5hbWUYAiABKAlSBG5hbWUSEgoEa2luZBgDIAEoCVIEa2luZCKvAgoIT2ZmZXJpbmcS
+            DgoCaWQYASABKAlSAmlkEhIKBGNvZGUYAiABKAlSBGNvZGUSFAoFdGl0bGUYAyABKAlSBXRpdGxlEjgKCGNsYWlt
+            X2F0GAQgASgOMh0uamFuamkuYm9va2luZy52MS5DbGFpbVBvbGljeVIHY2xhaW1BdBIbCgl0aW1lX3pvbmUYBSAB
+            KAlSCHRpbWVab25lEiQKC2xvY2F0aW9uX2lkGAYgASgJSABSCmxvY2F0aW9uSWSIAQESFgoGcG9saWN5GAcgASgJ
+            UgZwb2xpY3kSFAoFcHJpY2UYCCABKANSBXByaWNlEhoKCGN1cnJlbmN5GAkgASgJUghjdXJyZW5jeRISCgRraW5k
+            GAogASgJUgRraW5kQg4KDF9sb2NhdGlvbl9pZCL3BgoEU2xvdBIOCgJpZBgBIAEoCVICaWQSGwoJY291cnNlX2lk
+            GAIgASgJUghjb3Vyc2VJZBIfCgtjb3Vyc2VfY29kZRgDIAEoCVIKY291cnNlQ29kZRIhCgxjb3Vyc2VfdGl0bGUY
+            BCABKAlSC2NvdXJzZVRpdGxlEj8KCmluc3RydWN0b3IYBSABKAsyHy5qYW5qaS5ib29raW5nLnYxLk5hbWVkUmVz
+            b3VyY2VSCmluc3RydWN0b3ISMwoEcm9vbRgGIAEoCzIfLmphbmppLmJvb2tpbmcudjEuTmFtZWRSZXNvdXJjZVIE
+            cm9vbRI5CgpzdGFydF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJc3RhcnRUaW1lEjUK
+            CGVuZF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIHZW5kVGltZRIaCghjYXBhY2l0eRgJ
+            IAEoBVIIY2FwYWNpdHkSJwoPc2xvdHNfcmVtYWluaW5nGAogASgFUg5zbG90c1JlbWFpbmluZxIWCgZkZW1hbmQY
+            CyABKAVSBmRlbWFuZBI0CgZzdGF0dXMYDCABKA4yHC5qYW5qaS5ib29raW5nLnYxLlNsb3RTdGF0dXNSBnN0YXR1
+            cxIYCgd2ZXJzaW9uGA0gASgDUgd2ZXJzaW9uEhsKCXRpbWVfem9uZRgOIAEoCVIIdGltZVpvbmUSPQoJcmVzb3Vy
+            Y2VzGA8gAygLMh8uamFuamkuYm9va2luZy52MS5OYW1lZFJlc291cmNlUglyZXNvdXJjZXMSJAoLbG9jYXRpb25f
+            aWQYECABKAlIAFIKbG9jYXRpb25JZIgBARIdCgpsb2NhbF9kYXRlGBEgASgJUglsb2NhbERhdGUSFAoFcHJpY2UY
+            EiABKANSBXByaWNlEhoKCGN1cnJlbmN5GBMgASgJUghjdXJyZW5jeRIWCgZwb2xpY3kYFCABKAlSBnBvbGljeRI1
+            CghvcGVuc19hdBgVIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSB29wZW5zQXQSNwoJY2xvc2VzX2F0
+            GBYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIIY2xvc2VzQXRCDgoMX2xvY2F0aW9uX2lkIoADCghD
+            b25mbGljdBI7CghyZXNvdXJjZRgBIAEoCzIfLmphbmppLmJvb2tpbmcudjEuTmFtZWRSZXNvdXJjZVIIcmVzb3Vy
+            Y2USIwoNcmVzb3VyY2Vfa2luZBgCIAEoCVIMcmVzb3VyY2VLaW5kEjkKCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29n
+            bGUucHJvdG9idWYuVGltZXN0YW1wUglzdGFydFRpbWUSNQoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9i
+            dWYuVGltZXN0YW1wUgdlbmRUaW1lEiIKCmJvb2tpbmdfaWQYBSABKAlIAFIJYm9va2luZ0lkiAEBEhwKB3Nsb3Rf
+            aWQYBiABKAlIAVIGc2xvdElkiAEBEh4KCGJsb2NrX2lkGAcgASgJSAJSB2Jsb2NrSWSIAQESFgoGcmVhc29uGAgg
+            ASgJUgZyZWFzb25CDQoLX2Jvb2tpbmdfaWRCCgoIX3Nsb3RfaWRCCwoJX2Jsb2NrX2lkIocBCg9Db25mbGljdERl
+            dGFpbHMSOAoJY29uZmxpY3RzGAEgAygLMhouamFuamkuYm9va2luZy52MS5Db25mbGljdFIJY29uZmxpY3RzEjoK
+            DGFsdGVybmF0aXZlcxgCIAMoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIMYWx0ZXJuYXRpdmVzKmQKC0NsYWlt
+            UG9saWN5EhwKGENMQUlNX1BPTElDWV9VTlNQRUNJRklFRBAAEhcKE0NMQUlNX1BPTElDWV9BU1NJR04QARIYChRD
+            TEFJTV9QT0xJQ1lfUFVCTElTSBACGgT4thgBKpwBCgpTbG90U3RhdHVzEhsKF1NMT1RfU1RBVFVTX1VOU1BFQ0lG
+            SUVEEAASGQoVU0xPVF9TVEFUVVNfQVZBSUxBQkxFEAESFgoSU0xPVF9TVEFUVVNfQk9PS0VEEAISGwoXU0xPVF9T
+            VEFUVVNfVU5BVkFJTEFCTEUQAxIbChdTTE9UX1NUQVRVU19NQUlOVEVOQU5DRRAEGgT4thgBYgZwcm90bzM=
             """,
         dependencies: [GoogleProtobuf.timestampFile, CommonV1.optionsFile])
 
@@ -67,10 +75,12 @@ extension BookingV1 {
             .enumeration("janji.booking.v1.SlotStatus")
     }
 
-    /// A person or a room, by id, with the name that people see.
+    /// A person, a room, a field: whatever can be in one place at a time, with the name people see.
     public struct NamedResource: Protobuf::Message {
         public var id: Swift::String = ""
         public var name: Swift::String = ""
+        /// A word in lower case: `instructor`, `room`, `staff`, `field`, …
+        public var kind: Swift::String = ""
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -81,12 +91,14 @@ extension BookingV1 {
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.id = reader.string(0)
             self.name = reader.string(1)
+            self.kind = reader.string(2)
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.string(0, self.id)
             writer.string(1, self.name)
+            writer.string(2, self.kind)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -99,8 +111,17 @@ extension BookingV1 {
         public var title: Swift::String = ""
         /// When a slot's resources become occupied (X-15).
         public var claimAt: BookingV1.ClaimPolicy = BookingV1.ClaimPolicy(rawValue: 0)
-        /// IANA zone of the location.
+        /// IANA zone; the location's when there is a location.
         public var timeZone: Swift::String = ""
+        public var locationId: Swift::String?
+        /// The code of the policy it is booked by; `school` when empty.
+        public var policy: Swift::String = ""
+        /// Of one seat, in minor units of `currency`; a slot may have its own.
+        public var price: Swift::Int64 = 0
+        /// ISO 4217; `IDR` when empty.
+        public var currency: Swift::String = ""
+        /// A word in lower case: `course` when empty, `service`, `rental`, …
+        public var kind: Swift::String = ""
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -114,6 +135,11 @@ extension BookingV1 {
             self.title = reader.string(2)
             self.claimAt = BookingV1.ClaimPolicy(rawValue: reader.enumeration(3))
             self.timeZone = reader.string(4)
+            if reader.has(5) { self.locationId = reader.string(5) }
+            self.policy = reader.string(6)
+            self.price = reader.int64(7)
+            self.currency = reader.string(8)
+            self.kind = reader.string(9)
             self.unknownFields = reader.unknownFields
         }
 
@@ -123,6 +149,11 @@ extension BookingV1 {
             writer.string(2, self.title)
             writer.enumeration(3, self.claimAt.rawValue)
             writer.string(4, self.timeZone)
+            if let value = self.locationId { writer.setString(5, value) }
+            writer.string(6, self.policy)
+            writer.int64(7, self.price)
+            writer.string(8, self.currency)
+            writer.string(9, self.kind)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -133,12 +164,14 @@ extension BookingV1 {
         public var courseId: Swift::String = ""
         public var courseCode: Swift::String = ""
         public var courseTitle: Swift::String = ""
+        /// The resource of kind `instructor`, and that of kind `room`.
         public var instructor: BookingV1.NamedResource?
         public var room: BookingV1.NamedResource?
         public var startTime: GoogleProtobuf.Timestamp?
         public var endTime: GoogleProtobuf.Timestamp?
         public var capacity: Swift::Int32 = 0
-        /// Absolute number of free seats (X-49).
+        /// Absolute number of free seats (X-49); seats of lapsed holds and of bookings that were not paid
+        /// in time are free (X-93).
         public var slotsRemaining: Swift::Int32 = 0
         /// Pending requests that name this slot (X-24).
         public var demand: Swift::Int32 = 0
@@ -147,6 +180,19 @@ extension BookingV1 {
         public var version: Swift::Int64 = 0
         /// IANA zone of the location.
         public var timeZone: Swift::String = ""
+        /// Everything that it occupies, by kind and name.
+        public var resources: [BookingV1.NamedResource] = []
+        public var locationId: Swift::String?
+        /// The day of `start_time` in `time_zone`, YYYY-MM-DD.
+        public var localDate: Swift::String = ""
+        /// Of one seat, in minor units of `currency`.
+        public var price: Swift::Int64 = 0
+        public var currency: Swift::String = ""
+        /// The policy it is booked by.
+        public var policy: Swift::String = ""
+        /// Can be booked from then on (booking window) and until then (minimum notice).
+        public var opensAt: GoogleProtobuf.Timestamp?
+        public var closesAt: GoogleProtobuf.Timestamp?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -169,6 +215,14 @@ extension BookingV1 {
             self.status = BookingV1.SlotStatus(rawValue: reader.enumeration(11))
             self.version = reader.int64(12)
             self.timeZone = reader.string(13)
+            self.resources = try reader.messages(14, BookingV1.NamedResource.self)
+            if reader.has(15) { self.locationId = reader.string(15) }
+            self.localDate = reader.string(16)
+            self.price = reader.int64(17)
+            self.currency = reader.string(18)
+            self.policy = reader.string(19)
+            self.opensAt = try reader.message(20, GoogleProtobuf.Timestamp.self)
+            self.closesAt = try reader.message(21, GoogleProtobuf.Timestamp.self)
             self.unknownFields = reader.unknownFields
         }
 
@@ -187,6 +241,14 @@ extension BookingV1 {
             writer.enumeration(11, self.status.rawValue)
             writer.int64(12, self.version)
             writer.string(13, self.timeZone)
+            writer.messages(14, self.resources)
+            if let value = self.locationId { writer.setString(15, value) }
+            writer.string(16, self.localDate)
+            writer.int64(17, self.price)
+            writer.string(18, self.currency)
+            writer.string(19, self.policy)
+            writer.message(20, self.opensAt)
+            writer.message(21, self.closesAt)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -201,6 +263,9 @@ extension BookingV1 {
         /// The booking that holds it, when a booking does.
         public var bookingId: Swift::String?
         public var slotId: Swift::String?
+        /// The block that holds it, and why.
+        public var blockId: Swift::String?
+        public var reason: Swift::String = ""
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -215,6 +280,8 @@ extension BookingV1 {
             self.endTime = try reader.message(3, GoogleProtobuf.Timestamp.self)
             if reader.has(4) { self.bookingId = reader.string(4) }
             if reader.has(5) { self.slotId = reader.string(5) }
+            if reader.has(6) { self.blockId = reader.string(6) }
+            self.reason = reader.string(7)
             self.unknownFields = reader.unknownFields
         }
 
@@ -225,6 +292,8 @@ extension BookingV1 {
             writer.message(3, self.endTime)
             if let value = self.bookingId { writer.setString(4, value) }
             if let value = self.slotId { writer.setString(5, value) }
+            if let value = self.blockId { writer.setString(6, value) }
+            writer.string(7, self.reason)
             writer.unknownFields(self.unknownFields)
         }
     }

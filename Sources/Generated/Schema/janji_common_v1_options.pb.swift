@@ -16,7 +16,8 @@ extension CommonV1 {
             amkuY29tbW9uLnYxLkFjY2Vzc1IGYWNjZXNzOkMKDGh0dHBfc3VjY2VzcxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRo
             b2RPcHRpb25zGNKGAyABKAVSC2h0dHBTdWNjZXNzOmcKDnNlc3Npb25fY29va2llEh4uZ29vZ2xlLnByb3RvYnVm
             Lk1ldGhvZE9wdGlvbnMY04YDIAEoDjIeLmphbmppLmNvbW1vbi52MS5TZXNzaW9uQ29va2llUg1zZXNzaW9uQ29v
-            a2llOjsKCHBlcnNvbmFsEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxjbhgMgASgIUghwZXJzb25hbDpE
+            a2llOjsKCHBlcnNvbmFsEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxjbhgMgASgIUghwZXJzb25hbDpA
+            CgtodHRwX2hlYWRlchIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMY3IYDIAEoCVIKaHR0cEhlYWRlcjpE
             CgtodHRwX3N0YXR1cxIhLmdvb2dsZS5wcm90b2J1Zi5FbnVtVmFsdWVPcHRpb25zGOWGAyABKAVSCmh0dHBTdGF0
             dXM6RgoPanNvbl9sb3dlcl9jYXNlEhwuZ29vZ2xlLnByb3RvYnVmLkVudW1PcHRpb25zGO+GAyABKAhSDWpzb25M
             b3dlckNhc2ViBnByb3RvMw==

@@ -211,6 +211,7 @@ extension HTTP2Session {
         if let start = stream.body.bytes.baseAddress { output.append(start, count) }
         stream.body.removeFirst(count)
         stream.hasProgressed = true
+        hasSentBody = true
         if stream.wasFull { didSendPart(of: stream, count) }
         return 0
     }

@@ -58,6 +58,16 @@ public final class HTTP2Session {
     @exclusivity(unchecked) public var hasSentPayload = false
     /// WINDOW_UPDATE frames that DATA of ours explains.
     @exclusivity(unchecked) var expectedWindowUpdates = 0
+    /// Streams that were ever opened.
+    public var openedStreams: Int { opened }
+    @exclusivity(unchecked) private var opened = 0
+    /// Streams that closed before the answer was complete (a server has not sent END_STREAM, a
+    /// client has not received it).
+    public var failedStreams: Int { failed }
+    @exclusivity(unchecked) private var failed = 0
+    /// DATA left, or came, since the owner took the mark.
+    @exclusivity(unchecked) var hasSentBody = false
+    @exclusivity(unchecked) var hasReceivedBody = false
     /// What bodies above their watermark hold together.
     public var largeBodyBytes: Int { largeBodies }
     @exclusivity(unchecked) var largeBodies = 0
@@ -236,6 +246,7 @@ public final class HTTP2Session {
         stream.id = id
         stream.session = self
         stream.index = streams.count
+        opened &+= 1
         streams.append(stream)
         if stream.wasFull { largeBodies += stream.body.count }
     }
@@ -252,6 +263,7 @@ public final class HTTP2Session {
             streams[stream.index] = last
             last.index = stream.index
         }
+        if role == .server ? !stream.localEnded : !stream.remoteEnded { failed &+= 1 }
         stream.session = nil
         stream.didClose(code)
         stream.id = 0
@@ -287,6 +299,7 @@ public final class HTTP2Session {
     /// Bytes of a body arrived.
     @inline(__always)
     func didTake(_ count: Int, for stream: HTTP2Stream) {
+        hasReceivedBody = true
         stream.unconsumed += count
         unreadBytes += count
         if unreadBytes <= configuration.maxUnreadBytes {

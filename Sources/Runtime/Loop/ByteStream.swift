@@ -6,6 +6,8 @@ public protocol ByteStream: AnyObject, Sendable {
     var loop: EventLoop { get }
     /// The other end's address.
     var peer: SocketAddress { get }
+    /// Our end's address; nil when closed.
+    func localAddress() -> SocketAddress?
     /// Bytes that were written and have not left yet; ``StreamSocketHandler/socketDidDrain()``
     /// follows when they have.
     var queuedBytes: Int { get }

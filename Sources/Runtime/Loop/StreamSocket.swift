@@ -143,6 +143,10 @@ public final class StreamSocket: @unchecked Sendable {  // confined to `loop`, a
         if code < 0 { request.deallocate() }
     }
 
+    public func localAddress() -> SocketAddress? {
+        stream.flatMap { Connection.localAddress($0, of: peer) }
+    }
+
     public func unixCredentials() -> UnixCredentials? {
         guard let stream, case .unix = peer else { return nil }
         return UnixCredentials(stream)

@@ -470,6 +470,8 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         }
     }
 
+    /// Whole messages so far.
+    package var receivedMessages: Int { inbound.total }
     /// The body ends between two messages.
     package var isBetweenMessages: Bool { inbound.partialBytes == 0 }
     /// A compressed message has come.

@@ -22,6 +22,8 @@ package struct MessageQueue: ~Copyable {
     private var tail = 0
     /// Whole messages that wait.
     package private(set) var count = 0
+    /// Whole messages that have come, ever.
+    package private(set) var total = 0
     /// A compressed message has come at some time.
     package private(set) var hasCompressed = false
     /// Of the message that was taken last.
@@ -58,6 +60,7 @@ package struct MessageQueue: ~Copyable {
             if end > tail { break }
             whole = end
             count &+= 1
+            total &+= 1
         }
         return nil
     }
@@ -77,6 +80,7 @@ package struct MessageQueue: ~Copyable {
         tail &+= MessageQueue.prefix &+ message.count
         whole = tail
         count &+= 1
+        total &+= 1
         if isCompressed { hasCompressed = true }
     }
 

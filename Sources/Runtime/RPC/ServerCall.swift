@@ -384,6 +384,8 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         return problem
     }
 
+    /// Whole messages so far.
+    package var receivedMessages: Int { inbound.total }
     /// Messages that wait for the handler.
     package var waitingMessages: Int { inbound.count }
     /// Of a message that is not whole yet.

@@ -21,7 +21,7 @@ public final class RPCServer: Sendable {
     let table: MethodTable
     let metrics: ServerMetrics?
     private let logger: Logger
-    private let state = Mutex(ServerState())
+    let roster: ServerRoster
 
     /// - Parameter router: frozen from now on.
     public init(
@@ -32,6 +32,11 @@ public final class RPCServer: Sendable {
         self.logger = logger
         self.metrics = metrics.map { ServerMetrics($0) }
         table = router.table
+        roster = ServerRoster(configuration.channelz)
+    }
+
+    deinit {
+        roster.leave()
     }
 
     /// Takes over a connected socket on which the client will speak TLS.
@@ -50,7 +55,7 @@ public final class RPCServer: Sendable {
     public func accept(_ socket: any ByteStream, initialBytes: [UInt8] = []) {
         socket.loop.preconditionInLoop()
         let connection = ServerConnection(socket, self)
-        switch state.withLock({ $0.admit(connection, configuration) }) {
+        switch roster.state.withLock({ $0.admit(connection, configuration) }) {
         case .accepted:
             metrics?.opened.add(1)
             metrics?.connections.add(1)
@@ -80,8 +85,14 @@ public final class RPCServer: Sendable {
             if let tls { self.accept(socket, tls: tls) } else { self.accept(socket) }
         }
         if let tls { CertificateWatch(tls, listener, logger).start() }
-        state.withLock { $0.listeners.append(listener) }
+        roster.state.withLock { $0.listeners.append(listener) }
+        noteListener(at: listener.address)
         return listener
+    }
+
+    /// Tells channelz of a listener that is not the server's own and hands connections to `accept`.
+    public func noteListener(at address: SocketAddress) {
+        roster.listens(at: address)
     }
 
     /// The calls that run now, by connection. Any thread.
@@ -93,7 +104,7 @@ public final class RPCServer: Sendable {
         _ ask: @escaping @Sendable (ServerConnection) -> [RunningCall]
     ) async -> [RunningCall] {
         var calls: [RunningCall] = []
-        for (loop, connections) in state.withLock({ $0.connectionsByLoop }) {
+        for (loop, connections) in roster.state.withLock({ $0.connectionsByLoop }) {
             calls += (try? await loop.submit { connections.flatMap(ask) }) ?? []
         }
         return calls
@@ -104,9 +115,11 @@ public final class RPCServer: Sendable {
     /// get UNAVAILABLE). Cancelling the caller ends the grace.
     public func drain(grace: Duration = .seconds(10)) async -> DrainReport {
         var report = DrainReport()
-        let (connections, listeners) = state.withLock { state in
+        let (connections, listeners) = roster.state.withLock { state in
             state.isDraining = true
             defer { state.listeners = [] }
+            roster.log("draining", &state)
+            state.listening = []
             return (state.connections.count, state.listeners)
         }
         for listener in listeners { await listener.close() }
@@ -128,7 +141,7 @@ public final class RPCServer: Sendable {
 
     private func waitUntilEmpty(atMost grace: Duration) async {
         let (ends, continuation) = AsyncStream.makeStream(of: Never.self)
-        let loop = state.withLock { state -> EventLoop? in
+        let loop = roster.state.withLock { state -> EventLoop? in
             if !state.connections.isEmpty { state.waiters.append(continuation) }
             return state.connections.values.first?.loop
         }
@@ -144,7 +157,7 @@ public final class RPCServer: Sendable {
     // MARK: For connections
 
     func connectionDidClose(_ connection: ServerConnection) {
-        guard state.withLock({ $0.remove(connection) }) else { return }
+        guard roster.state.withLock({ $0.remove(connection) }) else { return }
         metrics?.connections.add(-1)
         metrics?.closed(connection.end)
     }

@@ -62,6 +62,9 @@ public struct ServerConfiguration: Sendable {
     /// One strike more ends the connection (GOAWAY ENHANCE_YOUR_CALM, `too_many_pings`).
     public var maxPingStrikes = 2
 
+    /// Where the server and its connections are listed for channelz; nil: nowhere.
+    public var channelz: ChannelzRegistry?
+
     /// Streams, windows, header sizes and abuse budgets.
     public var http2: HTTP2Configuration
 

@@ -65,6 +65,7 @@ extension ServerConnection {
             checkStalls(session)
         case .ping:
             guard clock.phase != .lingering else { return }
+            traffic.pings += 1
             session.ping(ServerConnection.keepalivePing)
         case .keepaliveTimeout:
             fail(.keepalive, "no answer to a keepalive ping")

@@ -16,6 +16,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
     /// Frames that may wait for a peer that does not read.
     private static let queuedFrameLimit = 1_000
 
+    let id: Int64
     let loop: EventLoop
     let peer: Peer
     let table: MethodTable
@@ -30,6 +31,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
     @exclusivity(unchecked) var bufferedBytes = 0
     @exclusivity(unchecked) var clock: ConnectionClock
     @exclusivity(unchecked) var pings = PingPolicy()
+    @exclusivity(unchecked) var traffic = ConnectionTraffic()
     /// The one timer, and when it fires.
     var timer: LoopTimer?
     @exclusivity(unchecked) var armed = ConnectionClock.never
@@ -40,6 +42,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
     init(_ socket: any ByteStream, _ server: RPCServer) {
         self.socket = socket
         self.server = server
+        id = server.roster.nextID()
         loop = socket.loop
         handlers = socket.loop.shared { HandlerRunner(socket.loop) }
         streams = socket.loop.shared { ServerStreamPool() }
@@ -81,6 +84,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
         clock.didRead(at: loop.milliseconds)
         do {
             try session.receive(bytes)
+            if session.takeReceivedBody() { traffic.lastReceived = clock.lastRead }
             // Who does not read our answers is not asked for more.
             if socket.queuedBytes > 0, session.queuedFrames > Self.queuedFrameLimit {
                 socket.stopReading()
@@ -112,6 +116,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
         let session = session
         self.session = nil
         session?.abandon(.cancel)
+        traffic.streamsStarted = session?.openedStreams ?? 0
         server.connectionDidClose(self)
     }
 
@@ -130,6 +135,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
         } catch {
             return fail(.protocolError, "\(error)")
         }
+        if session.takeSentBody() { traffic.lastSent = loop.milliseconds }
         let isDone = clock.phase == .leaving && session.openStreams == 0
         if session.isFinished || isDone && socket.queuedBytes == 0 { leaveNow(session) }
     }
@@ -138,6 +144,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
         guard runningHandlers < Int(configuration.http2.maxConcurrentStreams), !isOverBudget
         else { return nil }
         clock.didOpenStream(configuration)
+        traffic.lastStream = clock.lastRead
         return streams.take(for: self)
     }
 
@@ -166,6 +173,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
     }
 
     func count(_ error: RPCError?) {
+        traffic.count(error)
         server.metrics?.count(error)
     }
 

@@ -6,10 +6,15 @@ struct ServerState {
         case accepted, full, draining
     }
 
-    private(set) var connections: [ObjectIdentifier: ServerConnection] = [:]
+    private(set) var connections: [Int64: ServerConnection] = [:]
     private var perAddress: [String: Int] = [:]
     var listeners: [Listener] = []
     var isDraining = false
+    /// The calls of connections that have closed.
+    private(set) var past = CallCounts()
+    /// For channelz.
+    var listening: [(id: Int64, address: SocketAddress)] = []
+    var trace: ChannelzTrace?
     /// Who waits for the last connection to close.
     var waiters: [AsyncStream<Never>.Continuation] = []
 
@@ -22,15 +27,16 @@ struct ServerState {
             guard perAddress[connection.host, default: 0] < limit else { return .full }
             perAddress[connection.host, default: 0] += 1
         }
-        connections[ObjectIdentifier(connection)] = connection
+        connections[connection.id] = connection
         return .accepted
     }
 
     /// False when it was not there.
     mutating func remove(_ connection: ServerConnection) -> Bool {
-        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else {
+        guard connections.removeValue(forKey: connection.id) != nil else {
             return false
         }
+        past += connection.calls
         if let count = perAddress[connection.host] {
             perAddress[connection.host] = count > 1 ? count - 1 : nil
         }

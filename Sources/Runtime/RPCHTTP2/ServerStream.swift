@@ -68,7 +68,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         startedAt = connection.clock.lastRead
         let head = RequestHead.read(block, connection.table)
         guard head.hasGRPCContentType else { return startWeb(WebRequest(block)) }
-        guard head.isPOST else { return refuse(ResponseFields.methodNotAllowed) }
+        guard head.isPOST else { return refuseMethod() }
         guard let method = head.method else {
             let path = block.first(":path") ?? "?"
             return refuse(RPCError(.unimplemented, "no method \(path)"))
@@ -170,6 +170,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
 
     override func didClose(_ code: HTTP2Code) {
         isClosed = true
+        connection.traffic.add(messages)
         dropBuffered()
         web?.exchangeDidClose()
         if let call, !call.isOver {
@@ -184,6 +185,11 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     private func refuse(_ fields: HTTP2Fields) {
         headersSent = true
         session?.respondOnly(self, fields)
+    }
+
+    private func refuseMethod() {
+        connection.traffic.callsFailed &+= 1
+        refuse(ResponseFields.methodNotAllowed)
     }
 
     private func refuse(_ error: RPCError) {
@@ -280,6 +286,14 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     /// Ends the call, and the stream when the client would not read the status.
     func cancel(_ error: RPCError) {
         if let call = call ?? web?.call, !call.isOver { call.fail(error) } else { reset(.cancel) }
+    }
+
+    /// Those that came and went so far.
+    var messages: ConnectionTraffic.Messages {
+        guard let web else {
+            return .init(sent: messagesSent, received: call?.receivedMessages ?? 0)
+        }
+        return web.messages
     }
 
     /// The call, when there is one.

@@ -30,6 +30,16 @@ public struct Booking: Sendable, Hashable {
         case external
     }
 
+    /// How it came to be.
+    public enum Kind: String, Sendable, Hashable, CaseIterable {
+        /// With two choices, for an admin to decide.
+        case request
+        /// By a hold.
+        case appointment
+        /// From a partner's system.
+        case external
+    }
+
     public var id: UUID
     public var offeringID: UUID
     public var status: Status
@@ -37,7 +47,7 @@ public struct Booking: Sendable, Hashable {
     public var secondChoice: UUID?
     public var confirmedSlot: UUID?
     public var basis: Basis?
-    /// A pending request lapses then.
+    /// A pending request lapses then, or a booking that waits for its payment.
     public var expiresAt: Instant
     public var confirmedAt: Instant?
     public var createdAt: Instant
@@ -45,6 +55,7 @@ public struct Booking: Sendable, Hashable {
     public var version: Int64
     /// The code of the offering, for events: browsers filter by it as well.
     public var offeringCode = ""
+    public var kind = Kind.request
     public var paymentStatus = PaymentStatus.notRequired
     /// Seats.
     public var quantity = 1
@@ -56,6 +67,8 @@ public struct Booking: Sendable, Hashable {
     public var holdID: UUID?
     public var rescheduledFrom: UUID?
     public var rescheduledTo: UUID?
+    /// How often it has been rescheduled before.
+    public var reschedules = 0
     public var cancelledAt: Instant?
     public var checkedInAt: Instant?
     public var completedAt: Instant?

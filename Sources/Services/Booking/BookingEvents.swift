@@ -27,6 +27,50 @@ enum BookingEvents {
             ], at: booking.createdAt)
     }
 
+    /// What a decision makes known: where the booking has gone, and what became of its payment.
+    static func of(
+        _ decision: BookingDecision, from before: Booking, by actor: String, at: Instant
+    ) -> [OutboxEvent] {
+        var events: [OutboxEvent] = []
+        if decision.booking.status != before.status || decision.takes != nil {
+            let moved: OutboxEvent =
+                switch decision.booking.status {
+                case .rejected, .cancelled, .expired: ended(decision, by: actor, at: at)
+                case .rescheduled: rescheduled(decision, at: at)
+                default: confirmed(decision, at: at)
+                }
+            events.append(moved)
+        }
+        if decision.booking.paymentStatus != before.paymentStatus {
+            events.append(payment(decision.booking, decision.action, at: at))
+        }
+        return events
+    }
+
+    /// Where the money of a booking stands.
+    static func payment(_ booking: Booking, _ action: String, at: Instant) -> OutboxEvent {
+        event(
+            "payment.updated", booking, action,
+            [
+                ("payment_status", .string(booking.paymentStatus.rawValue)),
+                ("final_amount", .string(String(booking.finalAmount))),
+                ("currency", .string(booking.currency)),
+            ], at: at)
+    }
+
+    static func rescheduled(_ decision: BookingDecision, at: Instant) -> OutboxEvent {
+        let booking = decision.booking
+        return event(
+            "booking.rescheduled", booking, decision.action,
+            [
+                ("course_id", .string(booking.offeringID.description)),
+                ("course_code", .string(booking.offeringCode)),
+                ("slot_id", id(decision.releases)),
+                ("rescheduled_to", id(booking.rescheduledTo)),
+            ], at: at)
+    }
+
+    /// Confirmed, given a slot, checked in, completed or missed: the action says which.
     static func confirmed(_ decision: BookingDecision, at: Instant) -> OutboxEvent {
         let booking = decision.booking
         return event(
@@ -62,7 +106,7 @@ enum BookingEvents {
         let status =
             slot.status != .available
             ? slot.status.rawValue
-            : slot.isBlocked ? "unavailable" : slot.taken >= slot.capacity ? "booked" : "available"
+            : slot.isBlocked ? "unavailable" : slot.free <= 0 ? "booked" : "available"
         return OutboxEvent(
             topic: "availability.updated", id: slot.id.description, action: "updated",
             version: version,
@@ -71,8 +115,9 @@ enum BookingEvents {
                 ("schedule_id", .string(slot.id.description)),
                 ("course_id", .string(slot.offering.id.description)),
                 ("course_code", .string(slot.offering.code)),
-                ("instructor_id", .string(slot.instructor.id.description)),
-                ("room_id", .string(slot.room.id.description)),
+                ("instructor_id", id(slot.instructor?.id)),
+                ("room_id", id(slot.room?.id)),
+                ("resource_ids", .array(slot.resources.map { .string($0.id.description) })),
                 ("start_time", .string(slot.startsAt.rfc3339)),
                 ("end_time", .string(slot.endsAt.rfc3339)),
                 ("capacity", number(slot.capacity)),
@@ -91,8 +136,9 @@ enum BookingEvents {
                 ("schedule_id", .string(slot.id.description)),
                 ("course_id", .string(slot.offering.id.description)),
                 ("course_code", .string(slot.offering.code)),
-                ("instructor_id", .string(slot.instructor.id.description)),
-                ("room_id", .string(slot.room.id.description)),
+                ("instructor_id", id(slot.instructor?.id)),
+                ("room_id", id(slot.room?.id)),
+                ("resource_ids", .array(slot.resources.map { .string($0.id.description) })),
                 ("action", .string(action)),
             ], at: at)
     }

@@ -11,6 +11,8 @@ public enum BookingMigrations {
         Migration(version: 5, name: "resource versions", sql: resourceVersions),
         Migration(version: 6, name: "queue order", sql: Outbox.queueOrder + confirmedSlots),
         Migration(version: 7, name: "kernel", sql: KernelMigration.sql),
+        Migration(version: 8, name: "resources", sql: InventoryMigration.sql),
+        Migration(version: 9, name: "appointments", sql: AppointmentMigration.sql),
     ]
 
     /// Offers (slots) may overlap; occupations (claims) may not. Claims hold live

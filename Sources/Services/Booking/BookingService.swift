@@ -1,4 +1,3 @@
-import Crypto
 import Domain
 public import Environment
 public import Postgres
@@ -36,10 +35,10 @@ public struct BookingService: BookingV1.BookingsService {
     ) async throws -> BookingV1.RegisterCourseResponse {
         let now = clock.now()
         let registration = try Registration(request, today: now.date)
-        try await captcha.verify(request.captchaToken)
-        let desk = RegistrationDesk(store: registrations, transitions: transitions)
+        let desk = RegistrationDesk(
+            store: registrations, transitions: transitions, captcha: captcha)
         let response = try await DomainError.mapping {
-            try await desk.register(registration, at: now)
+            try await desk.register(registration, by: context.principal, at: now)
         }
         committed()
         return response
@@ -71,11 +70,12 @@ public struct BookingService: BookingV1.BookingsService {
             request.bookingId, slot: slot,
             slot.map { .confirmAndAssign(slot: $0, reason: request.reason) } ?? .confirm,
             request.reason, request.ifVersion, request.idempotencyKey, request, context)
-        let outcome = try await run(order)
-        var response = BookingV1.ConfirmResponse()
-        response.booking = BookingV1.Booking(outcome.booking)
-        response.slot = outcome.slot.map { BookingV1.Slot($0) }
-        return response
+        return try await run(order) { outcome in
+            var response = BookingV1.ConfirmResponse()
+            response.booking = BookingV1.Booking(outcome.booking)
+            response.slot = outcome.slot.map { BookingV1.Slot($0) }
+            return response
+        }
     }
 
     public func assignSlot(
@@ -88,11 +88,12 @@ public struct BookingService: BookingV1.BookingsService {
         let order = try order(
             request.bookingId, slot: slot, .assign(slot: slot, reason: request.reason),
             request.reason, request.ifVersion, request.idempotencyKey, request, context)
-        let outcome = try await run(order)
-        var response = BookingV1.AssignSlotResponse()
-        response.booking = BookingV1.Booking(outcome.booking)
-        response.slot = outcome.slot.map { BookingV1.Slot($0) }
-        return response
+        return try await run(order) { outcome in
+            var response = BookingV1.AssignSlotResponse()
+            response.booking = BookingV1.Booking(outcome.booking)
+            response.slot = outcome.slot.map { BookingV1.Slot($0) }
+            return response
+        }
     }
 
     public func reject(
@@ -101,9 +102,11 @@ public struct BookingService: BookingV1.BookingsService {
         let order = try order(
             request.bookingId, slot: nil, .reject, request.reason, request.ifVersion,
             request.idempotencyKey, request, context)
-        var response = BookingV1.RejectResponse()
-        response.booking = BookingV1.Booking(try await run(order).booking)
-        return response
+        return try await run(order) { outcome in
+            var response = BookingV1.RejectResponse()
+            response.booking = BookingV1.Booking(outcome.booking)
+            return response
+        }
     }
 
     public func cancel(
@@ -112,18 +115,20 @@ public struct BookingService: BookingV1.BookingsService {
         let order = try order(
             request.bookingId, slot: nil, .cancel, request.reason, request.ifVersion,
             request.idempotencyKey, request, context)
-        var response = BookingV1.CancelResponse()
-        response.booking = BookingV1.Booking(try await run(order).booking)
-        return response
+        return try await run(order) { outcome in
+            var response = BookingV1.CancelResponse()
+            response.booking = BookingV1.Booking(outcome.booking)
+            return response
+        }
     }
 
     // MARK: Pieces
 
-    private func run(_ order: BookingTransitions.Order) async throws
-        -> BookingTransitions.Outcome
-    {
+    private func run<Response: Message>(
+        _ order: BookingTransitions.Order, _ respond: (BookingTransitions.Outcome) -> Response
+    ) async throws -> Response {
         defer { committed() }
-        return try await DomainError.mapping { try await transitions.run(order) }
+        return try await DomainError.mapping { try await transitions.run(order, respond) }
     }
 
     private func order(
@@ -138,9 +143,7 @@ public struct BookingService: BookingV1.BookingsService {
             booking: try Self.bookingID(id), slot: slot, command: command,
             actor: context.principal.actor, reason: reason, ifVersion: ifVersion,
             idempotency: key.map {
-                IdempotencyTable.Use(
-                    scope: context.method.name, key: $0,
-                    requestHash: SHA256.hash(request.encoded()), at: clock.now())
+                IdempotencyTable.Use($0, for: request, context, at: clock.now())
             })
     }
 

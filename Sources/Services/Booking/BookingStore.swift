@@ -38,17 +38,18 @@ struct BookingStore: Sendable {
 
     // MARK: Seats
 
-    /// Occupies instructor and room for the slot, both or neither.
-    /// - Returns: false when another slot has one of them: the transaction must be rolled back.
+    /// Occupies every resource of the slot, all or none.
+    /// - Returns: false when something else has one of them: the transaction must be rolled back.
     func claim(_ slot: Slot, _ transaction: PostgresTransaction) async throws -> Bool {
+        guard !slot.resources.isEmpty else { return true }
         let rows = try await transaction.query(
             """
             insert into claim (resource_id, slot_id, during)
-            select r, \(slot.id), tstzrange(\(slot.startsAt), \(slot.endsAt), '[)')
-            from unnest(\([slot.instructor.id, slot.room.id])) r order by r
+            select r, \(slot.id), tstzrange(\(slot.occupiedFrom), \(slot.occupiedUntil), '[)')
+            from unnest(\(slot.resources.map(\.id))) r order by r
             on conflict do nothing
             """)
-        return rows.affectedRows == 2
+        return rows.affectedRows == slot.resources.count
     }
 
     /// Takes (`+1`) or gives back (`-1`) a seat of a locked slot.
@@ -59,36 +60,25 @@ struct BookingStore: Sendable {
         """
     }
 
-    /// Frees instructor and room when nobody is left in a slot that had claimed them by assignment.
+    /// Frees the resources when nobody is left in a slot that had claimed them by assignment, or
+    /// that has been withdrawn.
     func releaseClaims(_ slot: UUID) -> SQL {
         """
         delete from claim c using slot s join offering o on o.id = s.offering_id
-        where c.slot_id = \(slot) and s.id = \(slot) and s.taken = 0 and o.claim_at = 'assign'
+        where c.slot_id = \(slot) and s.id = \(slot) and s.taken = 0
+          and (o.claim_at = 'assign' or s.withdrawn_at is not null)
         """
     }
 
     /// A new version for every slot of these resources: their claims have changed. Comes after the
     /// claims in the lock order, ascending by id.
     func touchResources(of slot: Slot) -> SQL {
-        """
-        update resource set version = nextval('slot_version') where id in (
-            select id from resource where id in (\(slot.instructor.id), \(slot.room.id))
-            order by id for no key update)
-        """
+        SlotNeighbours.touch(slot.resources.map(\.id))
     }
 
-    /// Other future slots whose instructor or room the given one shares at that time.
+    /// Other slots that share a resource with the given one at that time; at most 200.
     func neighbours(of slot: Slot, _ transaction: PostgresTransaction) async throws -> [Slot] {
-        try await transaction.query(
-            """
-            select \(SlotRow.columns) from \(SlotRow.tables)
-            where s.id <> \(slot.id)
-              and (s.instructor_id in (\(slot.instructor.id), \(slot.room.id))
-                or s.room_id in (\(slot.instructor.id), \(slot.room.id)))
-              and s.starts_at < \(slot.endsAt) and s.ends_at > \(slot.startsAt)
-            order by s.id limit 200
-            """
-        ).map(SlotRow.read)
+        try await transaction.query(SlotNeighbours.select(of: slot)).map(SlotRow.read)
     }
 
     /// A slot as it is now.
@@ -105,8 +95,11 @@ struct BookingStore: Sendable {
         let next = decision.booking
         return """
             update booking set status = \(next.status.rawValue),
+                payment_status = \(next.paymentStatus.rawValue),
                 confirmed_slot_id = \(nullable: next.confirmedSlot), assignment_basis = \(nullable: next.basis?.rawValue),
-                confirmed_at = \(nullable: next.confirmedAt), version = \(next.version)
+                confirmed_at = \(nullable: next.confirmedAt), cancelled_at = \(nullable: next.cancelledAt),
+                checked_in_at = \(nullable: next.checkedInAt), completed_at = \(nullable: next.completedAt),
+                rescheduled_to = \(nullable: next.rescheduledTo), version = \(next.version)
             where id = \(next.id) and version = \(next.version - 1)
             """
     }
@@ -117,31 +110,38 @@ struct BookingStore: Sendable {
     ) -> SQL {
         """
         insert into booking_history
-            (booking_id, at, from_status, to_status, actor, action, reason, version)
+            (booking_id, at, from_status, to_status, actor, action, reason, version,
+            payment_status)
         values (\(decision.booking.id), \(at), \(from.rawValue),
             \(decision.booking.status.rawValue), \(actor), \(decision.action), \(reason),
-            \(decision.booking.version))
+            \(decision.booking.version), \(decision.booking.paymentStatus.rawValue))
         """
     }
 
     // MARK: Explaining
 
     func conflicts(with slot: Slot, excluding booking: UUID?) async throws -> [Conflict] {
-        try await ConflictQuery(pool: pool).find(
-            instructor: slot.instructor.id, room: slot.room.id, from: slot.startsAt,
-            to: slot.endsAt, excludingBooking: booking
-        )
+        try await ConflictQuery(pool: pool).find(slot, excludingBooking: booking)
     }
 
     /// Free slots of the same offering, nearest in time first.
     func alternatives(to slot: Slot, limit: Int = 3) async throws -> [Slot] {
         try await pool.query(
             """
-            select \(SlotRow.columns) from \(SlotRow.tables)
-            where s.offering_id = \(slot.offering.id) and s.id <> \(slot.id)
-              and s.status = 'available' and s.taken < s.capacity
-              and s.starts_at > clock_timestamp() and not \(SlotRow.isBlocked)
-            order by abs(extract(epoch from s.starts_at - \(slot.startsAt))), s.id
+            with near as materialized (
+                (select s.id, s.starts_at from slot s
+                 where s.offering_id = \(slot.offering.id) and s.id <> \(slot.id) and s.is_open
+                   and s.starts_at > greatest(clock_timestamp(), \(slot.startsAt))
+                   and \(SlotRow.isBookable) and not \(SlotRow.isBlocked)
+                 order by s.starts_at limit \(limit)::int)
+                union all
+                (select s.id, s.starts_at from slot s
+                 where s.offering_id = \(slot.offering.id) and s.id <> \(slot.id) and s.is_open
+                   and s.starts_at > clock_timestamp() and s.starts_at <= \(slot.startsAt)
+                   and \(SlotRow.isBookable) and not \(SlotRow.isBlocked)
+                 order by s.starts_at desc limit \(limit)::int))
+            select \(SlotRow.columns) from \(SlotRow.tables) join near n on n.id = s.id
+            order by abs(extract(epoch from n.starts_at - \(slot.startsAt))), s.id
             limit \(limit)::int
             """
         ).map(SlotRow.read)
@@ -160,12 +160,12 @@ struct BookingStore: Sendable {
         ).map { try $0[0] }
     }
 
-    /// Pending requests that have lapsed, locked; rows that others work on are passed over.
+    /// Pending requests and unpaid bookings that have lapsed, locked; rows that others work on are passed over.
     func lapsed(limit: Int, _ transaction: PostgresTransaction) async throws -> [Booking] {
         try await transaction.query(
             """
             select \(BookingRow.columns) from booking b
-            where b.status = 'pending' and b.expires_at <= clock_timestamp()
+            where b.status in ('pending', 'pending_payment') and b.expires_at <= clock_timestamp()
             order by b.expires_at limit \(limit)::int for update skip locked
             """
         ).map(BookingRow.read)

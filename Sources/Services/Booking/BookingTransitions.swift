@@ -28,19 +28,24 @@ struct BookingTransitions: Sendable {
         var slot: Slot?
     }
 
-    private struct Lapsed: Error {}
+    private struct Lapsed: Error {
+        let refusal: DomainError
+    }
 
+    /// - Parameter respond: what the caller is told; a retry with the same key is told the same.
     /// - Throws: `DomainError`; on a conflict with what is in the way and three alternatives.
-    func run(_ order: Order) async throws -> Outcome {
+    func run<Response: Message>(
+        _ order: Order, _ respond: (Outcome) -> Response
+    ) async throws -> Response {
         do {
-            return try await store.pool.transaction { transaction in
-                try await attempt(order, transaction)
+            return try await IdempotencyTable.perform(order.idempotency, on: store.pool) {
+                respond(try await attempt(order, $0, &$1))
             }
         } catch let lost as SeatLost {
             throw try await explain(lost, order)
-        } catch is Lapsed {
+        } catch let lapsed as Lapsed {
             try await expire(order.booking)
-            throw DomainError(.bookingExpired, "the request has expired")
+            throw lapsed.refusal
         }
     }
 
@@ -50,7 +55,9 @@ struct BookingTransitions: Sendable {
     @discardableResult
     func expire(_ booking: UUID) async throws -> Bool {
         do {
-            _ = try await run(Order(booking: booking, command: .expire, actor: "system"))
+            _ = try await run(Order(booking: booking, command: .expire, actor: "system")) {
+                BookingV1.Booking($0.booking)
+            }
             return true
         } catch let error as DomainError
             where error.code == .bookingExpired || error.code == .invalidTransition
@@ -60,31 +67,39 @@ struct BookingTransitions: Sendable {
     }
 
     private func attempt(
-        _ order: Order, _ transaction: PostgresTransaction
+        _ order: Order, _ transaction: PostgresTransaction, _ last: inout [SQL]
     ) async throws -> Outcome {
-        if let use = order.idempotency,
-            try await !IdempotencyTable.begin(use, transaction)
-        {
-            return try await replayed(order, transaction)
-        }
         let (booking, slot) = try await locked(order, transaction)
         let now = clock.now()
-        if BookingRules.hasLapsed(booking, now: now), order.command != .expire {
-            throw Lapsed()
-        }
         if let version = order.ifVersion, version != booking.version {
             throw DomainError(
                 .versionConflict, "the booking is at version \(booking.version), not \(version)")
         }
-        let decision = try BookingRules.decide(booking, order.command, now: now)
-        return try await apply(decision, from: booking, order, slot, now, transaction)
+        let decision = try decide(booking, order.command, now)
+        return try await apply(decision, from: booking, order, slot, now, transaction, &last)
+    }
+
+    /// What has lapsed is written down as that before the caller is told.
+    private func decide(
+        _ booking: Booking, _ command: BookingCommand, _ now: Instant
+    ) throws -> BookingDecision {
+        let result = Result { () throws(DomainError) in
+            try BookingRules.decide(booking, command, now: now)
+        }
+        if case .failure(let error) = result, error.code == .bookingExpired,
+            booking.status != .expired
+        {
+            throw Lapsed(refusal: error)
+        }
+        return try result.get()
     }
 
     private func locked(
         _ order: Order, _ transaction: PostgresTransaction
     ) async throws -> (Booking, Slot?) {
         var wanted = order.slot
-        if wanted == nil, case .cancel = order.command {
+        let mayRelease = order.command.mayRelease
+        if wanted == nil, mayRelease {
             wanted = try await store.confirmedSlot(of: order.booking, transaction)
         }
         let (booking, slot) = try await store.lock(
@@ -97,7 +112,7 @@ struct BookingTransitions: Sendable {
             guard slot.offering.id == booking.offeringID else {
                 throw DomainError(.slotNotFound, "the slot belongs to another course")
             }
-        } else if booking.confirmedSlot != wanted, case .cancel = order.command {
+        } else if booking.confirmedSlot != wanted, mayRelease {
             throw DomainError(
                 .versionConflict, "the booking was changed at the same time; try again")
         }
@@ -107,17 +122,18 @@ struct BookingTransitions: Sendable {
     /// The seat, the neighbours whose availability changes with it, and the rows of the decision.
     private func apply(
         _ decision: BookingDecision, from booking: Booking, _ order: Order, _ slot: Slot?,
-        _ now: Instant, _ transaction: PostgresTransaction
+        _ now: Instant, _ transaction: PostgresTransaction, _ last: inout [SQL]
     ) async throws -> Outcome {
         guard let slot, decision.takes ?? decision.releases != nil else {
-            try await write(decision, from: booking, order, nil, [], now, transaction)
+            last += writes(decision, from: booking, order, [], now)
             return Outcome(booking: decision.booking)
         }
         let takes = decision.takes != nil
+        let seats = booking.quantity
         let occupies =
-            slot.offering.claimAt == .assign && (takes ? slot.taken == 0 : slot.taken == 1)
-        if takes { try await take(slot, occupies, now, transaction) }
-        var seat = [store.seat(slot.id, change: takes ? 1 : -1)]
+            slot.offering.claimAt == .assign && slot.taken == (takes ? 0 : seats)
+        if takes { try await take(seats, of: slot, occupies, now, transaction) }
+        var seat = [store.seat(slot.id, change: takes ? seats : -seats)]
         if !takes, occupies { seat.append(store.releaseClaims(slot.id)) }
         if occupies { seat.append(store.touchResources(of: slot)) }
         guard try await transaction.batch(seat)[0].affectedRows == 1 else {
@@ -125,18 +141,17 @@ struct BookingTransitions: Sendable {
         }
         let events = try await seatEvents(slot, takes, occupies, decision, now, transaction)
         let after = try await store.slot(slot.id, transaction)
-        try await write(decision, from: booking, order, after, events, now, transaction)
+        last += writes(decision, from: booking, order, events, now)
         return Outcome(booking: decision.booking, slot: after)
     }
 
     private func take(
-        _ slot: Slot, _ occupies: Bool, _ now: Instant, _ transaction: PostgresTransaction
+        _ seats: Int, of slot: Slot, _ occupies: Bool, _ now: Instant,
+        _ transaction: PostgresTransaction
     ) async throws {
-        guard slot.startsAt > now else {
-            throw DomainError(.slotUnavailable, "the slot has already begun")
-        }
+        try slot.requireBookingTime(now)
         guard slot.status == .available else { throw SeatLost(slot: slot, code: .slotUnavailable) }
-        guard slot.taken < slot.capacity else {
+        guard slot.taken + seats <= slot.capacity else {
             throw SeatLost(slot: slot, code: .capacityExceeded)
         }
         if occupies, try await !store.claim(slot, transaction) {
@@ -172,36 +187,19 @@ struct BookingTransitions: Sendable {
         return events
     }
 
-    private func write(
-        _ decision: BookingDecision, from booking: Booking, _ order: Order, _ slot: Slot?,
-        _ events: [OutboxEvent], _ now: Instant, _ transaction: PostgresTransaction
-    ) async throws {
-        let ended: Set<Booking.Status> = [.rejected, .cancelled, .expired]
-        let own =
-            ended.contains(decision.booking.status)
-            ? BookingEvents.ended(decision, by: order.actor, at: now)
-            : BookingEvents.confirmed(decision, at: now)
-        let statements: [SQL] = [
+    /// The rows of a decision. Were the booking to have changed its version under the row lock, its
+    /// history would have a row of that version, and the whole transaction would fail.
+    private func writes(
+        _ decision: BookingDecision, from booking: Booking, _ order: Order,
+        _ events: [OutboxEvent], _ now: Instant
+    ) -> [SQL] {
+        let own = BookingEvents.of(decision, from: booking, by: order.actor, at: now)
+        return [
             store.update(decision),
             store.history(
                 decision, from: booking.status, actor: order.actor, reason: order.reason, at: now),
-            Outbox.insert([own] + events),
+            Outbox.insert(own + events),
         ]
-        let results = try await transaction.commit(with: statements)
-        // Cannot happen under the row lock; were it to, the commit above would have to be undone.
-        precondition(results[0].affectedRows == 1, "a locked booking changed its version")
-    }
-
-    /// What a key's first use made, as it stands now.
-    private func replayed(
-        _ order: Order, _ transaction: PostgresTransaction
-    ) async throws -> Outcome {
-        let (booking, slot) = try await store.lock(
-            booking: order.booking, slot: order.slot, transaction)
-        guard let booking else {
-            throw DomainError(.bookingNotFound, "there is no such booking")
-        }
-        return Outcome(booking: booking, slot: slot)
     }
 
     // MARK: Explaining a lost seat
@@ -219,7 +217,7 @@ struct BookingTransitions: Sendable {
             .map { BookingV1.Slot($0) }
         let why =
             switch lost.code {
-            case .scheduleConflict: "the instructor or the room is occupied at that time"
+            case .scheduleConflict: "a resource of the slot is occupied at that time"
             case .capacityExceeded: "every seat of the slot is taken"
             default: "the slot cannot be booked"
             }

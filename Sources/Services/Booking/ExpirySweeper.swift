@@ -43,15 +43,8 @@ public struct ExpirySweeper: Service {
     static let batch = 100
     static let keyBatch = 1000
 
-    /// Idempotency keys are kept for seven days (X-09).
     func forgetKeys() async throws -> Int {
-        try await transitions.store.pool.execute(
-            """
-            delete from idempotency_key where (scope, key) in (
-                select scope, key from idempotency_key
-                where created_at < clock_timestamp() - interval '7 days'
-                order by created_at limit \(unescaped: String(Self.keyBatch)))
-            """)
+        try await IdempotencyTable.forget(limit: Self.keyBatch, on: transitions.store.pool)
     }
 
     /// Expires at most one batch and returns how many it expired.

@@ -80,6 +80,23 @@ extension BookingV1.NamedResource {
         self.init()
         id = resource.id.description
         name = resource.name
+        kind = resource.kind
+    }
+}
+
+extension BookingV1.Offering {
+    init(_ offering: Offering) {
+        self.init()
+        id = offering.id.description
+        code = offering.code
+        title = offering.title
+        claimAt = offering.claimAt == .publish ? .publish : .assign
+        timeZone = offering.timeZone
+        locationId = offering.locationID?.description
+        policy = offering.policy
+        price = offering.price
+        currency = offering.currency
+        kind = offering.kind
     }
 }
 
@@ -90,8 +107,9 @@ extension BookingV1.Slot {
         courseId = slot.offering.id.description
         courseCode = slot.offering.code
         courseTitle = slot.offering.title
-        instructor = BookingV1.NamedResource(slot.instructor)
-        room = BookingV1.NamedResource(slot.room)
+        instructor = slot.instructor.map { BookingV1.NamedResource($0) }
+        room = slot.room.map { BookingV1.NamedResource($0) }
+        resources = slot.resources.map { BookingV1.NamedResource($0) }
         startTime = GoogleProtobuf.Timestamp(slot.startsAt)
         endTime = GoogleProtobuf.Timestamp(slot.endsAt)
         capacity = Int32(clamping: slot.capacity)
@@ -102,11 +120,18 @@ extension BookingV1.Slot {
             case .maintenance: .maintenance
             case .unavailable: .unavailable
             case .available where slot.isBlocked: .unavailable
-            case .available where slot.taken >= slot.capacity: .booked
+            case .available where slot.free <= 0: .booked
             case .available: .available
             }
         version = slot.version
-        timeZone = slot.offering.timeZone
+        timeZone = slot.timeZone
+        locationId = slot.locationID?.description
+        localDate = slot.localDate.description
+        price = slot.price
+        currency = slot.offering.currency
+        policy = slot.offering.policy
+        opensAt = slot.bookingTimes.opens.map { GoogleProtobuf.Timestamp($0) }
+        closesAt = GoogleProtobuf.Timestamp(slot.bookingTimes.closes)
     }
 }
 
@@ -114,10 +139,12 @@ extension BookingV1.Conflict {
     init(_ conflict: Conflict) {
         self.init()
         resource = BookingV1.NamedResource(conflict.resource)
-        resourceKind = conflict.kind
+        resourceKind = conflict.resource.kind
         startTime = GoogleProtobuf.Timestamp(conflict.startsAt)
         endTime = GoogleProtobuf.Timestamp(conflict.endsAt)
         bookingId = conflict.bookingID?.description
-        slotId = conflict.slotID.description
+        slotId = conflict.slotID?.description
+        blockId = conflict.blockID?.description
+        reason = conflict.reason
     }
 }

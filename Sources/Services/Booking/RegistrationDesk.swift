@@ -9,15 +9,18 @@ import Schema
 struct RegistrationDesk: Sendable {
     let store: RegistrationStore
     let transitions: BookingTransitions
+    let captcha: any CaptchaVerifier
 
     /// - Throws: DUPLICATE_REQUEST with the original, IDEMPOTENCY_KEY_REUSED,
     ///   PENDING_BOOKING_EXISTS, COURSE_NOT_FOUND, SLOT_NOT_FOUND, VALIDATION_FAILED.
     func register(
-        _ registration: Registration, at now: Instant
+        _ registration: Registration, by caller: Principal, at now: Instant
     ) async throws -> BookingV1.RegisterCourseResponse {
-        let hash = Self.hash(registration.request)
-        let look = try await store.look(registration)
-        if let replay = look.replay { throw try Self.duplicate(replay, hash) }
+        let use = Self.use(registration.request, caller, now)
+        let look = try await store.look(registration, use)
+        // Before the captcha: its token is good once, and a retry comes with the same one.
+        if let replay = look.replay { throw try Self.duplicate(replay, use) }
+        try await captcha.verify(registration.request.captchaToken)
         guard let offering = look.offering else {
             throw DomainError(.courseNotFound, "there is no such course")
         }
@@ -32,25 +35,28 @@ struct RegistrationDesk: Sendable {
         let demand = Dictionary(
             look.slots.map { ($0.id, $0.demand + 1) }, uniquingKeysWith: { first, _ in first })
         let event = BookingEvents.created(booking, offering, demand: demand)
-        try await insert(registration, booking, hash, response.encoded(), event)
+        try await insert(registration, booking, use, response.encoded(), event)
         return response
     }
 
     private func insert(
-        _ registration: Registration, _ booking: Booking, _ hash: [UInt8], _ response: [UInt8],
-        _ event: OutboxEvent
+        _ registration: Registration, _ booking: Booking, _ use: IdempotencyTable.Use,
+        _ response: [UInt8], _ event: OutboxEvent
     ) async throws {
         for attempt in 1...2 {
             do {
-                if try await store.insert(
-                    registration, booking, hash: hash, response: response, event: event)
-                {
-                    return
+                let isStored = try await IdempotencyTable.settling(on: store.pool) { deadline in
+                    try await store.insert(
+                        registration, booking, use, response: response, event: event,
+                        deadline: deadline)
                 }
-                guard let replay = try await store.findReplay(registration.idempotencyKey) else {
-                    throw Self.inProgress
+                if isStored { return }
+                guard let replay = try await store.findReplay(use) else {
+                    throw IdempotencyTable.inProgress
                 }
-                throw try Self.duplicate(replay, hash)
+                // Ours after all: the answer to the first try was lost, not what it did.
+                if replay.response == response { return }
+                throw try Self.duplicate(replay, use)
             } catch let error as PostgresError where error.sqlState == .uniqueViolation {
                 let retry = attempt == 1 ? try await expireLapsed(registration) : false
                 guard retry else {
@@ -59,7 +65,7 @@ struct RegistrationDesk: Sendable {
                         "there is already a pending request for this course and e-mail")
                 }
             } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
-                throw Self.inProgress
+                throw IdempotencyTable.inProgress
             }
         }
     }
@@ -77,14 +83,10 @@ struct RegistrationDesk: Sendable {
         return true
     }
 
-    private static let inProgress = DomainError(
-        .requestInProgress, "a request with this idempotency key is still running",
-        retryAfter: .seconds(1))
-
     private static func duplicate(
-        _ replay: RegistrationStore.Replay, _ hash: [UInt8]
+        _ replay: RegistrationStore.Replay, _ use: IdempotencyTable.Use
     ) throws -> DomainError {
-        guard replay.requestHash == hash else { return IdempotencyTable.reused }
+        guard replay.requestHash == use.requestHash else { return IdempotencyTable.reused }
         let original = try BookingV1.RegisterCourseResponse(decoding: replay.response)
         var detail = BookingV1.OriginalBooking()
         detail.booking = original.booking
@@ -94,10 +96,14 @@ struct RegistrationDesk: Sendable {
     }
 
     /// The captcha's token is used up by the first try, so it is not part of what must be equal.
-    private static func hash(_ request: BookingV1.RegisterCourseRequest) -> [UInt8] {
+    private static func use(
+        _ request: BookingV1.RegisterCourseRequest, _ caller: Principal, _ now: Instant
+    ) -> IdempotencyTable.Use {
         var request = request
         request.captchaToken = ""
-        return SHA256.hash(request.encoded())
+        return IdempotencyTable.Use(
+            scope: IdempotencyTable.Use.scope(of: "RegisterCourse", caller),
+            key: request.idempotencyKey, requestHash: SHA256.hash(request.encoded()), at: now)
     }
 
     /// Availability is not checked; existence, course and time are.

@@ -8,8 +8,6 @@ import Schema
 struct RegistrationStore: Sendable {
     let pool: PostgresPool
 
-    static let scope = "RegisterCourse"
-
     /// What has to be known before a request is stored.
     struct Look: Sendable {
         var replay: Replay?
@@ -23,10 +21,12 @@ struct RegistrationStore: Sendable {
         let response: [UInt8]
     }
 
-    func look(_ registration: Registration) async throws -> Look {
+    func look(
+        _ registration: Registration, _ use: IdempotencyTable.Use
+    ) async throws -> Look {
         let results = try await pool.atomically(
             [
-                replaySQL(registration.idempotencyKey),
+                replaySQL(use),
                 "select id, code, title, claim_at, time_zone from offering where id = \(registration.courseID)",
                 """
                 select \(SlotRow.columns) from \(SlotRow.tables)
@@ -45,12 +45,15 @@ struct RegistrationStore: Sendable {
             slots: try results[2].map(SlotRow.read))
     }
 
-    func findReplay(_ key: String) async throws -> Replay? {
-        try replay(try await pool.query(replaySQL(key)))
+    func findReplay(_ use: IdempotencyTable.Use) async throws -> Replay? {
+        try replay(try await pool.query(replaySQL(use)))
     }
 
-    private func replaySQL(_ key: String) -> SQL {
-        "select request_hash, response from idempotency_key where scope = \(Self.scope) and key = \(key)"
+    private func replaySQL(_ use: IdempotencyTable.Use) -> SQL {
+        """
+        select request_hash, response from idempotency_key
+        where scope = \(use.scope) and key = \(use.key)
+        """
     }
 
     private func replay(_ rows: PostgresRows) throws -> Replay? {
@@ -61,8 +64,8 @@ struct RegistrationStore: Sendable {
     /// key that is still running is waited for.
     /// - Returns: false when the key had been used.
     func insert(
-        _ registration: Registration, _ booking: Booking, hash: [UInt8], response: [UInt8],
-        event: OutboxEvent
+        _ registration: Registration, _ booking: Booking, _ use: IdempotencyTable.Use,
+        response: [UInt8], event: OutboxEvent, deadline: Deadline
     ) async throws -> Bool {
         let request = registration.request
         let range = request.preferredTimeRange
@@ -70,8 +73,7 @@ struct RegistrationStore: Sendable {
             """
             with key as (
                 insert into idempotency_key (scope, key, request_hash, response, created_at)
-                values (\(Self.scope), \(registration.idempotencyKey), \(hash), \(response),
-                    \(booking.createdAt))
+                values (\(use.scope), \(use.key), \(use.requestHash), \(response), \(use.at))
                 on conflict do nothing returning 1
             ), created as (
                 insert into booking (id, offering_id, applicant_key, status,
@@ -100,7 +102,7 @@ struct RegistrationStore: Sendable {
                 select \(event.topic), \(event.id), \(event.eventID), \(event.envelope) from created
             )
             select count(*) from created
-            """)
+            """, deadline: deadline)
         let count: Int = try rows.single()[0]
         return count == 1
     }

@@ -3,43 +3,91 @@ import Postgres
 
 /// How a slot is read: one select list for every query that returns slots.
 enum SlotRow {
-    /// The columns, for a query whose slot table is called `s`.
+    /// The columns, for a query whose tables are ``tables``.
     static let columns: SQL = """
-        s.id, o.id, o.code, o.title, o.claim_at, o.time_zone, i.id, i.name, r.id, r.name,
-        s.starts_at, s.ends_at, s.capacity, s.taken, s.status,
-        greatest(s.version, i.version, r.version),
-        (select count(*) from booking b
-            where b.status = 'pending' and b.expires_at > clock_timestamp()
-              and (b.first_choice_slot_id = s.id or b.second_choice_slot_id = s.id)),
-        \(isBlocked)
+        s.id, o.id, o.code, o.title, o.claim_at, o.time_zone, o.kind, o.location_id, o.policy,
+        o.price, o.currency, p.notice_seconds, p.window_seconds,
+        q.ids, q.names, q.kinds, s.starts_at, s.ends_at, s.capacity, s.taken, s.status,
+        greatest(s.version, q.version), \(demand), \(isBlocked), \(lapsed),
+        lower(s.occupies), upper(s.occupies), s.time_zone, s.local_date, s.location_id, s.price
         """
 
-    static let tables: SQL = """
-        slot s join offering o on o.id = s.offering_id
-        join resource i on i.id = s.instructor_id
-        join resource r on r.id = s.room_id
+    static let tables: SQL = "slot s \(joins)"
+
+    /// What belongs to a slot, for a query whose slot table is called `s`.
+    static let joins: SQL = """
+        join offering o on o.id = s.offering_id
+        join policy p on p.code = o.policy
+        left join lateral (
+            select array_agg(r.id) as ids, array_agg(r.name) as names, array_agg(r.kind) as kinds,
+                max(r.version) as version
+            from (select r.id, r.name, r.kind, r.version
+                from slot_resource x join resource r on r.id = x.resource_id
+                where x.slot_id = s.id order by r.kind, r.name, r.id) r) q on true
         """
 
-    /// Another slot occupies the instructor or the room.
+    /// Two counts, for a booking that names the slot twice cannot be; each has its own index.
+    private static let demand: SQL = """
+        (select count(*) from booking b where b.first_choice_slot_id = s.id
+            and b.status = 'pending' and b.expires_at > statement_timestamp())
+        + (select count(*) from booking b where b.second_choice_slot_id = s.id
+            and b.status = 'pending' and b.expires_at > statement_timestamp())
+        """
+
+    /// Another slot or a block occupies one of the resources.
     static let isBlocked: SQL = """
-        exists (select from claim c
-            where c.resource_id in (s.instructor_id, s.room_id) and c.slot_id <> s.id
-              and c.during && tstzrange(s.starts_at, s.ends_at, '[)'))
+        exists (select from slot_resource x join claim c on c.resource_id = x.resource_id
+            where x.slot_id = s.id and c.during && s.occupies
+              and c.slot_id is distinct from s.id)
+        """
+
+    /// Seats of holds and unpaid bookings whose time is over (X-93).
+    static let lapsed: SQL = """
+        (select coalesce(sum(h.quantity), 0) from hold h where h.slot_id = s.id
+            and h.status = 'pending' and h.expires_at <= statement_timestamp())
+        + (select coalesce(sum(b.quantity), 0) from booking b where b.confirmed_slot_id = s.id
+            and b.status = 'pending_payment' and b.expires_at <= statement_timestamp())
+        """
+
+    /// Now lies within the booking window and before the minimum notice of the slot's policy.
+    static let isBookable: SQL = """
+        exists (select from offering o join policy p on p.code = o.policy
+            where o.id = s.offering_id
+              and s.starts_at >= statement_timestamp() + make_interval(secs => p.notice_seconds)
+              and (p.window_seconds is null or s.starts_at
+                <= statement_timestamp() + make_interval(secs => p.window_seconds)))
         """
 
     static func read(_ row: PostgresRow) throws -> Slot {
-        let demand: Int = try row[16]
-        return Slot(
-            id: try row[0],
-            offering: Offering(
-                id: try row[1], code: try row[2], title: try row[3],
-                claimAt: Offering.ClaimPolicy(rawValue: try row[4]) ?? .assign,
-                timeZone: try row[5]),
-            instructor: NamedResource(id: try row[6], name: try row[7]),
-            room: NamedResource(id: try row[8], name: try row[9]),
-            startsAt: try row[10], endsAt: try row[11], capacity: try row[12],
-            taken: try row[13], status: Slot.Status(rawValue: try row[14]) ?? .unavailable,
-            version: try row[15], demand: demand, isBlocked: try row[17])
+        var offering = Offering(
+            id: try row[1], code: try row[2], title: try row[3],
+            claimAt: Offering.ClaimPolicy(rawValue: try row[4]) ?? .assign, timeZone: try row[5])
+        (offering.kind, offering.locationID, offering.policy) = (
+            try row[6], try row[7], try row[8]
+        )
+        (offering.price, offering.currency) = (try row[9], try row[10])
+        offering.notice = .seconds(try row[11] as Int64)
+        offering.window = (try row[12] as Int64?).map { .seconds($0) }
+        var slot = Slot(
+            id: try row[0], offering: offering, resources: try readResources(row),
+            startsAt: try row[16], endsAt: try row[17], capacity: try row[18],
+            taken: try row[19], status: Slot.Status(rawValue: try row[20]) ?? .unavailable,
+            version: try row[21], demand: try row[22], isBlocked: try row[23],
+            occupiedFrom: try row[25], occupiedUntil: try row[26], timeZone: try row[27],
+            localDate: try row[28])
+        slot.lapsed = try row[24]
+        (slot.locationID, slot.ownPrice) = (try row[29], try row[30])
+        return slot
+    }
+
+    private static func readResources(_ row: PostgresRow) throws -> [NamedResource] {
+        let ids: [UUID]? = try row[13]
+        let names: [String]? = try row[14]
+        let kinds: [String]? = try row[15]
+        guard let ids, let names, let kinds else { return [] }
+        return zip(ids, zip(names, kinds)).map {
+            NamedResource(id: $0, name: $1.0, kind: $1.1)
+        }
     }
 }
 
@@ -51,10 +99,11 @@ enum BookingRow {
         b.confirmed_slot_id, b.assignment_basis, b.expires_at, b.confirmed_at, b.created_at,
         b.version, (select o.code from offering o where o.id = b.offering_id), b.payment_status,
         b.quantity, b.total, b.discount, b.currency, b.hold_id, b.rescheduled_from,
-        b.rescheduled_to, b.cancelled_at, b.checked_in_at, b.completed_at
+        b.rescheduled_to, b.cancelled_at, b.checked_in_at, b.completed_at, b.kind,
+        b.reschedules
         """
 
-    static let count = 23
+    static let count = 25
 
     static func read(_ row: PostgresRow) throws -> Booking {
         let status: String = try row[2]
@@ -78,6 +127,9 @@ enum BookingRow {
         (booking.cancelledAt, booking.checkedInAt, booking.completedAt) = (
             try row[20], try row[21], try row[22]
         )
+        let kind: String = try row[23]
+        booking.kind = Booking.Kind(rawValue: kind) ?? .request
+        booking.reschedules = try row[24]
         return booking
     }
 }

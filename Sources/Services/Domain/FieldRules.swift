@@ -111,3 +111,12 @@ public struct FieldRules {
         }
     }
 }
+
+/// Codes of currencies (ISO 4217).
+public enum Currency {
+    /// Three capitals; which of them are in use changes with the years and is not checked.
+    public static func isCode(_ text: String) -> Bool {
+        text.utf8.count == 3
+            && text.utf8.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+    }
+}

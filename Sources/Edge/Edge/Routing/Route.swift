@@ -37,6 +37,8 @@ final class Route: Sendable {
     let idempotencyKey: FieldSchema?
     /// The request's `session_id`, when it has one.
     let sessionField: FieldSchema?
+    /// Fields that HTTP headers fill (`janji.common.v1.http_header`).
+    let headerFields: [(field: FieldSchema, header: String)]
 
     /// Errors: `.schema` when the rule does not fit the method's messages.
     init(
@@ -86,6 +88,12 @@ final class Route: Sendable {
         self.variables = variables
         idempotencyKey = Self.text(method.input, "idempotency_key")
         sessionField = Self.text(method.input, "session_id")
+        headerFields = method.input.fields.compactMap { field in
+            guard field.kind == .string, !field.isRepeated else { return nil }
+            return field.options.string(extension: ContractOptions.httpHeader).map {
+                (field, $0)
+            }
+        }
     }
 
     private static func option(_ method: MethodSchema, _ number: Int32) -> Int32? {
@@ -104,6 +112,15 @@ final class Route: Sendable {
         case (true, true): .bidirectional
         }
     }
+
+    /// The body passes as it is, whatever its type.
+    var takesRawBody: Bool {
+        guard case .field(let field) = body else { return false }
+        return RawBody.isRaw(field.messageType)
+    }
+
+    /// The answer passes as it is, without an envelope.
+    var givesRawBody: Bool { RawBody.isRaw(method.output) }
 
     /// Changes something, so browsers need a trusted origin (CSRF) and rates are stricter.
     var changesState: Bool { httpMethod != .get && httpMethod != .head }

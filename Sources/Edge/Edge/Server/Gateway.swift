@@ -278,6 +278,9 @@ final class Gateway: @unchecked Sendable {  // confined to the edge's loop
     private func success(
         _ route: Route, _ message: DynamicMessage, _ request: EdgeRequest, session: String?
     ) throws(ProtobufError) -> HTTPResponse {
+        if route.givesRawBody {
+            return Envelope.raw(route.successStatus, RawBody(message), requestID: request.id)
+        }
         let now = Instant.now()
         var response = Envelope.success(
             route.successStatus, data: try transcoder.response(route, message),

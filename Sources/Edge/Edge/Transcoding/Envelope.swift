@@ -14,6 +14,17 @@ enum Envelope {
         return response(status, body)
     }
 
+    /// An answer that is not JSON: no envelope, the request's id in a header.
+    static func raw(_ status: HTTPStatus, _ body: RawBody, requestID: String) -> HTTPResponse {
+        var answer = HTTPResponse(status: status)
+        answer.body = body.data
+        try? answer.headers.add("content-type", body.contentType)
+        answer.headers.add(literal: "cache-control", "no-store")
+        answer.headers.add(literal: "x-content-type-options", "nosniff")
+        try? answer.headers.add("x-request-id", requestID)
+        return answer
+    }
+
     static func failure(_ failure: EdgeFailure, requestID: String, now: Instant) -> HTTPResponse {
         var answer = response(failure.status, body(failure, requestID: requestID, now: now))
         if let seconds = failure.retryAfter {

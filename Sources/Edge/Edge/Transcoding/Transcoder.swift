@@ -12,11 +12,14 @@ struct Transcoder: Sendable {
     func request(
         _ route: Route, _ head: HTTPRequestHead, segments: [String], body: [UInt8]
     ) throws(EdgeFailure) -> DynamicMessage {
-        try checkContentType(head, body)
+        if !route.takesRawBody { try checkContentType(head, body) }
         do throws(ProtobufError) {
-            var message = try self.body(route, body)
+            var message = try self.body(route, head, body)
             try bindPath(route, head, segments, &message)
             try bindQuery(route, head, &message)
+            for (field, header) in route.headerFields {
+                message[field] = .string(head.headers.first(header) ?? "")
+            }
             if let field = route.idempotencyKey,
                 let key = head.headers.first("idempotency-key"), !key.isEmpty,
                 (message[field]?.stringValue ?? "").isEmpty
@@ -50,7 +53,9 @@ struct Transcoder: Sendable {
                 .reversed())
     }
 
-    private func body(_ route: Route, _ body: [UInt8]) throws(ProtobufError) -> DynamicMessage {
+    private func body(
+        _ route: Route, _ head: HTTPRequestHead, _ body: [UInt8]
+    ) throws(ProtobufError) -> DynamicMessage {
         let input = route.method.input
         switch route.body {
         case .none:
@@ -65,6 +70,10 @@ struct Transcoder: Sendable {
             var message = DynamicMessage(input)
             guard !body.isEmpty else { return message }
             if let inner = field.messageType, !field.isRepeated {
+                guard !RawBody.isRaw(inner) else {
+                    message[field] = .message(RawBody.message(inner, body, head.headers))
+                    return message
+                }
                 do throws(ProtobufError) {
                     message[field] = .message(try printer.parse(body, as: inner))
                 } catch {

@@ -111,25 +111,29 @@ extension ChannelzV1 {
             bmVsUgdjaGFubmVsEhAKA2VuZBgCIAEoCFIDZW5kIlwKEUdldFNlcnZlcnNSZXF1ZXN0EiYKD3N0YXJ0X3NlcnZl
             cl9pZBgBIAEoA1INc3RhcnRTZXJ2ZXJJZBIfCgttYXhfcmVzdWx0cxgCIAEoA1IKbWF4UmVzdWx0cyJYChJHZXRT
             ZXJ2ZXJzUmVzcG9uc2USMAoGc2VydmVyGAEgAygLMhguZ3JwYy5jaGFubmVsei52MS5TZXJ2ZXJSBnNlcnZlchIQ
-            CgNlbmQYAiABKAhSA2VuZCJ/ChdHZXRTZXJ2ZXJTb2NrZXRzUmVxdWVzdBIbCglzZXJ2ZXJfaWQYASABKANSCHNl
-            cnZlcklkEiYKD3N0YXJ0X3NvY2tldF9pZBgCIAEoA1INc3RhcnRTb2NrZXRJZBIfCgttYXhfcmVzdWx0cxgDIAEo
-            A1IKbWF4UmVzdWx0cyJoChhHZXRTZXJ2ZXJTb2NrZXRzUmVzcG9uc2USOgoKc29ja2V0X3JlZhgBIAMoCzIbLmdy
-            cGMuY2hhbm5lbHoudjEuU29ja2V0UmVmUglzb2NrZXRSZWYSEAoDZW5kGAIgASgIUgNlbmQiMgoRR2V0Q2hhbm5l
-            bFJlcXVlc3QSHQoKY2hhbm5lbF9pZBgBIAEoA1IJY2hhbm5lbElkIkkKEkdldENoYW5uZWxSZXNwb25zZRIzCgdj
-            aGFubmVsGAEgASgLMhkuZ3JwYy5jaGFubmVsei52MS5DaGFubmVsUgdjaGFubmVsIjsKFEdldFN1YmNoYW5uZWxS
-            ZXF1ZXN0EiMKDXN1YmNoYW5uZWxfaWQYASABKANSDHN1YmNoYW5uZWxJZCJVChVHZXRTdWJjaGFubmVsUmVzcG9u
-            c2USPAoKc3ViY2hhbm5lbBgBIAEoCzIcLmdycGMuY2hhbm5lbHoudjEuU3ViY2hhbm5lbFIKc3ViY2hhbm5lbCIv
-            ChBHZXRTb2NrZXRSZXF1ZXN0EhsKCXNvY2tldF9pZBgBIAEoA1IIc29ja2V0SWQiRQoRR2V0U29ja2V0UmVzcG9u
-            c2USMAoGc29ja2V0GAEgASgLMhguZ3JwYy5jaGFubmVsei52MS5Tb2NrZXRSBnNvY2tldDLEBAoIQ2hhbm5lbHoS
-            YwoOR2V0VG9wQ2hhbm5lbHMSJy5ncnBjLmNoYW5uZWx6LnYxLkdldFRvcENoYW5uZWxzUmVxdWVzdBooLmdycGMu
-            Y2hhbm5lbHoudjEuR2V0VG9wQ2hhbm5lbHNSZXNwb25zZRJXCgpHZXRTZXJ2ZXJzEiMuZ3JwYy5jaGFubmVsei52
-            MS5HZXRTZXJ2ZXJzUmVxdWVzdBokLmdycGMuY2hhbm5lbHoudjEuR2V0U2VydmVyc1Jlc3BvbnNlEmkKEEdldFNl
-            cnZlclNvY2tldHMSKS5ncnBjLmNoYW5uZWx6LnYxLkdldFNlcnZlclNvY2tldHNSZXF1ZXN0GiouZ3JwYy5jaGFu
-            bmVsei52MS5HZXRTZXJ2ZXJTb2NrZXRzUmVzcG9uc2USVwoKR2V0Q2hhbm5lbBIjLmdycGMuY2hhbm5lbHoudjEu
-            R2V0Q2hhbm5lbFJlcXVlc3QaJC5ncnBjLmNoYW5uZWx6LnYxLkdldENoYW5uZWxSZXNwb25zZRJgCg1HZXRTdWJj
-            aGFubmVsEiYuZ3JwYy5jaGFubmVsei52MS5HZXRTdWJjaGFubmVsUmVxdWVzdBonLmdycGMuY2hhbm5lbHoudjEu
-            R2V0U3ViY2hhbm5lbFJlc3BvbnNlElQKCUdldFNvY2tldBIiLmdycGMuY2hhbm5lbHoudjEuR2V0U29ja2V0UmVx
-            dWVzdBojLmdycGMuY2hhbm5lbHoudjEuR2V0U29ja2V0UmVzcG9uc2ViBnByb3RvMw==
+            CgNlbmQYAiABKAhSA2VuZCIvChBHZXRTZXJ2ZXJSZXF1ZXN0EhsKCXNlcnZlcl9pZBgBIAEoA1IIc2VydmVySWQi
+            RQoRR2V0U2VydmVyUmVzcG9uc2USMAoGc2VydmVyGAEgASgLMhguZ3JwYy5jaGFubmVsei52MS5TZXJ2ZXJSBnNl
+            cnZlciJ/ChdHZXRTZXJ2ZXJTb2NrZXRzUmVxdWVzdBIbCglzZXJ2ZXJfaWQYASABKANSCHNlcnZlcklkEiYKD3N0
+            YXJ0X3NvY2tldF9pZBgCIAEoA1INc3RhcnRTb2NrZXRJZBIfCgttYXhfcmVzdWx0cxgDIAEoA1IKbWF4UmVzdWx0
+            cyJoChhHZXRTZXJ2ZXJTb2NrZXRzUmVzcG9uc2USOgoKc29ja2V0X3JlZhgBIAMoCzIbLmdycGMuY2hhbm5lbHou
+            djEuU29ja2V0UmVmUglzb2NrZXRSZWYSEAoDZW5kGAIgASgIUgNlbmQiMgoRR2V0Q2hhbm5lbFJlcXVlc3QSHQoK
+            Y2hhbm5lbF9pZBgBIAEoA1IJY2hhbm5lbElkIkkKEkdldENoYW5uZWxSZXNwb25zZRIzCgdjaGFubmVsGAEgASgL
+            MhkuZ3JwYy5jaGFubmVsei52MS5DaGFubmVsUgdjaGFubmVsIjsKFEdldFN1YmNoYW5uZWxSZXF1ZXN0EiMKDXN1
+            YmNoYW5uZWxfaWQYASABKANSDHN1YmNoYW5uZWxJZCJVChVHZXRTdWJjaGFubmVsUmVzcG9uc2USPAoKc3ViY2hh
+            bm5lbBgBIAEoCzIcLmdycGMuY2hhbm5lbHoudjEuU3ViY2hhbm5lbFIKc3ViY2hhbm5lbCJJChBHZXRTb2NrZXRS
+            ZXF1ZXN0EhsKCXNvY2tldF9pZBgBIAEoA1IIc29ja2V0SWQSGAoHc3VtbWFyeRgCIAEoCFIHc3VtbWFyeSJFChFH
+            ZXRTb2NrZXRSZXNwb25zZRIwCgZzb2NrZXQYASABKAsyGC5ncnBjLmNoYW5uZWx6LnYxLlNvY2tldFIGc29ja2V0
+            MpoFCghDaGFubmVsehJjCg5HZXRUb3BDaGFubmVscxInLmdycGMuY2hhbm5lbHoudjEuR2V0VG9wQ2hhbm5lbHNS
+            ZXF1ZXN0GiguZ3JwYy5jaGFubmVsei52MS5HZXRUb3BDaGFubmVsc1Jlc3BvbnNlElcKCkdldFNlcnZlcnMSIy5n
+            cnBjLmNoYW5uZWx6LnYxLkdldFNlcnZlcnNSZXF1ZXN0GiQuZ3JwYy5jaGFubmVsei52MS5HZXRTZXJ2ZXJzUmVz
+            cG9uc2USVAoJR2V0U2VydmVyEiIuZ3JwYy5jaGFubmVsei52MS5HZXRTZXJ2ZXJSZXF1ZXN0GiMuZ3JwYy5jaGFu
+            bmVsei52MS5HZXRTZXJ2ZXJSZXNwb25zZRJpChBHZXRTZXJ2ZXJTb2NrZXRzEikuZ3JwYy5jaGFubmVsei52MS5H
+            ZXRTZXJ2ZXJTb2NrZXRzUmVxdWVzdBoqLmdycGMuY2hhbm5lbHoudjEuR2V0U2VydmVyU29ja2V0c1Jlc3BvbnNl
+            ElcKCkdldENoYW5uZWwSIy5ncnBjLmNoYW5uZWx6LnYxLkdldENoYW5uZWxSZXF1ZXN0GiQuZ3JwYy5jaGFubmVs
+            ei52MS5HZXRDaGFubmVsUmVzcG9uc2USYAoNR2V0U3ViY2hhbm5lbBImLmdycGMuY2hhbm5lbHoudjEuR2V0U3Vi
+            Y2hhbm5lbFJlcXVlc3QaJy5ncnBjLmNoYW5uZWx6LnYxLkdldFN1YmNoYW5uZWxSZXNwb25zZRJUCglHZXRTb2Nr
+            ZXQSIi5ncnBjLmNoYW5uZWx6LnYxLkdldFNvY2tldFJlcXVlc3QaIy5ncnBjLmNoYW5uZWx6LnYxLkdldFNvY2tl
+            dFJlc3BvbnNlYgZwcm90bzM=
             """,
         dependencies: [GoogleProtobuf.anyFile, GoogleProtobuf.durationFile, GoogleProtobuf.timestampFile, GoogleProtobuf.wrappersFile])
 
@@ -1103,6 +1107,46 @@ extension ChannelzV1 {
         }
     }
 
+    public struct GetServerRequest: Protobuf::Message {
+        public var serverId: Swift::Int64 = 0
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = ChannelzV1.channelzFile
+            .message("grpc.channelz.v1.GetServerRequest")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.serverId = reader.int64(0)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.int64(0, self.serverId)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct GetServerResponse: Protobuf::Message {
+        public var server: ChannelzV1.Server?
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = ChannelzV1.channelzFile
+            .message("grpc.channelz.v1.GetServerResponse")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.server = try reader.message(0, ChannelzV1.Server.self)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.message(0, self.server)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
     public struct GetServerSocketsRequest: Protobuf::Message {
         public var serverId: Swift::Int64 = 0
         public var startSocketId: Swift::Int64 = 0
@@ -1234,6 +1278,8 @@ extension ChannelzV1 {
 
     public struct GetSocketRequest: Protobuf::Message {
         public var socketId: Swift::Int64 = 0
+        /// What costs the server much may be left out.
+        public var summary: Swift::Bool = false
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -1243,11 +1289,13 @@ extension ChannelzV1 {
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.socketId = reader.int64(0)
+            self.summary = reader.bool(1)
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.int64(0, self.socketId)
+            writer.bool(1, self.summary)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -1284,6 +1332,10 @@ extension ChannelzV1 {
             service: "grpc.channelz.v1.Channelz", name: "GetServers",
             kind: .unary, idempotency: .unknown)
 
+        public static let getServer = RPC::MethodDescriptor(
+            service: "grpc.channelz.v1.Channelz", name: "GetServer",
+            kind: .unary, idempotency: .unknown)
+
         public static let getServerSockets = RPC::MethodDescriptor(
             service: "grpc.channelz.v1.Channelz", name: "GetServerSockets",
             kind: .unary, idempotency: .unknown)
@@ -1314,13 +1366,18 @@ extension ChannelzV1 {
             _ context: RPC::ServerContext
         ) async throws -> ChannelzV1.GetServersResponse
 
+        /// NOT_FOUND when there is none of that id, as with the others below.
+        func getServer(
+            _ request: ChannelzV1.GetServerRequest,
+            _ context: RPC::ServerContext
+        ) async throws -> ChannelzV1.GetServerResponse
+
         /// Connections of a server.
         func getServerSockets(
             _ request: ChannelzV1.GetServerSocketsRequest,
             _ context: RPC::ServerContext
         ) async throws -> ChannelzV1.GetServerSocketsResponse
 
-        /// The others end with NOT_FOUND when there is none of that id.
         func getChannel(
             _ request: ChannelzV1.GetChannelRequest,
             _ context: RPC::ServerContext
@@ -1392,6 +1449,30 @@ extension ChannelzV1 {
             ).scope(body)
         }
 
+        /// NOT_FOUND when there is none of that id, as with the others below.
+        public func getServer(
+            _ request: ChannelzV1.GetServerRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions()
+        ) async throws -> ChannelzV1.GetServerResponse {
+            try await self.channel.unary(
+                ChannelzV1.ChannelzMethods.getServer, request,
+                metadata: metadata, options: options)
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func getServer<Result>(
+            _ request: ChannelzV1.GetServerRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<ChannelzV1.GetServerResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<ChannelzV1.GetServerResponse>(
+                self.channel, ChannelzV1.ChannelzMethods.getServer, request,
+                metadata: metadata, options: options
+            ).scope(body)
+        }
+
         /// Connections of a server.
         public func getServerSockets(
             _ request: ChannelzV1.GetServerSocketsRequest,
@@ -1416,7 +1497,6 @@ extension ChannelzV1 {
             ).scope(body)
         }
 
-        /// The others end with NOT_FOUND when there is none of that id.
         public func getChannel(
             _ request: ChannelzV1.GetChannelRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
@@ -1502,6 +1582,11 @@ extension ChannelzV1.ChannelzService {
         router.handle(ChannelzV1.ChannelzMethods.getServers) { call in
             let request = try await call.receiveOnly(as: ChannelzV1.GetServersRequest.self)
             let response: ChannelzV1.GetServersResponse = try await self.getServers(request, call.context)
+            try call.sendOnly(response)
+        }
+        router.handle(ChannelzV1.ChannelzMethods.getServer) { call in
+            let request = try await call.receiveOnly(as: ChannelzV1.GetServerRequest.self)
+            let response: ChannelzV1.GetServerResponse = try await self.getServer(request, call.context)
             try call.sendOnly(response)
         }
         router.handle(ChannelzV1.ChannelzMethods.getServerSockets) { call in

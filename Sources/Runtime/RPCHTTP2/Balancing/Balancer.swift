@@ -26,6 +26,8 @@ class Balancer {
     /// Connect, since a call or `connect()` asks.
     func leaveIdle() {}
     func pick() -> Pick { .wait }
+    /// For channelz.
+    var allSubchannels: [Subchannel] { [] }
     func subchannelDidChange(_ subchannel: Subchannel) {}
     /// Calls that run finish.
     func shutdown() {}

@@ -36,6 +36,8 @@ final class PickFirst: Balancer {
         }
     }
 
+    override var allSubchannels: [Subchannel] { (selected.map { [$0] } ?? []) + subchannels }
+
     override func leaveIdle() {
         guard state == .idle, !addresses.isEmpty else { return }
         become(.connecting)

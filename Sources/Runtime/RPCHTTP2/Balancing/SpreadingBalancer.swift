@@ -39,6 +39,8 @@ class SpreadingBalancer: Balancer {
         refreshReady()
     }
 
+    override var allSubchannels: [Subchannel] { subchannels }
+
     override func leaveIdle() {
         for subchannel in subchannels { subchannel.connect() }
     }

@@ -12,6 +12,12 @@ final class Subchannel: @unchecked Sendable {  // confined to the loop
     /// What outlier detection counts; nil: nobody looks.
     let tally: CallTally?
 
+    /// Nil: no registry lists the channel.
+    let channelz: ChannelzNode?
+    /// The calls of connections that have closed.
+    var past = CallCounts()
+    let loop: EventLoop
+
     private unowned let core: ChannelCore
     private weak var balancer: Balancer?
     /// Those with the peer's SETTINGS that take new calls. More than one only when the peer's
@@ -33,12 +39,21 @@ final class Subchannel: @unchecked Sendable {  // confined to the loop
         self.balancer = balancer
         tally = counts ? CallTally() : nil
         backoff = Backoff(core.configuration)
+        loop = core.loop
+        channelz = core.configuration.channelz.map { ChannelzNode($0) }
+        guard let channelz else { return }
+        channelz.registry.add(self, channelz.id)
+        core.channelz?.log(
+            "address \(address) added", child: channelzRef.map { .subchannelRef($0) })
     }
 
     // MARK: For balancers
 
     /// Calls that run here.
     var openCalls: Int { connections.reduce(0) { $0 + $1.openCalls } }
+
+    /// With those that take no more calls.
+    var openConnections: [ClientConnection] { core.connections.filter { $0.subchannel === self } }
 
     /// A connection that takes one more call. When all are at the peer's limit, one more is made.
     func connectionWithRoom() -> ClientConnection? {
@@ -59,6 +74,7 @@ final class Subchannel: @unchecked Sendable {  // confined to the loop
     func shutdown() {
         guard state != .shutdown else { return }
         state = .shutdown
+        if let channelz { channelz.registry.removeSubchannel(channelz.id) }
         balancer = nil
         dialing?.cancel()
         retry?.cancel()
@@ -75,6 +91,7 @@ final class Subchannel: @unchecked Sendable {  // confined to the loop
     private func become(_ new: ConnectivityState) {
         guard state != new, state != .shutdown else { return }
         state = new
+        channelz?.log(new, lastError)
         balancer?.subchannelDidChange(self)
     }
 

@@ -47,6 +47,9 @@ public struct ChannelConfiguration: Sendable {
     /// Ping also while no call runs.
     public var keepaliveWithoutCalls = false
 
+    /// Where the channel, its addresses and connections are listed for channelz; nil: nowhere.
+    public var channelz: ChannelzRegistry?
+
     // MARK: Calls
 
     /// Of requests, unless the call says otherwise, and what servers may answer with. Default:

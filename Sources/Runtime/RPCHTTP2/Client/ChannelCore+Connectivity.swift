@@ -14,7 +14,7 @@ extension ChannelCore {
 
     private func startResolving() {
         resolverRuns = true
-        board.post(ChannelState(.connecting))
+        post(ChannelState(.connecting))
         if let timeout = configuration.idleTimeout {
             idleTicks = loop.schedule(every: timeout / 4) { [weak self] in self?.checkIdle() }
         }
@@ -53,6 +53,7 @@ extension ChannelCore {
         let balancer = wanted.balancer(self)
         self.balancer = balancer
         policy = wanted
+        channelz?.log("addresses: \(addresses.count), policy \(wanted)")
         balancer.update(addresses)
         balancer.leaveIdle()
         former?.shutdown()
@@ -61,20 +62,21 @@ extension ChannelCore {
 
     private func resolutionFailed(_ error: RPCError) {
         // A name server that is down does not take working addresses away.
-        guard balancer == nil else { return }
         let cause = error.cause ?? error.message
+        channelz?.log("resolver: \(cause)", .ctWarning)
+        guard balancer == nil else { return }
         let failure = RPCError(
             .unavailable, "cannot connect to \(authority): \(cause)", blame: .peer, cause: cause,
             connectionFailure: .resolution)
         resolutionError = failure
         decide()
-        board.post(ChannelState(.transientFailure, lastError: failure))
+        post(ChannelState(.transientFailure, lastError: failure))
         failImpatient(failure)
     }
 
     func balancerDidChange(_ balancer: Balancer) {
         guard balancer === self.balancer else { return }
-        board.post(ChannelState(balancer.state, lastError: balancer.error))
+        post(ChannelState(balancer.state, lastError: balancer.error))
         switch balancer.state {
         case .ready: pump()
         case .transientFailure:
@@ -135,7 +137,7 @@ extension ChannelCore {
         self.balancer = nil
         direct = nil
         balancer?.shutdown()
-        board.post(state)
+        post(state)
     }
 
     /// The channel's owner has dropped it: calls that run finish, then the connections close.

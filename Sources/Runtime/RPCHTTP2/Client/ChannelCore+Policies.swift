@@ -12,7 +12,7 @@ extension ChannelCore {
             let attempts = CallAttempts(
                 call, metadata: metadata, options: options, channel: self)
             if let timeout = config.timeout { call.tighten(to: .after(timeout)) }
-            if call.begin(attempts) { attempts.start(config) }
+            if begin(call, attempts) { attempts.start(config) }
             return
         }
         var options = options
@@ -20,7 +20,7 @@ extension ChannelCore {
         let stream = ClientStream(call, metadata: metadata, options: options, channel: self)
         if let limit = config?.maxRequestBytes { stream.maxRequestBytes = limit }
         if let timeout = config?.timeout { call.tighten(to: .after(timeout)) }
-        if call.begin(stream) { open(stream) }
+        if begin(call, stream) { open(stream) }
     }
 
     /// The resolver has not told the service config yet.
@@ -28,11 +28,11 @@ extension ChannelCore {
         _ call: ClientCall, _ metadata: Metadata, _ options: CallOptions
     ) {
         let attempts = CallAttempts(call, metadata: metadata, options: options, channel: self)
-        guard call.begin(attempts) else { return }
+        guard begin(call, attempts) else { return }
         undecided?.append(attempts)
         if undecided?.count ?? 0 > configuration.maxPendingCalls {
             undecided?.removeLast()
-            call.end(
+            attempts.finish(
                 RPCError(
                     .resourceExhausted,
                     "\(configuration.maxPendingCalls) calls wait for \(authority) already",

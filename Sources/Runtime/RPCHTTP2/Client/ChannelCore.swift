@@ -8,6 +8,8 @@ final class ChannelCore: @unchecked Sendable {
     let loop: EventLoop
     let configuration: ChannelConfiguration
     let authority: String
+    /// What the owner called the server.
+    let target: String
     let board = StateBoard()
     let dialer: Dialer
     let resolver: any NameResolver
@@ -18,6 +20,10 @@ final class ChannelCore: @unchecked Sendable {
     @exclusivity(unchecked) private var fields: RequestFields
     /// Calls that were sent, ever.
     @exclusivity(unchecked) private(set) var sentCalls = 0
+    /// Of the channel's users: each once, however often it was sent.
+    @exclusivity(unchecked) var calls = CallCounts()
+    /// Nil: no registry lists the channel.
+    let channelz: ChannelzNode?
     /// Set while the streams of a lost connection are closed: why, and the last one whose headers
     /// may have reached the server.
     var losing: RPCError?
@@ -48,13 +54,15 @@ final class ChannelCore: @unchecked Sendable {
     var sentCallsBefore = 0
 
     init(
-        resolver: any NameResolver, authority: String, loop: EventLoop,
+        resolver: any NameResolver, authority: String, target: String, loop: EventLoop,
         configuration: ChannelConfiguration
     ) {
         self.resolver = resolver
         self.loop = loop
         self.configuration = configuration
         self.authority = authority
+        self.target = target
+        channelz = configuration.channelz.map { ChannelzNode($0) }
         dialer = Dialer(loop: loop, tls: configuration.tls, authority: authority)
         fields = RequestFields(
             authority: authority, userAgent: configuration.userAgent,
@@ -70,6 +78,25 @@ final class ChannelCore: @unchecked Sendable {
     }
 
     // MARK: Calls
+
+    @inline(__always)
+    func countCall() {
+        calls.started &+= 1
+        calls.lastStarted = loop.milliseconds
+    }
+
+    @inline(__always)
+    func count(_ error: RPCError?) {
+        if error == nil { calls.succeeded &+= 1 } else { calls.failed &+= 1 }
+    }
+
+    /// Attaches what carries the call; false when it is over already.
+    @inline(__always)
+    func begin(_ call: ClientCall, _ transport: any ClientCallTransport) -> Bool {
+        if call.begin(transport) { return true }
+        calls.failed &+= 1
+        return false
+    }
 
     /// Sends the call, or keeps it until it can be sent.
     func open(_ stream: ClientStream) {

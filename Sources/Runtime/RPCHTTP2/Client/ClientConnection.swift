@@ -5,9 +5,12 @@ import RPC
 /// One HTTP/2 connection of a channel, confined to its loop.
 final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @unchecked Sendable {
     let tally: CallTally?
-    private let channel: ChannelCore
-    private let subchannel: Subchannel
-    private let socket: any ByteStream
+    /// In channelz; zero when nobody lists it.
+    let id: Int64
+    let channel: ChannelCore
+    let subchannel: Subchannel
+    let socket: any ByteStream
+    @exclusivity(unchecked) var traffic = ConnectionTraffic()
     @exclusivity(unchecked) private(set) var session: HTTP2Session?
     /// Streams that may be open at once: the peer's limit; zero while none may be opened.
     @exclusivity(unchecked) private var capacity = 0
@@ -28,6 +31,7 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         self.subchannel = subchannel
         self.channel = channel
         tally = subchannel.tally
+        id = channel.configuration.channelz?.nextID() ?? 0
         callsLeft = min(max(channel.configuration.maxCallsPerConnection, 1), 1 << 30)
     }
 
@@ -38,6 +42,7 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
             memory: channel.loop.shared { HTTP2Memory() })
         self.session = session
         channel.add(self)
+        channel.configuration.channelz?.add(self)
         socket.setHandler(self)
         session.start()
         socket.startReading()
@@ -56,6 +61,8 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         return session.openStreams < capacity
     }
 
+    var loop: EventLoop { channel.loop }
+
     var openCalls: Int { session?.openStreams ?? 0 }
 
     /// Nothing was sent, and nothing runs, since this was asked last.
@@ -67,7 +74,11 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
     /// Opens the call's stream. The caller has asked `hasRoom`.
     @inline(__always)
     func open(_ stream: ClientStream, _ fields: HTTP2Fields) throws(HTTP2Error) {
-        try session?.request(stream, fields)
+        if let session {
+            try session.request(stream, fields)
+            stream.connection = self
+            traffic.lastStream = channel.loop.milliseconds
+        }
         callsLeft -= 1
         if callsLeft == 0 { replace("its stream ids are used up") }
     }
@@ -107,6 +118,9 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         }
         do {
             try session?.receive(bytes)
+            if session?.takeReceivedBody() == true {
+                traffic.lastReceived = channel.loop.milliseconds
+            }
         } catch {
             failure = "\(error)"
             flush()
@@ -142,6 +156,9 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         channel.losing = loss
         channel.lastSent = session?.lastSentRequest ?? 0
         session?.abandon(.internalError)
+        traffic.streamsStarted = session?.openedStreams ?? 0
+        subchannel.past += calls
+        channel.configuration.channelz?.remove(self)
         channel.losing = nil
         channel.remove(self)
         subchannel.connectionDidClose(self, loss)
@@ -163,6 +180,7 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
             failure = "\(error)"
             return socket.close()
         }
+        if session.takeSentBody() { traffic.lastSent = channel.loop.milliseconds }
         if session.isFinished || isLeaving && session.openStreams == 0 { socket.close() }
     }
 
@@ -200,7 +218,10 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
             isWanted: { [unowned self] in
                 configuration.keepaliveWithoutCalls || openCalls > 0
             },
-            ping: { [unowned self] in session?.ping(0x6a61_6e6a_69) },
+            ping: { [unowned self] in
+                traffic.pings += 1
+                session?.ping(0x6a61_6e6a_69)
+            },
             onDeath: { [unowned self] in
                 failure = "no answer to a keepalive ping within \(configuration.keepaliveTimeout)"
                 socket.close()

@@ -37,6 +37,10 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     @exclusivity(unchecked) var isPending = false
     /// Who counts the outcome; nil: nobody.
     @exclusivity(unchecked) var tally: CallTally?
+    /// While the stream is open.
+    @exclusivity(unchecked) unowned(unsafe) var connection: ClientConnection?
+    /// Those that came and went so far.
+    @exclusivity(unchecked) private(set) var messages = ConnectionTraffic.Messages()
 
     init(
         _ call: ClientCall, metadata: Metadata, options: CallOptions, channel: ChannelCore,
@@ -70,6 +74,12 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
                 replay?.append(message)
             }
         }
+        return put(message)
+    }
+
+    @inline(__always)
+    func put(_ message: WireMessage) -> Bool {
+        messages.sent &+= 1
         return write(framed: message)
     }
 
@@ -77,6 +87,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
         guard replay == nil, compression == .identity, message.count <= maxRequestBytes else {
             return send([UInt8](message), compress: nil, of: call)
         }
+        messages.sent &+= 1
         return write(framed: message)
     }
 
@@ -90,6 +101,8 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     }
 
     func cancel(_ call: ClientCall) {
+        if attempts == nil { channel.calls.failed &+= 1 }
+        connection?.traffic.callsFailed &+= 1
         if session != nil {
             reset(.cancel)
         } else {
@@ -156,6 +169,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     override func didReceiveData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
         guard !isOver, let head else { return consume(bytes.count) }
         let problem = call.receive(bytes, limit: maxMessageBytes)
+        messages.received = call.receivedMessages
         if call.hasCompressed, head.encoding == nil || head.encoding == .identity {
             return abort(head.encoding == nil ? .unknownEncoding : .compressedWithoutEncoding)
         }
@@ -171,7 +185,13 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     }
 
     override func didClose(_ code: HTTP2Code) {
-        guard !isOver else { return }
+        if !isOver { settle(code) }
+        connection?.traffic.add(messages)
+        connection = nil
+    }
+
+    /// What the call learns from the end of the stream when no status came.
+    private func settle(_ code: HTTP2Code) {
         if let loss = channel.losing {
             if id > channel.lastSent, retry() { return }
             // The server may have seen the call: only the caller knows whether to repeat it.
@@ -204,6 +224,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     }
 
     private func end(_ error: RPCError?, trailers: Metadata = Metadata()) {
+        connection?.traffic.count(error)
         if let tally {
             tally.count(success: error == nil)
             self.tally = nil
@@ -212,6 +233,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
             isAbandoned = true
             attempts.streamDidEnd(self, error, trailers)
         } else {
+            channel.count(error)
             call.end(error, trailers: trailers)
         }
     }
@@ -228,18 +250,21 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     private func retry() -> Bool {
         if let attempts {
             isAbandoned = attempts.streamWasRefused(self)
+            if isAbandoned { connection?.traffic.callsFailed &+= 1 }
             return isAbandoned
         }
         guard replay != nil, attempt < ClientStream.maxAttempts else { return false }
+        connection?.traffic.callsFailed &+= 1
         attempt += 1
         // `didClose` is still on the stack; the stream is reusable once it has returned.
         channel.loop.execute { [self] in
             guard !call.hasEnded else { return }
             // The caller may have sent more since then.
             guard let messages = replay else {
-                return call.end(RPCError(.unavailable, "the server refused the call"))
+                return end(RPCError(.unavailable, "the server refused the call"))
             }
             prepareForReuse()
+            self.messages = ConnectionTraffic.Messages()
             if messages.write(to: self) { call.didDrain() }
             if halfClosed { endBody(trailers: nil) }
             channel.open(self)

@@ -17,26 +17,38 @@ public final class HTTP2Channel: Channel {
         target: String, loop: EventLoop,
         configuration: ChannelConfiguration = ChannelConfiguration()
     ) throws {
+        let name = target
         let target = try ChannelTarget(target)
         self.init(
-            resolver: target.resolver(configuration), authority: target.authority, loop: loop,
-            configuration: configuration)
+            resolver: target.resolver(configuration), authority: target.authority, name: name,
+            loop: loop, configuration: configuration)
     }
 
     /// - Parameters:
     ///   - resolver: says the addresses; of this channel only.
     ///   - authority: `:authority` of the calls, unless the configuration has one.
-    public init(
+    public convenience init(
         resolver: any NameResolver, authority: String, loop: EventLoop,
         configuration: ChannelConfiguration = ChannelConfiguration()
     ) {
-        self.loop = loop
-        core = ChannelCore(
-            resolver: resolver, authority: configuration.authority ?? authority, loop: loop,
+        self.init(
+            resolver: resolver, authority: authority, name: authority, loop: loop,
             configuration: configuration)
     }
 
+    private init(
+        resolver: any NameResolver, authority: String, name: String, loop: EventLoop,
+        configuration: ChannelConfiguration
+    ) {
+        self.loop = loop
+        core = ChannelCore(
+            resolver: resolver, authority: configuration.authority ?? authority, target: name,
+            loop: loop, configuration: configuration)
+        if let node = core.channelz { node.registry.add(core, node.id) }
+    }
+
     deinit {
+        if let node = core.channelz { node.registry.removeChannel(node.id) }
         loop.execute { [core] in core.abandon() }
     }
 
@@ -62,9 +74,10 @@ public final class HTTP2Channel: Channel {
     }
 
     private func begin(_ call: ClientCall, _ metadata: Metadata, _ options: CallOptions) {
+        core.countCall()
         if core.hasPolicies { return core.beginByPolicy(call, metadata, options) }
         let stream = ClientStream(call, metadata: metadata, options: options, channel: core)
-        if call.begin(stream) { core.open(stream) }
+        if core.begin(call, stream) { core.open(stream) }
     }
 
     /// The state now and each later one, with the error behind it; ends after `shutdown`. Any

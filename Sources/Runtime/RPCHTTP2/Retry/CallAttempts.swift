@@ -64,10 +64,10 @@ final class CallAttempts: ClientCallTransport, @unchecked Sendable {
             return true
         }
         let message = channel.wire(message, options.compression, compress, call)
-        if let committed { return committed.write(framed: message) }
+        if let committed { return committed.put(message) }
         keep(message)
         var hasRoom = true
-        for stream in streams where !stream.write(framed: message) { hasRoom = false }
+        for stream in streams where !stream.put(message) { hasRoom = false }
         guard !mayRepeat else { return hasRoom }
         // Nothing runs: the next attempt takes what is kept.
         guard let furthest = streams.min(by: { $0.waitingBytes < $1.waitingBytes }) else {
@@ -102,6 +102,7 @@ final class CallAttempts: ClientCallTransport, @unchecked Sendable {
     }
 
     func cancel(_ call: ClientCall) {
+        channel.calls.failed &+= 1
         letGo()
     }
 
@@ -157,12 +158,13 @@ final class CallAttempts: ClientCallTransport, @unchecked Sendable {
         committed = nil
     }
 
-    private func finish(_ error: RPCError?, trailers: Metadata = Metadata()) {
+    func finish(_ error: RPCError?, trailers: Metadata = Metadata()) {
         var error = error
         if started > 1, let previous, let last = error {
             let story = "attempt \(started), the one before: \(previous)"
             error?.cause = [last.cause, story].compactMap { $0 }.joined(separator: "; ")
         }
+        if !call.hasEnded { channel.count(error) }
         call.end(error, trailers: trailers)
         letGo()
     }

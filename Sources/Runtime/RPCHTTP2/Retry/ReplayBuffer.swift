@@ -15,8 +15,8 @@ struct ReplayBuffer {
     /// Writes all of them. False: the stream holds more than it should.
     func write(to stream: ClientStream) -> Bool {
         guard let first else { return true }
-        var hasRoom = stream.write(framed: first)
-        for message in rest { hasRoom = stream.write(framed: message) }
+        var hasRoom = stream.put(first)
+        for message in rest { hasRoom = stream.put(message) }
         return hasRoom
     }
 }

@@ -81,6 +81,7 @@ public final class TLSStream: ByteStream, StreamSocketHandler, @unchecked Sendab
     public var peer: SocketAddress { stream.peer }
     public var queuedBytes: Int { waiting.count + stream.queuedBytes }
     public func unixCredentials() -> UnixCredentials? { stream.unixCredentials() }
+    public func localAddress() -> SocketAddress? { stream.localAddress() }
     public func setHandler(_ handler: any StreamSocketHandler) { self.handler = handler }
 
     public var isOpen: Bool {
@@ -92,6 +93,9 @@ public final class TLSStream: ByteStream, StreamSocketHandler, @unchecked Sendab
 
     /// Nil until the handshake is over.
     public var agreement: TLSSession.Agreement? { session.agreement }
+
+    /// Nil when we showed none.
+    public var localCertificate: TLSCertificate? { session.localCertificate }
 
     /// Nil until the handshake is over, and when the peer showed none.
     public var peerCertificate: TLSCertificate? { session.peerCertificate }

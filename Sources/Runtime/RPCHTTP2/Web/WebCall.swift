@@ -15,6 +15,7 @@ final class WebCall: ServerCallTransport, @unchecked Sendable {
     private(set) var call: ServerCall?
     private var compression = CompressionAlgorithm.identity
     private var messageCount = 0
+    private var messagesSent = 0
     private var waitsForHalfClose = false
     private var hasBegun = false
     private var hasEnded = false
@@ -151,6 +152,9 @@ final class WebCall: ServerCallTransport, @unchecked Sendable {
         bufferedBytes = 0
     }
 
+    /// Those that came and went so far.
+    var messages: ConnectionTraffic.Messages { .init(sent: messagesSent, received: messageCount) }
+
     func didDrain() {
         call?.didDrain()
     }
@@ -191,6 +195,7 @@ final class WebCall: ServerCallTransport, @unchecked Sendable {
             return true
         }
         sendHeaders(of: call)
+        messagesSent += 1
         let bytes = dialect.message(compressed(encoded, compress, call))
         if bytes.isEmpty || exchange.write(bytes) { return true }
         if host.isOverBudget, !call.isOver { call.fail(.connectionIsFull) }

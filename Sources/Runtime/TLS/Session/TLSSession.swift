@@ -289,5 +289,10 @@ public final class TLSSession {
         SSL_get0_peer_certificate(ssl).map { TLSCertificate(X509Handle(sharing: $0)) }
     }
 
+    /// Ours; nil when we showed none.
+    public var localCertificate: TLSCertificate? {
+        SSL_get_certificate(ssl).map { TLSCertificate(X509Handle(sharing: $0)) }
+    }
+
     var peerWord: String { role == .server ? "client" : "server" }
 }

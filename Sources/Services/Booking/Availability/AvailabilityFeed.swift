@@ -17,7 +17,8 @@ public final class AvailabilityFeed: Service {
     private let loop: EventLoop
     private let logger: Logger
     private let metrics: Metrics
-    private let following = Mutex(false)
+    /// Nil while the topic is not followed.
+    private let changes = Mutex<SlotChanges?>(nil)
     private let subscriptions = Mutex<[ObjectIdentifier: SlotSubscription]>([:])
 
     public init(
@@ -58,24 +59,29 @@ public final class AvailabilityFeed: Service {
                 await consumer.close()
             }
             defer {
-                following.withLock { $0 = false }
+                changes.withLock { $0 = nil }
                 group.cancelAll()
             }
             try await consumer.ready
-            following.withLock { $0 = true }
+            changes.withLock { $0 = SlotChanges(life: .random()) }
             overflowAll()
             for try await record in consumer.records { await deliver(record) }
         }
     }
 
     private func deliver(_ record: ConsumedRecord) async {
+        guard let key = record.key, let id = UUID(String(decoding: key, as: UTF8.self)) else {
+            return
+        }
+        let position = changes.withLock { changes in
+            changes?.append(id)
+            return changes?.position
+        }
         let watchers = subscriptions.withLock { Array($0.values) }
-        guard !watchers.isEmpty, let key = record.key,
-            let id = UUID(String(decoding: key, as: UTF8.self))
-        else { return }
+        guard !watchers.isEmpty else { return }
         do {
             guard let slot = try await store.slot(id) else { return }
-            for watcher in watchers where watcher.matches(slot) { watcher.push(slot) }
+            for watcher in watchers where watcher.matches(slot) { watcher.push(slot, position) }
         } catch {
             logger.warning("a slot could not be read", ["error": LogValue(describing: error)])
             overflowAll()
@@ -88,7 +94,20 @@ public final class AvailabilityFeed: Service {
     }
 
     /// Whether changes reach the watchers as they happen.
-    var isFollowing: Bool { following.withLock { $0 } }
+    var isFollowing: Bool { position != nil }
+
+    /// Everything up to it is in the database by now; nil while the topic is not followed.
+    var position: SlotChanges.Position? { changes.withLock { $0?.position } }
+
+    /// What has changed since, with the position up to which that is all; nil when unknown.
+    func changes(
+        since position: SlotChanges.Position
+    ) -> (slots: [UUID], position: SlotChanges.Position)? {
+        changes.withLock { changes in
+            guard let changes, let slots = changes.since(position) else { return nil }
+            return (slots, changes.position)
+        }
+    }
 
     var watcherCount: Int { subscriptions.withLock { $0.count } }
 

@@ -5,8 +5,8 @@ import Synchronization
 /// costs one entry a slot and never misses the end state.
 final class SlotSubscription: Sendable {
     enum Batch: Sendable {
-        /// In the order in which they first changed.
-        case changed([Slot])
+        /// In the order in which they first changed, and where the feed was then.
+        case changed([Slot], SlotChanges.Position?)
         /// Too much happened: a new snapshot is due.
         case overflow
     }
@@ -14,6 +14,7 @@ final class SlotSubscription: Sendable {
     private struct State {
         var order: [UUID] = []
         var slots: [UUID: Slot] = [:]
+        var position: SlotChanges.Position?
         var overflowed = false
         var cancelled = false
         var waiter: CheckedContinuation<Void, Never>?
@@ -32,12 +33,13 @@ final class SlotSubscription: Sendable {
         return
             (course.isEmpty || slot.offering.code == course
             || slot.offering.id.description == course.lowercased())
-            && (filter.instructor == nil || filter.instructor == slot.instructor.id)
-            && (filter.room == nil || filter.room == slot.room.id)
+            && filter.resources.allSatisfy { id in slot.resources.contains { $0.id == id } }
+            && (filter.location == nil || filter.location == slot.locationID)
     }
 
-    func push(_ slot: Slot) {
+    func push(_ slot: Slot, _ position: SlotChanges.Position? = nil) {
         change { state in
+            state.position = position
             if state.slots.updateValue(slot, forKey: slot.id) == nil { state.order.append(slot.id) }
             if state.order.count > Self.limit { state.overflowed = true }
         }
@@ -69,7 +71,7 @@ final class SlotSubscription: Sendable {
                 let slots = state.order.compactMap { state.slots[$0] }
                 state.order = []
                 state.slots = [:]
-                return .some(.changed(slots))
+                return .some(.changed(slots, state.position))
             }
             if let batch { return batch }
             await wait()

@@ -11,8 +11,8 @@ public struct AvailabilityService: BookingV1.AvailabilityService {
     private let feed: AvailabilityFeed
     private let clock: Clock
 
-    /// Slots in a snapshot at most.
-    static let snapshotLimit = 2000
+    /// Slots in one lookup.
+    static let lookupLimit = 500
 
     public init(pool: PostgresPool, feed: AvailabilityFeed, clock: Clock) {
         store = AvailabilityStore(pool: pool)
@@ -27,8 +27,12 @@ public struct AvailabilityService: BookingV1.AvailabilityService {
         rules.text(request.courseId, "course_id", limit: 40, required: false)
         var filter = SlotFilter(from: clock.now())
         filter.course = request.courseId
-        filter.instructor = rules.optionalUUID(request.instructorId.nonEmpty, "instructor_id")
-        filter.room = rules.optionalUUID(request.roomId.nonEmpty, "room_id")
+        filter.resources = [
+            rules.optionalUUID(request.instructorId.nonEmpty, "instructor_id"),
+            rules.optionalUUID(request.roomId.nonEmpty, "room_id"),
+            rules.optionalUUID(request.resourceId.nonEmpty, "resource_id"),
+        ].compactMap { $0 }
+        filter.location = rules.optionalUUID(request.locationId.nonEmpty, "location_id")
         if !(0...10_000).contains(request.minRemaining) {
             rules.refuse("min_remaining", "is not between 0 and 10000")
         }
@@ -44,55 +48,55 @@ public struct AvailabilityService: BookingV1.AvailabilityService {
     ) async throws -> BookingV1.FindSlotsResponse {
         var rules = FieldRules()
         var filter = SlotFilter(from: clock.now())
-        filter.instructor = rules.uuid(request.instructorId, "instructor_id")
+        filter.resources = [rules.uuid(request.instructorId, "instructor_id")].compactMap { $0 }
         try page(
             &filter, &rules, from: request.from, to: request.to, size: request.pageSize,
             token: request.pageToken)
         return try await answer(filter)
     }
 
+    public func getByResource(
+        _ request: BookingV1.GetByResourceRequest, _ context: ServerContext
+    ) async throws -> BookingV1.FindSlotsResponse {
+        var rules = FieldRules()
+        var filter = SlotFilter(from: clock.now())
+        filter.resources = [rules.uuid(request.resourceId, "resource_id")].compactMap { $0 }
+        try page(
+            &filter, &rules, from: request.from, to: request.to, size: request.pageSize,
+            token: request.pageToken)
+        return try await answer(filter)
+    }
+
+    public func batchLookup(
+        _ request: BookingV1.BatchLookupRequest, _ context: ServerContext
+    ) async throws -> BookingV1.BatchLookupResponse {
+        var rules = FieldRules()
+        if request.slotIds.isEmpty { rules.refuse("slot_ids", "is required") }
+        if request.slotIds.count > Self.lookupLimit {
+            rules.refuse("slot_ids", "holds more than \(Self.lookupLimit)")
+        }
+        let ids = request.slotIds.prefix(Self.lookupLimit).enumerated().compactMap {
+            rules.uuid($1, "slot_ids[\($0)]")
+        }
+        try rules.check()
+        let reading = try await DomainError.mapping { try await store.slots(ids) }
+        let slots = Dictionary(
+            reading.slots.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        var response = BookingV1.BatchLookupResponse()
+        response.slots = ids.compactMap { slots[$0].map { BookingV1.Slot($0) } }
+        response.asOf = GoogleProtobuf.Timestamp(reading.asOf)
+        response.version = reading.version
+        return response
+    }
+
     public func watch(
         _ request: BookingV1.WatchRequest, _ context: ServerContext,
         _ responses: ResponseWriter<BookingV1.WatchResponse>
     ) async throws {
-        var rules = FieldRules()
-        rules.text(request.courseId, "course_id", limit: 40, required: false)
-        var filter = SlotFilter(from: clock.now())
-        filter.course = request.courseId
-        filter.instructor = rules.optionalUUID(request.instructorId.nonEmpty, "instructor_id")
-        filter.room = rules.optionalUUID(request.roomId.nonEmpty, "room_id")
-        filter.limit = Self.snapshotLimit
-        try rules.check()
-        // Listening comes before the snapshot: a change in between is sent twice, never missed.
-        let subscription = feed.subscribe(filter)
-        defer { feed.unsubscribe(subscription) }
-        try await sendSnapshot(filter, responses)
-        while let batch = await subscription.next() {
-            switch batch {
-            case .overflow: try await sendSnapshot(filter, responses)
-            case .changed(let slots):
-                for slot in slots {
-                    var response = BookingV1.WatchResponse()
-                    response.event = .changed(BookingV1.Slot(slot))
-                    try await responses.write(response)
-                }
-            }
-        }
+        try await SlotWatch(request, store: store, feed: feed, clock: clock).run(responses)
     }
 
     // MARK: Pieces
-
-    private func sendSnapshot(
-        _ filter: SlotFilter, _ responses: ResponseWriter<BookingV1.WatchResponse>
-    ) async throws {
-        let slots = try await DomainError.mapping { try await store.find(filter) }
-        var snapshot = BookingV1.WatchResponse.Snapshot()
-        snapshot.slots = slots.prefix(Self.snapshotLimit).map { BookingV1.Slot($0) }
-        snapshot.asOf = GoogleProtobuf.Timestamp(clock.now())
-        var response = BookingV1.WatchResponse()
-        response.event = .snapshot(snapshot)
-        try await responses.write(response)
-    }
 
     private func page(
         _ filter: inout SlotFilter, _ rules: inout FieldRules,
@@ -107,18 +111,20 @@ public struct AvailabilityService: BookingV1.AvailabilityService {
     }
 
     private func answer(_ filter: SlotFilter) async throws -> BookingV1.FindSlotsResponse {
-        let slots = try await DomainError.mapping { try await store.find(filter) }
+        let reading = try await DomainError.mapping { try await store.find(filter) }
+        let slots = reading.slots
         var response = BookingV1.FindSlotsResponse()
         response.slots = slots.prefix(filter.limit).map { BookingV1.Slot($0) }
         if slots.count > filter.limit {
             let last = slots[filter.limit - 1]
             response.nextPageToken = PageToken(at: last.startsAt, id: last.id).text
         }
-        response.asOf = GoogleProtobuf.Timestamp(clock.now())
+        response.asOf = GoogleProtobuf.Timestamp(reading.asOf)
+        response.version = reading.version
         return response
     }
 }
 
 extension String {
-    fileprivate var nonEmpty: String? { isEmpty ? nil : self }
+    var nonEmpty: String? { isEmpty ? nil : self }
 }

@@ -1,0 +1,106 @@
+import Domain
+import Environment
+import Postgres
+import Schema
+
+/// Publishes slots of one offering in one transaction: all or none, or all that are in no conflict.
+struct SlotPublisher: Sendable {
+    let store: InventoryStore
+    let clock: Clock
+
+    struct Outcome: Sendable {
+        var created = 0
+        var skipped: [UUID] = []
+        var conflicts: [Conflict] = []
+    }
+
+    /// Conflicts that are explained at most.
+    static let explained = 20
+
+    private struct Occupied: Error {}
+
+    /// - Throws: COURSE_NOT_FOUND, RESOURCE_NOT_FOUND, ALREADY_EXISTS when an id stands for
+    ///   something else, SCHEDULE_CONFLICT with what is in the way.
+    func publish(
+        _ slots: [SlotPublication], of course: UUID, skipConflicts: Bool
+    ) async throws -> Outcome {
+        guard let terms = try await store.terms(of: course) else {
+            throw DomainError(.courseNotFound, "there is no such course")
+        }
+        // Names first and by themselves: their row locks must not be held while claims wait.
+        if let names = store.insertResources(slots) { try await store.pool.execute(names) }
+        do {
+            var outcome = try await store.pool.transaction { transaction in
+                try await insert(slots, terms, skipConflicts, transaction)
+            }
+            if !outcome.skipped.isEmpty {
+                let skipped = Set(outcome.skipped)
+                outcome.conflicts = try await conflicts(
+                    slots.filter { skipped.contains($0.id) }, terms)
+            }
+            return outcome
+        } catch is Occupied {
+            var details = BookingV1.ConflictDetails()
+            details.conflicts = try await conflicts(slots, terms).map { BookingV1.Conflict($0) }
+            throw DomainError(
+                .scheduleConflict, "a resource is occupied at one of the times"
+            ).with(details)
+        }
+    }
+
+    private func insert(
+        _ slots: [SlotPublication], _ terms: InventoryStore.Terms, _ skipConflicts: Bool,
+        _ transaction: PostgresTransaction
+    ) async throws -> Outcome {
+        var new = try await store.insertSlots(slots, of: terms, transaction)
+        let differing = try await store.differing(slots, of: terms.offering.id, transaction)
+        guard differing.isEmpty else {
+            throw DomainError(.alreadyExists, "a slot with this id says something else")
+        }
+        guard !new.isEmpty else { return Outcome() }
+        let claims = terms.offering.claimAt == .publish
+        let missing = claims ? try await store.claim(new, transaction) : 0
+        if missing > 0, !skipConflicts { throw Occupied() }
+        var outcome = Outcome()
+        if skipConflicts, missing > 0 || !claims {
+            outcome.skipped = try await store.conflicting(new, claimed: claims, transaction)
+            if !outcome.skipped.isEmpty {
+                try await store.remove(outcome.skipped, transaction)
+                let skipped = Set(outcome.skipped)
+                new.removeAll { skipped.contains($0) }
+            }
+        }
+        outcome.created = new.count
+        guard !new.isEmpty else { return outcome }
+        if claims {
+            let resources = try await store.resources(of: new, transaction)
+            try await transaction.execute(SlotNeighbours.touch(resources))
+        }
+        let now = clock.now()
+        let rows = try await transaction.query(
+            claims
+                ? SlotNeighbours.withNeighbours(new)
+                : "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(new))")
+        let events = try rows.map { row in
+            let slot = try SlotRow.read(row)
+            return BookingEvents.availability(slot, version: slot.version, at: now)
+        }
+        try await transaction.commit(with: [Outbox.insert(events)])
+        return outcome
+    }
+
+    /// What occupies the first slots that could not be published.
+    private func conflicts(
+        _ slots: [SlotPublication], _ terms: InventoryStore.Terms
+    ) async throws -> [Conflict] {
+        var found: [Conflict] = []
+        let query = ConflictQuery(pool: store.pool)
+        for slot in slots where found.count < Self.explained {
+            found += try await query.find(
+                slot.resources.map(\.id), from: slot.startsAt - terms.before,
+                to: slot.endsAt + terms.after
+            ).filter { $0.slotID != slot.id }
+        }
+        return found
+    }
+}

@@ -1,0 +1,114 @@
+import Domain
+import Environment
+import Loop
+import Postgres
+import RPC
+import Schema
+import Synchronization
+import Telemetry
+import TestKit
+import Testing
+
+@testable import Booking
+
+extension ServerTests {
+    /// Reliability promise 7: what a lost answer to COMMIT leaves open is settled by writing the
+    /// same key again. The connection is cut by a proxy in front of a real PostgreSQL.
+    @Suite(.serialized, .timeLimit(.minutes(2))) struct AmbiguityTests {
+        /// Services whose connections lose every third COMMIT, in all three ways in turn.
+        private func proxied(
+            _ fixture: Fixture, isCommit: @escaping @Sendable (String) -> Bool = { $0 == "commit" }
+        ) throws -> (proxy: FaultProxy, pool: PostgresPool, bookings: BookingService) {
+            let turn = Count()
+            let fates: [FaultProxy.Fate] = [
+                .pass, .lostAnswer, .pass, .cutBehind, .pass, .lostRequest,
+            ]
+            let proxy = try FaultProxy(
+                to: try PostgresCluster.shared().port, isCommit: isCommit
+            ) { fates[turn.next() % fates.count] }
+            var configuration = PostgresConfiguration(
+                url: "postgresql://postgres@127.0.0.1:\(proxy.port)/booking_\(fixture.name)"
+            ).forService("booking")
+            configuration.acquireTimeout = .seconds(20)
+            configuration.defaultQueryTimeout = .seconds(20)
+            let pool = PostgresPool(
+                configuration: configuration, loop: Fixture.loop,
+                logger: Logger(label: "test", sink: LogCapture().sink))
+            let bookings = BookingService(
+                pool: pool, clock: .system, captcha: NoCaptcha(), committed: {})
+            return (proxy, pool, bookings)
+        }
+
+        @Test("commands with keys: each done once and answered right, whatever was lost")
+        func commands() async throws {
+            let fixture = try await Fixture("ambiguous_assign")
+            let slot = SlotPlan(.random(), .random(), capacity: 80)
+            try await fixture.publish([slot])
+            var ids: [String] = []
+            for _ in 0..<60 { ids.append(try await fixture.confirmed(slot)) }
+            let lossy = try proxied(fixture)
+            let outcomes = await allAtOnce(ids.count) { [ids] index in
+                var request = BookingV1.AssignSlotRequest()
+                request.bookingId = ids[index]
+                request.scheduleId = slot.id.description
+                request.idempotencyKey = "assign-\(index)"
+                return try await lossy.bookings.assignSlot(
+                    request, Fixture.admin(BookingV1.BookingsMethods.assignSlot))
+            }
+            #expect(outcomes.compactMap(\.value).count == 60, "\(outcomes.compactMap(\.refusal))")
+            #expect(try await fixture.taken(slot) == 60)
+            let told = outcomes.compactMap(\.value?.booking)
+            #expect(Set(told.map(\.id)) == Set(ids))
+            #expect(told.allSatisfy { $0.version == 3 && $0.confirmedSlotId != nil })
+            #expect(
+                try await fixture.number(
+                    "select count(*) from booking_history where action = 'slot_assigned'") == 60)
+            #expect(lossy.proxy.ambiguous >= 20, "\(lossy.proxy.ambiguous) ambiguous commits seen")
+            #expect(lossy.proxy.seen(.lostRequest) > 0 && lossy.proxy.seen(.lostAnswer) > 0)
+            await lossy.pool.close()
+            lossy.proxy.stop()
+        }
+
+        @Test("registrations: the one whose answer was lost is told of its booking, not of a twin")
+        func registrations() async throws {
+            let fixture = try await Fixture("ambiguous_register")
+            let lossy = try proxied(fixture) { $0.contains("insert into idempotency_key") }
+            let outcomes = await allAtOnce(60) { index in
+                try await lossy.bookings.registerCourse(
+                    form("a\(index)@example.com", fixture.piano),
+                    ServerContext(method: BookingV1.BookingsMethods.registerCourse))
+            }
+            #expect(outcomes.compactMap(\.value).count == 60, "\(outcomes.compactMap(\.refusal))")
+            let told = Set(outcomes.compactMap(\.value?.booking?.id))
+            let kept = try await fixture.pool.query("select id::text from booking").map {
+                row -> String in try row[0]
+            }
+            #expect(Set(kept) == told && kept.count == 60)
+            #expect(lossy.proxy.ambiguous >= 20, "\(lossy.proxy.ambiguous) ambiguous commits seen")
+            await lossy.pool.close()
+            lossy.proxy.stop()
+        }
+
+        @Test("without a key nobody guesses: the caller hears that the outcome is unknown")
+        func withoutKey() async throws {
+            let fixture = try await Fixture("ambiguous_no_key")
+            let lossy = try proxied(fixture)
+            let ids = try await [fixture.request(), fixture.request(), fixture.request()].map(\.id)
+            var refused = 0
+            for id in ids {
+                var request = BookingV1.ConfirmRequest()
+                request.bookingId = id
+                do {
+                    _ = try await lossy.bookings.confirm(
+                        request, Fixture.admin(BookingV1.BookingsMethods.confirm))
+                } catch let error as DomainError {
+                    #expect(error.code == .upstreamUnavailable)
+                    refused += 1
+                }
+            }
+            #expect(refused > 0)
+            await lossy.pool.close()
+            lossy.proxy.stop()
+        }
+    }
+}

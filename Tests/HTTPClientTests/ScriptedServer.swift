@@ -1,0 +1,119 @@
+import Environment
+import HTTP1
+import Loop
+import RPCHTTP2
+import Synchronization
+import TLS
+
+/// A server on a real socket that answers every request with the bytes of a script, well formed or
+/// not, and counts connections.
+final class ScriptedServer: Sendable {
+    /// What happens to one request.
+    enum Act: Sendable {
+        case send([UInt8])
+        case close
+        /// Nothing more is ever said.
+        case hang
+    }
+
+    struct Seen: Sendable {
+        let head: HTTPRequestHead
+        let body: [UInt8]
+    }
+
+    struct State {
+        var connections = 0
+        var open = 0
+        var seen: [Seen] = []
+    }
+
+    private let state = Mutex(State())
+    let listener: Mutex<Listener?> = Mutex(nil)
+    let script: @Sendable (Seen) -> [Act]
+
+    private init(_ script: @escaping @Sendable (Seen) -> [Act]) { self.script = script }
+
+    static func start(
+        on loop: EventLoop, tls: TLSServerContext? = nil,
+        _ script: @escaping @Sendable (Seen) -> [Act]
+    ) async throws -> ScriptedServer {
+        let server = ScriptedServer(script)
+        let listener = try await Listener.bind(.ipv4(host: "127.0.0.1", port: 0), on: loop) {
+            socket in
+            server.state.withLock {
+                $0.connections += 1
+                $0.open += 1
+            }
+            let stream: any ByteStream
+            if let tls {
+                guard let secure = try? TLSStream(socket, tls) else { return socket.close() }
+                stream = secure
+            } else {
+                stream = socket
+            }
+            stream.setHandler(Conversation(stream, server))
+            stream.startReading()
+        }
+        server.listener.withLock { $0 = listener }
+        return server
+    }
+
+    var port: UInt16 { listener.withLock { $0?.address.port ?? 0 } }
+    var url: String { "http://127.0.0.1:\(port)/pay?secret=s3cret" }
+    var connections: Int { state.withLock { $0.connections } }
+    var open: Int { state.withLock { $0.open } }
+    var seen: [Seen] { state.withLock { $0.seen } }
+
+    func close() async { await listener.withLock { $0 }?.close() }
+
+    private final class Conversation: StreamSocketHandler {
+        private let stream: any ByteStream
+        private let server: ScriptedServer
+        private var parser = HTTPRequestParser(limits: HTTPLimits(bodyBytes: 8 << 20))
+        private var head: HTTPRequestHead?
+        private var body: [UInt8] = []
+
+        init(_ stream: any ByteStream, _ server: ScriptedServer) {
+            self.stream = stream
+            self.server = server
+        }
+
+        func socketDidRead(_ bytes: UnsafeRawBufferPointer) {
+            parser.feed(bytes)
+            while let event = try? parser.next() {
+                switch event {
+                case .head(let head):
+                    self.head = head
+                    body = []
+                case .body(let more): body += more
+                case .end: answer()
+                }
+            }
+        }
+
+        private func answer() {
+            guard let head else { return }
+            let seen = Seen(head: head, body: body)
+            server.state.withLock { $0.seen.append(seen) }
+            for act in server.script(seen) {
+                switch act {
+                case .send(let bytes): stream.write(bytes)
+                case .close: stream.shutdown()
+                case .hang: break
+                }
+            }
+        }
+
+        func socketDidEnd() { stream.close() }
+        func socketDidDrain() {}
+        func socketDidClose(_ error: (any Error)?) {
+            server.state.withLock { $0.open -= 1 }
+        }
+    }
+}
+
+func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+func ok(_ body: String, fields: String = "") -> [ScriptedServer.Act] {
+    [.send(bytes("HTTP/1.1 200 OK\r\n\(fields)content-length: \(body.utf8.count)\r\n\r\n\(body)"))]
+}
