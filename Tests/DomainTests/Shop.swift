@@ -18,7 +18,10 @@ final class Shop: Sendable {
     private let consumer: KafkaConsumer
     private let listening: Task<Void, any Error>
 
-    static let migrations = [Migration(version: 1, name: "outbox", sql: Outbox.tables)]
+    static let migrations = [
+        Migration(version: 1, name: "outbox", sql: Outbox.tables),
+        Migration(version: 2, name: "inbox", sql: Partitions.functions + Inbox.tables),
+    ]
 
     init(_ name: String, broker: KafkaBroker? = nil) async throws {
         url = try PostgresCluster.shared().database(named: name)

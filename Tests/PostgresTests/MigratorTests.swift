@@ -49,6 +49,44 @@ extension ServerTests {
             await pool.close()
         }
 
+        @Test func aPlanNamesWhatWouldRunAndItsLocksAndChangesNothing() async throws {
+            let fixture = try Fixture("migrate_plan")
+            let pool = fixture.pool
+            let busy = Migration(
+                version: 3, name: "busy",
+                sql: """
+                    create table shelf (id int); create index on shelf (id);
+                    alter table shelf add note text default '; drop table room';
+                    create index room_name on room (name); -- drop table room
+                    update room set beds = 2; drop table bed;
+                    do $$ begin perform 1; end $$;
+                    """)
+            let all = [first, second, busy]
+            let plan = try await migrator(pool, "m_plan").plan(all)
+            #expect(plan.map(\.migration) == all)
+            #expect(plan[1].checksum.count == 64)
+            #expect(plan[0].locks.isEmpty, "its own table is nobody's yet")
+            #expect(plan[1].locks == ["ACCESS EXCLUSIVE: " + second.sql])
+            #expect(
+                plan[2].locks == [
+                    "SHARE: create index room_name on room (name)",
+                    "rows: update room set beds = 2", "ACCESS EXCLUSIVE: drop table bed",
+                    "as its code says: do $$…$$",
+                ])
+            #expect(
+                try await pool.query("select to_regnamespace('m_plan') is null").single()[0] == true
+            )
+            try await migrator(pool, "m_plan").apply([first])
+            #expect(
+                try await migrator(pool, "m_plan").plan([first, second]).map(\.migration) == [
+                    second
+                ])
+            let changed = Migration(version: 1, name: "rooms", sql: first.sql + " ")
+            let error = await failure { _ = try await migrator(pool, "m_plan").plan([changed]) }
+            #expect(error.code == .migrationRefused)
+            await pool.close()
+        }
+
         @Test func aFailedMigrationLeavesNothing() async throws {
             let fixture = try Fixture("migrate_failed")
             let pool = fixture.pool

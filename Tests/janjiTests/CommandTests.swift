@@ -8,7 +8,15 @@ import Testing
         (["up", "--help"], .help(topic: "up")), (["help", "serve"], .help(topic: "serve")),
         (["serve", "booking"], .serve([.booking])),
         (["serve", "course", "schedule", "edge"], .serve([.schedule, .gateway])),
-        (["migrate"], .migrate),
+        (["migrate"], .migrate(isPlan: false)), (["migrate", "--plan"], .migrate(isPlan: true)),
+        (["events", "--help"], .help(topic: "events")),
+        (
+            ["events", "list", "--body", "--topic", "booking.created", "--limit", "7"],
+            .events(
+                try! .init(["list", "--limit", "7", "--topic", "booking.created", "--body"]))
+        ),
+        (["events", "redrive", "a.b"], .events(.redrive(topic: "a.b", limit: 10_000))),
+        (["events", "dlq", "a.b"], .events(.deadLetters(topic: "a.b"))),
         (["token", "booking"], .token(audience: "booking", admin: "operator")),
         (["token", "booking", "sari"], .token(audience: "booking", admin: "sari")),
     ]
@@ -20,7 +28,15 @@ import Testing
     static let bad: [([String], String)] = [
         (["dance"], "`dance` is not a command"), (["serve"], "name at least one role"),
         (["serve", "chef"], "`chef` is not a role"), (["up", "now"], "`now` is too much"),
-        (["token"], "usage: janji token"),
+        (["token"], "usage: janji token"), (["migrate", "--plan", "now"], "`now` is too much"),
+        (["events"], "usage: janji events"), (["events", "eat"], "`eat` is none of"),
+        (["events", "list", "--limit", "0"], "--limit is “0”"),
+        (["events", "list", "--since", "today"], "--since is “today”"),
+        (["events", "list", "--after", "x"], "--after is “x”"),
+        (["events", "list", "--topic"], "--topic needs a value"),
+        (["events", "list", "--schema", "identity"], "`identity` has no outbox"),
+        (["events", "replay"], "say which events"), (["events", "dlq"], "name a topic"),
+        (["events", "dlq", "a", "b"], "`b` is not understood"),
     ]
 
     @Test(arguments: bad) func `a wrong command line is answered with a sentence`(

@@ -70,6 +70,48 @@ public struct Migrator: Sendable {
         }
     }
 
+    /// A migration that ``apply(_:deadline:)`` would run.
+    public struct Step: Sendable, Hashable {
+        public let migration: Migration
+        /// SHA-256 of its text, as it will be kept.
+        public let checksum: String
+        /// The statements that take locks which live traffic can meet, with the locks.
+        public let locks: [String]
+    }
+
+    /// What ``apply(_:deadline:)`` would run; changes nothing.
+    /// - Throws: as it does.
+    public func plan(
+        _ migrations: [Migration], deadline: Deadline = .after(.seconds(10))
+    ) async throws -> [Step] {
+        try Identifier.check(schema)
+        try MigrationPlan.checkOrder(migrations)
+        let checksums: [String] = try await pool.query(
+            """
+            select encode(sha256(convert_to(text, 'UTF8')), 'hex')
+            from unnest(\(migrations.map(\.sql))) with ordinality as known(text, position)
+            order by position
+            """, deadline: deadline
+        ).map { try $0[0] }
+        let isNew: Bool = try await pool.query(
+            "select to_regclass(\("\(schema).schema_migrations")) is null", deadline: deadline
+        ).single()[0]
+        let applied =
+            isNew
+            ? []
+            : try await pool.query(
+                """
+                select version, checksum from \(unescaped: schema).schema_migrations
+                order by version
+                """, deadline: deadline
+            ).map { AppliedMigration(version: try $0[0], checksum: try $0[1]) }
+        let pending = try MigrationPlan.pending(
+            migrations, checksums: checksums, applied: applied, schema: schema)
+        return zip(migrations, checksums).filter { pending.contains($0.0) }.map {
+            Step(migration: $0, checksum: $1, locks: MigrationLocks.of($0.sql))
+        }
+    }
+
     /// One transaction: lock, compare, run the next migration, write it down.
     private func applyNext(
         _ migrations: [Migration], _ connection: PostgresConnection, _ deadline: Deadline

@@ -81,6 +81,7 @@ public final class OutboxRelay: Service {
         let topic: String
         let key: String
         let body: String
+        let createdAt: Instant
     }
 
     private func publishOnce() async throws -> Outcome {
@@ -90,13 +91,13 @@ public final class OutboxRelay: Service {
         let records = rows.map { row in
             KafkaRecord(topic: row.topic, key: Array(row.key.utf8), value: Array(row.body.utf8))
         }
-        var delivered: [Int64] = []
+        var delivered: [Row] = []
         var firstFailure: KafkaError?
         var failedKeys: Set<String> = []
         for (row, result) in zip(rows, await producer.send(records)) {
             switch result {
             // What came after a failure of the same key goes again with it, so that order holds.
-            case .success: if !failedKeys.contains(row.key) { delivered.append(row.id) }
+            case .success: if !failedKeys.contains(row.key) { delivered.append(row) }
             case .failure(let error):
                 failedKeys.insert(row.key)
                 firstFailure = firstFailure ?? error
@@ -130,21 +131,32 @@ public final class OutboxRelay: Service {
         return try rows.single()[0]
     }
 
+    /// In the order of ids: a change writes its event while it has its aggregate locked, so ids
+    /// follow the commits of one aggregate. Transaction ids do not: they are given at the first
+    /// write, which comes before the wait for that lock. Nothing is passed over either way, as
+    /// every row has its own mark.
     private func pending() async throws -> [Row] {
         let rows = try await pool.query(
             """
-            select id, topic, key, body from outbox where published_at is null
+            select id, topic, key, body, created_at from outbox where published_at is null
             order by id limit \(unescaped: String(Self.batchLimit))
             """)
         return try rows.map { row in
-            Row(id: try row[0], topic: try row[1], key: try row[2], body: try row[3])
+            Row(
+                id: try row[0], topic: try row[1], key: try row[2], body: try row[3],
+                createdAt: try row[4])
         }
     }
 
-    private func mark(_ ids: [Int64]) async throws {
-        guard !ids.isEmpty else { return }
+    /// The times tell which months the rows are in.
+    private func mark(_ rows: [Row]) async throws {
+        let times = rows.map(\.createdAt)
+        guard let first = times.min(), let last = times.max() else { return }
         _ = try await pool.execute(
-            "update outbox set published_at = clock_timestamp() where id = any(\(ids))")
+            """
+            update outbox set published_at = clock_timestamp()
+            where id = any(\(rows.map(\.id))) and created_at between \(first) and \(last)
+            """)
     }
 
     /// Lets another replica go on at once after a drain.

@@ -1,3 +1,4 @@
+import Domain
 public import Kafka
 public import Lifecycle
 public import Loop
@@ -108,13 +109,7 @@ public final class EventFeed: Service {
         logger.warning(
             "a record is no event",
             ["position": LogValue(describing: record.position), "reason": .string(reason)])
-        let letter = KafkaRecord(
-            topic: NotificationTopics.deadLetters(of: record.topic), key: record.key,
-            value: record.value,
-            headers: record.record.headers + [
-                ("dlq-reason", Array(reason.utf8)),
-                ("dlq-position", Array(record.position.description.utf8)),
-            ])
+        let letter = DeadLetters.letter(record, because: reason)
         while true {
             do throws(KafkaError) {
                 _ = try await producer.send(letter)

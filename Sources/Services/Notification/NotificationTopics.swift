@@ -1,3 +1,4 @@
+import Domain
 public import Kafka
 
 /// The topics that events travel on (B-16 and those added by the requirements).
@@ -16,7 +17,7 @@ public enum NotificationTopics {
     public static let all = `public` + restricted
 
     /// Where an undecodable record of a topic goes.
-    public static func deadLetters(of topic: String) -> String { topic + ".dlq" }
+    public static func deadLetters(of topic: String) -> String { DeadLetters.topic(of: topic) }
 
     /// Every topic that Notification reads or writes, to be created before it starts.
     public static func topics(partitions: Int) -> [KafkaTopic] {

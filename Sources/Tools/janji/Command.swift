@@ -2,7 +2,8 @@
 enum Command: Sendable, Hashable {
     case up
     case serve([Role])
-    case migrate
+    case migrate(isPlan: Bool)
+    case events(EventsRequest)
     case token(audience: String, admin: String)
     case help(topic: String?)
 
@@ -23,7 +24,10 @@ enum Command: Sendable, Hashable {
         }
         switch verb {
         case "up": self = try Self.alone(.up, rest)
-        case "migrate": self = try Self.alone(.migrate, rest)
+        case "migrate":
+            self = .migrate(isPlan: rest.first == "--plan")
+            _ = try Self.alone(self, rest.first == "--plan" ? Array(rest.dropFirst()) : rest)
+        case "events": self = .events(try EventsRequest(rest))
         case "serve": self = .serve(try Self.roles(rest))
         case "token": self = try Self.token(rest)
         default:

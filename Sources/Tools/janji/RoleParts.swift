@@ -65,6 +65,12 @@ struct RoleParts {
             ("postgres-booking", PoolService(pool)), ("outbox-booking", relay),
             ("availability-feed", feed),
             (
+                "partition-keeper",
+                PartitionKeeper(
+                    schema: "booking", pool: pool, loop: host.loop, logger: host.logger,
+                    metrics: host.metrics)
+            ),
+            (
                 "expiry-sweeper",
                 ExpirySweeper(
                     pool: pool, clock: host.clock, loop: host.loop, logger: host.logger,

@@ -14,7 +14,10 @@ func run() async -> Int32 {
         case .up: try await UpCommand(configuration: configuration).run()
         case .serve(let roles):
             try await ServeCommand(configuration: configuration, roles: roles).run()
-        case .migrate: try await MigrateCommand(configuration: configuration).run()
+        case .migrate(let isPlan):
+            try await MigrateCommand(configuration: configuration, isPlan: isPlan).run()
+        case .events(let request):
+            try await EventsCommand(configuration: configuration, request: request).run()
         case .token(let audience, let admin):
             try TokenCommand(configuration: configuration, audience: audience, admin: admin).run()
         case .help: break

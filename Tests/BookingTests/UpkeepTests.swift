@@ -1,0 +1,288 @@
+import Domain
+import Environment
+import Loop
+import Postgres
+import RPC
+import Schema
+import Telemetry
+import TestKit
+import Testing
+
+@testable import Booking
+@testable import Domain
+
+extension ServerTests {
+    @Suite(.serialized, .timeLimit(.minutes(2))) struct UpkeepTests {
+        private func keeper(_ fixture: Fixture, _ metrics: Metrics = Metrics()) -> PartitionKeeper {
+            PartitionKeeper(
+                schema: "booking", pool: fixture.pool, loop: Fixture.loop,
+                logger: Logger(label: "test", sink: LogCapture().sink), metrics: metrics)
+        }
+
+        private func partitions(_ fixture: Fixture, of table: String) throws -> [String] {
+            try PostgresClusterSQL.run(
+                """
+                select inhrelid::regclass from pg_inherits
+                where inhparent = 'booking.\(table)'::regclass
+                """, on: "booking_\(fixture.name)"
+            ).split(separator: "\n").map { String($0.dropFirst("booking.\(table)_".count)) }
+                .sorted()
+        }
+
+        /// As the owner of the tables, at another time.
+        private func keep(_ fixture: Fixture, at: String) throws -> [String] {
+            try PostgresClusterSQL.run(
+                """
+                set search_path = booking, public; set timezone = 'Asia/Jakarta';
+                select parent, made, dropped, strays from keep_partitions_at('\(at)')
+                """, on: "booking_\(fixture.name)"
+            ).split(separator: "\n").map(String.init)
+        }
+
+        @Test("E-15: this month and three more are there from the start, and a default beside them")
+        func ahead() async throws {
+            let fixture = try await Fixture("upkeep_ahead")
+            for table in ["outbox", "inbox", "booking_history"] {
+                let months = try partitions(fixture, of: table)
+                #expect(months.count == 5, "\(months)")
+                #expect(months.last == "default")
+            }
+            let metrics = Metrics()
+            let reports = try await keeper(fixture, metrics).keep()
+            #expect(reports.map(\.table) == ["booking_history", "inbox", "outbox"])
+            #expect(reports.allSatisfy { $0.made == 0 && $0.dropped == 0 && $0.strays == 0 })
+            #expect(metrics.render().contains(#"janji_partitions_ahead{schema="booking""#))
+        }
+
+        @Test("X-107: bounds are months of UTC, whatever the session's time zone; none overlaps")
+        func bounds() async throws {
+            let fixture = try await Fixture("upkeep_bounds")
+            _ = try keep(fixture, at: "2027-02-28 23:30+00")
+            let bounds = try PostgresClusterSQL.run(
+                """
+                set timezone = 'UTC';
+                select pg_get_expr(relpartbound, oid) from pg_class
+                where relname = 'outbox_202703' or relname = 'inbox_202703' order by relname
+                """, on: "booking_\(fixture.name)")
+            #expect(
+                bounds.contains("FROM ('2027-03-01 00:00:00+00') TO ('2027-04-01 00:00:00+00')"))
+            let first = UUID.timeOrdered(try #require(Instant(rfc3339: "2027-03-01T00:00:00Z")))
+            #expect(bounds.contains("FROM ('\(first.description.prefix(13))"), "\(bounds)")
+        }
+
+        @Test("nothing is lost when the job was away: rows of the default move into their month")
+        func strays() async throws {
+            let fixture = try await Fixture("upkeep_strays")
+            try await fixture.pool.execute(
+                """
+                insert into outbox (topic, key, event_id, body, created_at)
+                select 't', 'k', gen_random_uuid(), '{}', '2031-05-10 12:00+00'
+                from generate_series(1, 3)
+                """)
+            let metrics = Metrics()
+            let found = try await keeper(fixture, metrics).keep()
+            #expect(found.first { $0.table == "outbox" }?.strays == 3, "an alarm")
+            #expect(
+                metrics.render().contains(
+                    #"janji_partition_strays{schema="booking",table="outbox"} 3"#))
+            let rounds = try keep(fixture, at: "2031-05-20 00:00+00")
+            #expect(
+                rounds.contains { $0.hasPrefix("outbox|4|") && $0.hasSuffix("|0") }, "\(rounds)")
+            #expect(try await fixture.number("select count(*) from outbox where key = 'k'") == 3)
+        }
+
+        @Test("old months go, whole; not those with rows that are still to be published")
+        func retention() async throws {
+            let fixture = try await Fixture("upkeep_retention")
+            _ = try keep(fixture, at: "2027-06-15 00:00+00")
+            try await fixture.pool.execute(
+                """
+                insert into outbox (topic, key, event_id, body, created_at, published_at)
+                values ('t', 'done', gen_random_uuid(), '{}', '2027-06-02', '2027-06-02'),
+                       ('t', 'waits', gen_random_uuid(), '{}', '2027-07-02', null)
+                """)
+            try await fixture.pool.execute(
+                "update outbox set published_at = created_at where key <> 'waits'")
+            let early = try keep(fixture, at: "2027-07-30 23:59+00")
+            #expect(
+                early.contains {
+                    $0.hasPrefix("outbox|") && $0.contains("|1|") || $0.contains("|0|")
+                })
+            #expect(try await fixture.number("select count(*) from outbox where key = 'done'") == 1)
+            _ = try keep(fixture, at: "2027-12-15 00:00+00")
+            #expect(try await fixture.number("select count(*) from outbox where key = 'done'") == 0)
+            #expect(
+                try await fixture.number("select count(*) from outbox where key = 'waits'") == 1)
+            let months = try partitions(fixture, of: "outbox")
+            #expect(!months.contains("202706") && months.contains("202707"), "\(months)")
+            #expect(months.contains("202803"))
+            #expect(try partitions(fixture, of: "booking_history").contains("202706"), "five years")
+        }
+
+        @Test("the service's role keeps partitions only through the function, and not at any time")
+        func rights() async throws {
+            let fixture = try await Fixture("upkeep_rights")
+            for sql: SQL in [
+                "select * from keep_partitions_at('2099-01-01')", "drop table outbox_default",
+                "alter table outbox detach partition outbox_default",
+                "select make_partition(r, clock_timestamp()) from partition_rule r",
+            ] {
+                do {
+                    try await fixture.pool.execute(sql)
+                    Issue.record("allowed: \(sql)")
+                } catch let error as PostgresError {
+                    #expect(error.sqlState?.rawValue == "42501", "\(error.message)")
+                }
+            }
+        }
+
+        @Test("one keeper at a time: who comes second does nothing")
+        func oneAtATime() async throws {
+            let fixture = try await Fixture("upkeep_lock")
+            try await fixture.pool.transaction { transaction in
+                _ = try await transaction.query(
+                    "select pg_advisory_xact_lock(hashtextextended('partitions', 0))")
+                #expect(try await keeper(fixture).keep().isEmpty)
+            }
+            #expect(try await keeper(fixture).keep().count == 3)
+        }
+
+        @Test("E-25: a status that changes without its history row is refused at commit")
+        func guarded() async throws {
+            let fixture = try await Fixture("upkeep_guard")
+            let booking = try await fixture.request()
+            func constraint(_ sql: SQL) async -> String? {
+                do {
+                    try await fixture.pool.execute(sql)
+                    return nil
+                } catch {
+                    return (error as? PostgresError)?.constraint ?? "\(error)"
+                }
+            }
+            let id = try #require(UUID(booking.id))
+            #expect(
+                await constraint(
+                    "update booking set status = 'cancelled', version = version + 1 where id = \(id)"
+                )
+                    == "booking_needs_history")
+            #expect(
+                await constraint("update booking set status = 'cancelled' where id = \(id)")
+                    == "booking_needs_history")
+            #expect(
+                await constraint(
+                    """
+                    with moved as (update booking set status = 'cancelled', version = 2
+                        where id = \(id) returning id)
+                    insert into booking_history (booking_id, at, to_status, actor, action, version)
+                    select id, now(), 'cancelled', 'test', 'cancelled', v from moved, unnest(array[2, 2]) v
+                    """) != nil, "two rows are one too many")
+            #expect(
+                await constraint(
+                    """
+                    insert into booking (id, offering_id, applicant_key, status, expires_at, created_at)
+                    values (\(UUID.random()), \(fixture.piano), '\\x00'::bytea, 'pending', now(), now())
+                    """) == "booking_needs_history", "X-96: creation too")
+            #expect(await constraint("update booking set notes = 'x' where id = \(id)") == nil)
+            try await fixture.cancel(booking.id)
+        }
+
+        @Test("X-99: updated_at follows every change")
+        func touched() async throws {
+            let fixture = try await Fixture("upkeep_touch")
+            try await fixture.pool.execute("update offering set updated_at = '2020-01-01'")
+            #expect(
+                try await fixture.number(
+                    "select count(*) from offering where updated_at > now() - interval '1 minute'")
+                    == 2)
+        }
+
+        @Test("tables from before are taken over with their rows; new ids go on after the old")
+        func adoption() async throws {
+            let url = try PostgresCluster.shared().database(named: "booking_upkeep_adopt")
+            let logger = Logger(label: "test", sink: LogCapture().sink)
+            let owner = PostgresPool(
+                configuration: PostgresConfiguration(url: url), loop: Fixture.loop, logger: logger)
+            let migrator = Migrator(owner, schema: "booking", logger: logger)
+            try await migrator.apply(BookingMigrations.all.filter { $0.version < 11 })
+            try await owner.execute(
+                """
+                insert into booking.outbox (topic, key, event_id, body, created_at)
+                select 't', n::text, gen_random_uuid(), '{}', now() - n * interval '10 days'
+                from generate_series(1, 40) n
+                """)
+            try await migrator.apply(BookingMigrations.all)
+            let counts: [Int] = try await owner.query(
+                """
+                insert into booking.outbox (topic, key, event_id, body)
+                values ('t', 'new', gen_random_uuid(), '{}') returning id
+                """
+            ).map { try $0[0] }
+            #expect(counts == [41])
+            let all: Int = try await owner.query("select count(*) from booking.outbox").single()[0]
+            #expect(all == 41)
+            await owner.close()
+        }
+
+        @Test("X-105: the schema is migrated under load, and no request fails")
+        func migrationUnderLoad() async throws {
+            let name = "booking_upkeep_load"
+            let url = try PostgresCluster.shared().database(named: name)
+            let logger = Logger(label: "test", sink: LogCapture().sink)
+            let owner = PostgresPool(
+                configuration: PostgresConfiguration(url: url), loop: Fixture.loop, logger: logger)
+            let migrator = Migrator(owner, schema: "booking", logger: logger)
+            try await migrator.apply(BookingMigrations.all.filter { $0.version < 11 })
+            var configuration = PostgresConfiguration(url: url).forService("booking")
+            configuration.acquireTimeout = .seconds(5)
+            let pool = PostgresPool(
+                configuration: configuration, loop: Fixture.loop, logger: logger)
+            let course = UUID.random()
+            try await pool.execute(
+                """
+                insert into offering (id, code, title, claim_at, time_zone)
+                values (\(course), 'C', 'C', 'assign', 'UTC')
+                """)
+            let bookings = BookingService(
+                pool: pool, clock: .system, captcha: NoCaptcha(), committed: {})
+            let isMigrated = Count()
+            let writers = Task {
+                await allAtOnce(8) { writer -> Int in
+                    var done = 0
+                    // Goes on for a while afterwards: on the new tables.
+                    var more = 20
+                    while more > 0 {
+                        _ = try await bookings.registerCourse(
+                            form("w\(writer)-\(done)@example.com", course),
+                            ServerContext(method: BookingV1.BookingsMethods.registerCourse))
+                        done += 1
+                        if isMigrated.value > 0 { more -= 1 }
+                    }
+                    return done
+                }
+            }
+            try await Fixture.loop.sleep(for: .milliseconds(200))
+            try await migrator.apply(BookingMigrations.all)
+            isMigrated.add()
+            let outcomes = await writers.value
+            let failures = outcomes.compactMap(\.refusal)
+            #expect(failures.isEmpty, "\(failures)")
+            let done = outcomes.compactMap(\.value).reduce(0, +)
+            #expect(done > 160)
+            let kept: [Int] = try await [
+                "select count(*) from booking", "select count(*) from outbox",
+                "select count(*) from booking_history where version = 1",
+            ].asyncMap { try await pool.query($0).single()[0] }
+            #expect(kept == [done, done, done])
+            await pool.close()
+            await owner.close()
+        }
+    }
+}
+
+extension Array<SQL> {
+    fileprivate func asyncMap<T>(_ body: (SQL) async throws -> T) async throws -> [T] {
+        var result: [T] = []
+        for element in self { result.append(try await body(element)) }
+        return result
+    }
+}
