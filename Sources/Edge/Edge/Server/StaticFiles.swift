@@ -19,14 +19,14 @@ struct StaticFiles: Sendable {
     /// No pages at all.
     init() { files = [:] }
 
-    /// Reads `index.html`, `admin.html` and everything below `assets`. Nil when the folder has no
+    /// Reads the pages and everything below `assets`. Nil when the folder has no
     /// `index.html`.
     init?(root: String) {
         var files: [String: File] = [:]
         Self.read(root, as: "", into: &files, depth: 0)
         guard let index = files["/index.html"] else { return nil }
         files["/"] = index
-        files["/admin"] = files["/admin.html"]
+        for page in ["/admin", "/book", "/booking"] { files[page] = files[page + ".html"] }
         self.files = files
     }
 

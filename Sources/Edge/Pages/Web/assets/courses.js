@@ -1,5 +1,6 @@
 // The courses as a group of radio cards; the chosen one is also the page's #CODE.
-import { h } from "./dom.js";
+import { h, text } from "./dom.js";
+import { money } from "./money.js";
 
 export class Courses {
   #root;
@@ -31,7 +32,17 @@ export class Courses {
       h("span", { class: "course-title" }, course.title),
       h("span", { class: "course-code" }, course.code),
       course.description ? h("span", { class: "course-text" }, course.description) : null,
+      Number(course.price) > 0 ? h("span", { class: "course-price" }) : null,
     )));
+    this.redraw();
+  }
+
+  /// The prices, in the reader's way.
+  redraw() {
+    for (const course of this.#courses) {
+      const price = this.#root.querySelector(`[data-course-id="${CSS.escape(course.id)}"] .course-price`);
+      if (price) text(price, money(course.price, course.currency));
+    }
   }
 
   /// The code in the address that names no course, or null.

@@ -1,14 +1,15 @@
-// The open slots by day, with two buttons each, and the summary of what is picked.
-import { byId, h, reconcile, set, text } from "./dom.js";
+// The two choices: a button for each at every open slot, and the summary of what is picked.
+import { DayList } from "./daylist.js";
+import { byId, h, set, text } from "./dom.js";
 import { t } from "./i18n.js";
 import { isOpen } from "./slots.js";
-import { clock, dayLong, dayShort, range, slotLine } from "./time.js";
+import { slotLine } from "./time.js";
 
 export const CHOICES = ["first", "second"];
 
 export class Picker {
   #board;
-  #day = "all";
+  #list;
   #onChange;
 
   /// What is picked: whole slots, so that they can be named after they are gone.
@@ -17,8 +18,12 @@ export class Picker {
   constructor(board, onChange) {
     this.#board = board;
     this.#onChange = onChange;
+    this.#list = new DayList(
+      board,
+      () => CHOICES.map((choice) =>
+        h("button", { type: "button", class: `pick ${choice}`, "data-choice": choice })),
+      (element, slot, line) => this.#drawButtons(element, slot, line));
     byId("slots").addEventListener("click", (event) => this.#press(event));
-    byId("days").addEventListener("click", (event) => this.#filter(event));
     for (const choice of CHOICES) {
       document.querySelector(`[data-clear=${choice}]`)
         .addEventListener("click", () => this.#clear(choice));
@@ -27,7 +32,7 @@ export class Picker {
 
   reset() {
     this.picked = { first: null, second: null };
-    this.#day = "all";
+    this.#list.reset();
   }
 
   /// Picked slots that can no longer be had.
@@ -42,56 +47,17 @@ export class Picker {
   }
 
   draw() {
-    const days = this.#board.days();
-    if (!days.some((day) => day.key === this.#day)) this.#day = "all";
-    this.#drawFilter(days);
-    const shown = days.filter((day) => this.#day === "all" || day.key === this.#day);
-    reconcile(byId("slots"), shown, (day) => day.key, createDay, (node, day) => {
-      const [first] = day.slots;
-      text(node.firstElementChild, dayLong(first.start_time, first.time_zone));
-      reconcile(node.lastElementChild, day.slots, (slot) => slot.id, createSlot,
-        (element, slot) => this.#drawSlot(element, slot));
-    });
+    this.#list.draw();
     this.#drawSummary();
   }
 
-  #drawFilter(days) {
-    const chips = days.length > 1 ? [{ key: "all" }, ...days] : [];
-    reconcile(byId("days"), chips, (day) => day.key,
-      (day) => h("button", { type: "button", class: "chip", "data-day": day.key }),
-      (chip, day) => {
-        const first = day.slots?.[0];
-        text(chip, first ? dayShort(first.start_time, first.time_zone) : t("slots.all"));
-        set(chip, "aria-pressed", day.key === this.#day);
-      });
-  }
-
-  #drawSlot(element, slot) {
-    const open = isOpen(slot);
-    set(element, "data-remaining", slot.slots_remaining);
-    set(element, "data-demand", slot.demand ?? 0);
-    set(element, "data-open", String(open));
-    const before = element.dataset.version;
-    if (before !== undefined && before !== String(slot.version)) flash(element);
-    set(element, "data-version", slot.version);
-    const [time, instructor, room, remaining, demand] = element.querySelectorAll("[data-part]");
-    set(time, "datetime", slot.start_time);
-    text(time, range(slot));
-    text(instructor, slot.instructor?.name);
-    text(room, slot.room?.name);
-    text(remaining, remainingWords(slot, open));
-    text(demand, slot.demand > 0 ? t("slot.demand", { count: slot.demand }) : "");
-    const line = t("slot.group", {
-      day: dayLong(slot.start_time, slot.time_zone),
-      time: clock(slot.start_time, slot.time_zone),
-      instructor: slot.instructor?.name ?? "", room: slot.room?.name ?? "",
-    });
+  #drawButtons(element, slot, line) {
     for (const button of element.querySelectorAll("[data-choice]")) {
       const { choice } = button.dataset;
       const isPicked = this.picked[choice]?.id === slot.id;
       set(button, "aria-pressed", isPicked);
       set(button, "aria-label", t(`choice.${choice}.for`, { slot: line }));
-      button.disabled = !open && !isPicked;
+      button.disabled = !isOpen(slot) && !isPicked;
       text(button, t(`choice.${choice}`));
     }
     set(element, "data-picked", CHOICES.find((choice) => this.picked[choice]?.id === slot.id));
@@ -136,45 +102,8 @@ export class Picker {
     byId("choices-title").focus();
   }
 
-  #filter(event) {
-    const chip = event.target.closest("[data-day]");
-    if (!chip) return;
-    this.#day = chip.dataset.day;
-    this.draw();
-  }
-
   #changed() {
     this.draw();
     this.#onChange();
   }
-}
-
-function remainingWords(slot, open) {
-  if (!open) return t("slot.full");
-  if (slot.capacity === 1) return t("slot.single");
-  return t("slot.remaining", { count: slot.slots_remaining, capacity: slot.capacity });
-}
-
-function createDay(day) {
-  const id = `day-${day.key}`;
-  return h("section", { class: "day", "data-testid": "day", "data-day": day.key, "aria-labelledby": id },
-    h("h3", { id }), h("ul", { class: "slots" }));
-}
-
-function createSlot(slot) {
-  return h("li", { class: "slot", "data-testid": "slot", "data-slot-id": slot.id },
-    h("time", { class: "slot-time", "data-part": "time" }),
-    h("span", { class: "slot-instructor", "data-part": "instructor" }),
-    h("span", { class: "slot-room", "data-part": "room" }),
-    h("span", { class: "slot-facts" },
-      h("span", { class: "remaining", "data-part": "remaining", "data-testid": "remaining" }),
-      h("span", { class: "demand", "data-part": "demand", "data-testid": "demand" })),
-    h("span", { class: "slot-buttons" }, CHOICES.map((choice) =>
-      h("button", { type: "button", class: `pick ${choice}`, "data-choice": choice }))));
-}
-
-function flash(element) {
-  element.classList.remove("changed");
-  void element.offsetWidth;
-  element.classList.add("changed");
 }

@@ -3,7 +3,7 @@ import { ApiError, call, callPersistently, findSlots, newKey } from "./api.js";
 import { Courses } from "./courses.js";
 import { byId, text } from "./dom.js";
 import { explain } from "./errors.js";
-import * as form from "./form.js";
+import { checked as form, drawDays, readForm } from "./form.js";
 import { onLanguage, startLanguages, t } from "./i18n.js";
 import { showLiveState } from "./live-state.js";
 import { coalesced, Live } from "./live.js";
@@ -25,11 +25,13 @@ let outcome = null;
 
 async function loadCourses() {
   try {
-    const { courses: list } = await call("GET", "/api/courses");
-    courses.show(list ?? []);
+    const { courses: all } = await call("GET", "/api/courses");
+    // What is booked by a hold has a page of its own.
+    const list = (all ?? []).filter((course) => (course.entry ?? "request") === "request");
+    courses.show(list);
     const unknown = courses.chooseFromAddress();
     courseProblem = unknown ? () => t("course.unknown", { code: unknown })
-      : list?.length ? null : () => t("course.none");
+      : list.length ? null : () => t("course.none");
   } catch (error) {
     courseProblem = () => t("course.failed", { reason: explain(error) });
     setTimeout(loadCourses, 3000);
@@ -179,7 +181,7 @@ function keyFor(content) {
 async function submit({ isSure }) {
   const course = courses.chosen;
   hideWarning();
-  const problems = form.checkForm();
+  const problems = form.check();
   if (!course) {
     form.showFormError(t("form.course"), "COURSE_NOT_CHOSEN");
     byId("form-error").focus();
@@ -212,7 +214,7 @@ async function shouldWarn() {
 async function send(course) {
   const { first, second } = picker.picked;
   const request = {
-    ...form.readForm(),
+    ...readForm(),
     course_id: course.id,
     first_choice_slot_id: first?.id ?? null,
     second_choice_slot_id: second?.id ?? null,
@@ -246,7 +248,7 @@ function succeed(next) {
 
 function another() {
   outcome = null;
-  form.resetForm();
+  form.reset();
   picker.reset();
   byId("result").hidden = true;
   byId("flow").hidden = false;
@@ -314,7 +316,8 @@ byId("choose-again").addEventListener("click", () => {
 
 onLanguage(() => {
   document.title = t("title.register");
-  form.drawDays();
+  courses.redraw();
+  drawDays();
   form.redrawErrors();
   if (outcome) drawResult(outcome, another);
   draw();

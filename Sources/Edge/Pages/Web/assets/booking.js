@@ -1,0 +1,230 @@
+// A customer's own booking: what it is now, pay, come, move, cancel (X-124).
+import { call, callPersistently, findSlots, newKey } from "./api.js";
+import { DayList } from "./daylist.js";
+import { byId, h, set, text } from "./dom.js";
+import { explain } from "./errors.js";
+import { onLanguage, startLanguages, t } from "./i18n.js";
+import { showLiveState } from "./live-state.js";
+import { coalesced, Live } from "./live.js";
+import { money } from "./money.js";
+import { changesIn, isOpen, SlotBoard } from "./slots.js";
+import { moment, range } from "./time.js";
+import { toast } from "./toast.js";
+
+let token = decodeURIComponent(location.hash.slice(1));
+let known = null;
+let problem = null;
+let isChoosing = false;
+
+const board = new SlotBoard();
+const list = new DayList(
+  board,
+  () => h("button", { type: "button", class: "pick", "data-action": "move" }),
+  (element, slot, line) => {
+    const button = element.querySelector("[data-action=move]");
+    button.disabled = !isOpen(slot) || slot.id === known?.slot?.id;
+    set(button, "aria-label", t("booking.move.for", { slot: line }));
+    text(button, t("booking.move.this"));
+  });
+
+const path = (rest = "") => `/api/bookings/manage/${encodeURIComponent(token)}${rest}`;
+
+async function load() {
+  try {
+    known = await call("GET", path());
+    problem = null;
+    if (known.manage_token && known.manage_token !== token) keep(known.manage_token);
+    live.send(subscription());
+  } catch (error) {
+    problem = error;
+    // A lost connection passes; a wrong link does not.
+    if (error.isTransient) setTimeout(load, 3000);
+  }
+  draw();
+}
+
+const reload = coalesced(load, { delay: 0, jitter: 200 });
+
+function keep(next) {
+  token = next;
+  history.replaceState(null, "", `#${encodeURIComponent(next)}`);
+}
+
+addEventListener("hashchange", () => {
+  token = decodeURIComponent(location.hash.slice(1));
+  load();
+});
+
+// --- Drawing
+
+function draw() {
+  drawProblem();
+  const root = byId("booking");
+  root.hidden = known === null;
+  root.setAttribute("aria-busy", "false");
+  byId("other").hidden = !isChoosing;
+  if (!known) return;
+  const { booking, slot, rights } = known;
+  set(root, "data-booking-id", booking.id);
+  set(root, "data-status", booking.status);
+  set(root, "data-payment-status", booking.payment_status);
+  set(root, "data-version", booking.version);
+  text(byId("booking-title"), slot?.course_title ?? t("booking.title"));
+  text(byId("status-words"), t(`booking.${booking.status}`));
+  byId("facts").replaceChildren(...facts(booking, slot));
+  const isPaying = booking.status === "pending_payment";
+  byId("pay").hidden = !isPaying;
+  const code = byId("qr");
+  code.hidden = booking.status !== "confirmed";
+  if (!code.hidden) set(code, "src", path(`/qr?v=${booking.version}`));
+  else set(code, "src", null);
+  set(code, "alt", t("booking.qr"));
+  const calendar = byId("calendar");
+  calendar.hidden = !["confirmed", "in_progress"].includes(booking.status);
+  set(calendar, "href", path("/ics"));
+  byId("reschedule").hidden = !rights?.can_reschedule;
+  byId("cancel").hidden = !rights?.can_cancel;
+  if (isChoosing) list.draw();
+}
+
+function drawProblem() {
+  const box = byId("page-error");
+  box.hidden = problem === null;
+  set(box, "data-code", problem?.code);
+  text(box, problem ? explain(problem) : "");
+}
+
+function facts(booking, slot) {
+  const rows = [];
+  const add = (key, value) => value && rows.push(h("dt", {}, t(key)), h("dd", {}, value));
+  if (slot) {
+    add("booking.when", h("time", { datetime: slot.start_time },
+      `${moment(slot.start_time, slot.time_zone)} (${range(slot)})`));
+    add("booking.who", (slot.resources ?? []).map((one) => one.name).join(", ")
+      || slot.instructor?.name);
+  }
+  add("booking.for", known.subject_name);
+  if (Number(booking.final_amount) > 0) {
+    add("booking.price", `${money(booking.final_amount, booking.currency)} · ${t(`payment.${booking.payment_status}`)}`);
+  }
+  if (booking.status === "pending_payment") {
+    add("booking.until", h("time", { datetime: booking.expires_at },
+      moment(booking.expires_at, slot?.time_zone)));
+  }
+  add("result.id", h("code", { "data-testid": "booking-id" }, booking.id));
+  return rows;
+}
+
+// --- What can be done
+
+async function act(button, work) {
+  button.disabled = true;
+  try {
+    await work();
+  } catch (error) {
+    problem = error;
+    drawProblem();
+    byId("page-error").focus();
+  } finally {
+    button.disabled = false;
+  }
+}
+
+byId("pay").addEventListener("click", (event) => act(event.target, async () => {
+  const { payment } = await callPersistently(
+    "POST", `/api/bookings/${known.booking.id}/payments`,
+    { manage_token: token, idempotency_key: newKey(), return_path: `/booking#${token}` });
+  location.assign(payment.payment_url);
+}));
+
+byId("cancel").addEventListener("click", (event) => act(event.target, async () => {
+  const quote = await call(
+    "GET",
+    `/api/bookings/${known.booking.id}/cancellation-quote?manage_token=${encodeURIComponent(token)}`);
+  const line = byId("cancel-quote");
+  set(line, "data-refund", quote.refund);
+  text(line, Number(quote.refund) > 0
+    ? t("cancel.refund", { amount: money(quote.refund, quote.currency || known.booking.currency) })
+    : t("cancel.free"));
+  byId("cancel-dialog").showModal();
+}));
+
+const dialog = byId("cancel-dialog");
+dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close(""));
+dialog.addEventListener("close", () => {
+  if (dialog.returnValue !== "go") return;
+  dialog.returnValue = "";
+  act(byId("cancel"), async () => {
+    await callPersistently("POST", path("/cancel"), {
+      reason: byId("cancel-reason").value.trim(), idempotency_key: newKey(),
+    });
+    toast(t("booking.cancelled"));
+    await load();
+  });
+});
+
+byId("reschedule").addEventListener("click", () => {
+  isChoosing = !isChoosing;
+  draw();
+  if (!isChoosing) return;
+  refetch();
+  byId("slots-title").focus();
+});
+
+async function fetchSlots() {
+  if (!isChoosing || !known) return;
+  const slots = await findSlots(known.booking.course_id);
+  board.replace(slots);
+  text(byId("slots-summary"), slots.length ? "" : t("book.full"));
+  draw();
+}
+
+const refetch = coalesced(fetchSlots, { delay: 0, jitter: 100 });
+
+byId("slots").addEventListener("click", (event) => {
+  const button = event.target.closest("[data-action=move]");
+  if (!button) return;
+  const slot = button.closest("[data-slot-id]").dataset.slotId;
+  act(button, async () => {
+    const answer = await callPersistently("POST", path("/reschedule"), {
+      schedule_id: slot, idempotency_key: newKey(),
+    });
+    isChoosing = false;
+    keep(answer.manage_token);
+    toast(t("booking.moved"));
+    await load();
+    byId("booking-title").focus();
+  });
+});
+
+// --- Live
+
+const subscription = () =>
+  (known ? { type: "subscribe", filters: { course_id: known.booking.course_id } } : null);
+
+const live = new Live("/ws/availability", {
+  subscription,
+  onSubscribed: reload,
+  onMessage: (message) => {
+    const id = message.booking?.id ?? message.booking_id ?? message.bookingId;
+    if (id !== undefined && id === known?.booking.id) reload();
+    if (message.type === "availability.updated") {
+      for (const change of changesIn(message)) board.apply(change);
+      if (isChoosing) refetch();
+      if (changesIn(message).some((change) => change.id === known?.slot?.id)) reload();
+    }
+  },
+  onState: showLiveState,
+});
+
+onLanguage(() => {
+  document.title = t("title.booking");
+  draw();
+});
+startLanguages();
+live.start();
+load();
+// The provider tells the clinic, not this page: look now and then while a payment is open.
+setInterval(() => {
+  if (known?.booking.status === "pending_payment" && !document.hidden) reload();
+}, 4000);
