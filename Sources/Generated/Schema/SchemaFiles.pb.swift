@@ -12,6 +12,7 @@ public enum SchemaFiles {
         BookingV1.availabilityFile,
         BookingV1.bookingFile,
         BookingV1.catalogueFile,
+        BookingV1.deskFile,
         BookingV1.inventoryFile,
         BookingV1.slotFile,
         CommonV1.errorFile,

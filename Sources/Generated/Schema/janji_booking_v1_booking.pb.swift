@@ -53,81 +53,85 @@ extension BookingV1 {
             GAMgASgOMh8uamFuamkuYm9va2luZy52MS5Cb29raW5nU3RhdHVzUgJ0bxIUCgVhY3RvchgEIAEoCVIFYWN0b3IS
             FgoGYWN0aW9uGAUgASgJUgZhY3Rpb24SFgoGcmVhc29uGAYgASgJUgZyZWFzb24SSwoOcGF5bWVudF9zdGF0dXMY
             ByABKA4yHy5qYW5qaS5ib29raW5nLnYxLlBheW1lbnRTdGF0dXNIAVINcGF5bWVudFN0YXR1c4gBAUIHCgVfZnJv
-            bUIRCg9fcGF5bWVudF9zdGF0dXMivgEKEkdldEJvb2tpbmdSZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFu
+            bUIRCg9fcGF5bWVudF9zdGF0dXMinwIKEkdldEJvb2tpbmdSZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFu
             amkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEjkKCWFwcGxpY2FudBgCIAEoCzIbLmphbmppLmJvb2tpbmcu
             djEuQXBwbGljYW50UglhcHBsaWNhbnQSOAoHaGlzdG9yeRgDIAMoCzIeLmphbmppLmJvb2tpbmcudjEuSGlzdG9y
-            eUVudHJ5UgdoaXN0b3J5IowBChJMaXN0UGVuZGluZ1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgFUghwYWdlU2l6
-            ZRIdCgpwYWdlX3Rva2VuGAIgASgJUglwYWdlVG9rZW4SHQoKbmVlZHNfc2xvdBgDIAEoCFIJbmVlZHNTbG90EhsK
-            CWNvdXJzZV9pZBgEIAEoCVIIY291cnNlSWQi3wMKCUFwcGxpY2FudBIhCglmdWxsX25hbWUYASABKAlCBNi1GAFS
-            CGZ1bGxOYW1lEhoKBWVtYWlsGAIgASgJQgTYtRgBUgVlbWFpbBIpCg1ndWFyZGlhbl9uYW1lGAMgASgJQgTYtRgB
-            UgxndWFyZGlhbk5hbWUSMgoSZ3VhcmRpYW5fd2FfbnVtYmVyGAQgASgJQgTYtRgBUhBndWFyZGlhbldhTnVtYmVy
-            EhwKBnNjaG9vbBgFIAEoCUIE2LUYAVIGc2Nob29sEhQKBWNsYXNzGAYgASgFUgVjbGFzcxIpChBleHBlcmllbmNl
-            X2xldmVsGAcgASgJUg9leHBlcmllbmNlTGV2ZWwSJQoOcHJlZmVycmVkX2RheXMYCCADKAlSDXByZWZlcnJlZERh
-            eXMSTQoUcHJlZmVycmVkX3RpbWVfcmFuZ2UYCSABKAsyGy5qYW5qaS5ib29raW5nLnYxLlRpbWVSYW5nZVIScHJl
-            ZmVycmVkVGltZVJhbmdlEiMKCmJpcnRoX2RhdGUYCiABKAlCBNi1GAFSCWJpcnRoRGF0ZRIoCg1wYXltZW50X3By
-            b29mGAsgASgJSABSDHBheW1lbnRQcm9vZogBAUIQCg5fcGF5bWVudF9wcm9vZiJqCgZDaG9pY2USKgoEc2xvdBgB
-            IAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdBIWCgZvdGhlcnMYAiABKAVSBm90aGVycxIcCglhdmFp
-            bGFibGUYAyABKAhSCWF2YWlsYWJsZSLAAgoOUGVuZGluZ0Jvb2tpbmcSMwoHYm9va2luZxgBIAEoCzIZLmphbmpp
-            LmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZxI5CglhcHBsaWNhbnQYAiABKAsyGy5qYW5qaS5ib29raW5nLnYx
-            LkFwcGxpY2FudFIJYXBwbGljYW50EjsKDGZpcnN0X2Nob2ljZRgDIAEoCzIYLmphbmppLmJvb2tpbmcudjEuQ2hv
-            aWNlUgtmaXJzdENob2ljZRI9Cg1zZWNvbmRfY2hvaWNlGAQgASgLMhguamFuamkuYm9va2luZy52MS5DaG9pY2VS
-            DHNlY29uZENob2ljZRIfCgtjb3Vyc2VfY29kZRgFIAEoCVIKY291cnNlQ29kZRIhCgxjb3Vyc2VfdGl0bGUYBiAB
-            KAlSC2NvdXJzZVRpdGxlIsIBChNMaXN0UGVuZGluZ1Jlc3BvbnNlEjwKCGJvb2tpbmdzGAEgAygLMiAuamFuamku
-            Ym9va2luZy52MS5QZW5kaW5nQm9va2luZ1IIYm9va2luZ3MSJgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJUg1uZXh0
-            UGFnZVRva2VuEi8KBWFzX29mGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIEYXNPZhIUCgV0b3Rh
-            bBgEIAEoBVIFdG90YWwi8gEKDkNvbmZpcm1SZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJvb2tpbmdJZBIk
-            CgtzY2hlZHVsZV9pZBgCIAEoCUgAUgpzY2hlZHVsZUlkiAEBEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwKD2lk
-            ZW1wb3RlbmN5X2tleRgEIAEoCUgBUg5pZGVtcG90ZW5jeUtleYgBARIiCgppZl92ZXJzaW9uGAUgASgDSAJSCWlm
-            VmVyc2lvbogBAUIOCgxfc2NoZWR1bGVfaWRCEgoQX2lkZW1wb3RlbmN5X2tleUINCgtfaWZfdmVyc2lvbiJyCg9D
-            b25maXJtUmVzcG9uc2USMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2lu
-            ZxIqCgRzbG90GAIgASgLMhYuamFuamkuYm9va2luZy52MS5TbG90UgRzbG90IuABChFBc3NpZ25TbG90UmVxdWVz
-            dBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQSHwoLc2NoZWR1bGVfaWQYAiABKAlSCnNjaGVkdWxlSWQS
-            FgoGcmVhc29uGAMgASgJUgZyZWFzb24SLAoPaWRlbXBvdGVuY3lfa2V5GAQgASgJSABSDmlkZW1wb3RlbmN5S2V5
-            iAEBEiIKCmlmX3ZlcnNpb24YBSABKANIAVIJaWZWZXJzaW9uiAEBQhIKEF9pZGVtcG90ZW5jeV9rZXlCDQoLX2lm
-            X3ZlcnNpb24idQoSQXNzaWduU2xvdFJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYx
-            LkJvb2tpbmdSB2Jvb2tpbmcSKgoEc2xvdBgCIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdCK7AQoN
-            UmVqZWN0UmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQSFgoGcmVhc29uGAIgASgJUgZyZWFz
-            b24SLAoPaWRlbXBvdGVuY3lfa2V5GAMgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEBEiIKCmlmX3ZlcnNpb24YBCAB
-            KANIAVIJaWZWZXJzaW9uiAEBQhIKEF9pZGVtcG90ZW5jeV9rZXlCDQoLX2lmX3ZlcnNpb24iRQoOUmVqZWN0UmVz
-            cG9uc2USMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZyK7AQoNQ2Fu
-            Y2VsUmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQSFgoGcmVhc29uGAIgASgJUgZyZWFzb24S
-            LAoPaWRlbXBvdGVuY3lfa2V5GAMgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEBEiIKCmlmX3ZlcnNpb24YBCABKANI
-            AVIJaWZWZXJzaW9uiAEBQhIKEF9pZGVtcG90ZW5jeV9rZXlCDQoLX2lmX3ZlcnNpb24iRQoOQ2FuY2VsUmVzcG9u
-            c2USMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZyrkAgoNQm9va2lu
-            Z1N0YXR1cxIeChpCT09LSU5HX1NUQVRVU19VTlNQRUNJRklFRBAAEhoKFkJPT0tJTkdfU1RBVFVTX1BFTkRJTkcQ
-            ARIcChhCT09LSU5HX1NUQVRVU19DT05GSVJNRUQQAhIbChdCT09LSU5HX1NUQVRVU19SRUpFQ1RFRBADEhwKGEJP
-            T0tJTkdfU1RBVFVTX0NBTkNFTExFRBAEEhoKFkJPT0tJTkdfU1RBVFVTX0VYUElSRUQQBRIiCh5CT09LSU5HX1NU
-            QVRVU19QRU5ESU5HX1BBWU1FTlQQBhIeChpCT09LSU5HX1NUQVRVU19JTl9QUk9HUkVTUxAHEhwKGEJPT0tJTkdf
-            U1RBVFVTX0NPTVBMRVRFRBAIEhoKFkJPT0tJTkdfU1RBVFVTX05PX1NIT1cQCRIeChpCT09LSU5HX1NUQVRVU19S
-            RVNDSEVEVUxFRBAKGgT4thgBKuoBCg1QYXltZW50U3RhdHVzEh4KGlBBWU1FTlRfU1RBVFVTX1VOU1BFQ0lGSUVE
-            EAASHwobUEFZTUVOVF9TVEFUVVNfTk9UX1JFUVVJUkVEEAESGgoWUEFZTUVOVF9TVEFUVVNfUEVORElORxACEhcK
-            E1BBWU1FTlRfU1RBVFVTX1BBSUQQAxIZChVQQVlNRU5UX1NUQVRVU19GQUlMRUQQBBIlCiFQQVlNRU5UX1NUQVRV
-            U19QQVJUSUFMTFlfUkVGVU5ERUQQBRIbChdQQVlNRU5UX1NUQVRVU19SRUZVTkRFRBAGGgT4thgBKuMBCg9Bc3Np
-            Z25tZW50QmFzaXMSIAocQVNTSUdOTUVOVF9CQVNJU19VTlNQRUNJRklFRBAAEiEKHUFTU0lHTk1FTlRfQkFTSVNf
-            RklSU1RfQ0hPSUNFEAESIgoeQVNTSUdOTUVOVF9CQVNJU19TRUNPTkRfQ0hPSUNFEAISIwofQVNTSUdOTUVOVF9C
-            QVNJU19BRE1JTl9PVkVSUklERRADEh0KGUFTU0lHTk1FTlRfQkFTSVNfQ1VTVE9NRVIQBBIdChlBU1NJR05NRU5U
-            X0JBU0lTX0VYVEVSTkFMEAUaBPi2GAEy1goKCEJvb2tpbmdzErQBCg5SZWdpc3RlckNvdXJzZRInLmphbmppLmJv
-            b2tpbmcudjEuUmVnaXN0ZXJDb3Vyc2VSZXF1ZXN0GiguamFuamkuYm9va2luZy52MS5SZWdpc3RlckNvdXJzZVJl
-            c3BvbnNlIk+ItRgBkLUYyQGC0+STAkAiHC9hcGkvYm9va2luZy9yZWdpc3Rlci1jb3Vyc2U6ASpaHSIYL2Jvb2tp
-            bmcvcmVnaXN0ZXItY291cnNlOgEqEpABCgpHZXRCb29raW5nEiMuamFuamkuYm9va2luZy52MS5HZXRCb29raW5n
-            UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuR2V0Qm9va2luZ1Jlc3BvbnNlIjeQAgGItRgCgtPkkwIqEigvYXBp
-            L2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9ErEBCgtMaXN0UGVuZGluZxIkLmphbmppLmJvb2tp
-            bmcudjEuTGlzdFBlbmRpbmdSZXF1ZXN0GiUuamFuamkuYm9va2luZy52MS5MaXN0UGVuZGluZ1Jlc3BvbnNlIlWQ
-            AgGItRgCgtPkkwJIEiMvYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3MvcGVuZGluZ1ohEh8vYm9va2luZy9hZG1p
-            bi9ib29raW5ncy9wZW5kaW5nEt0BCgdDb25maXJtEiAuamFuamkuYm9va2luZy52MS5Db25maXJtUmVxdWVzdBoh
-            LmphbmppLmJvb2tpbmcudjEuQ29uZmlybVJlc3BvbnNlIowBiLUYAoLT5JMCgQEiIS9hcGkvYm9va2luZy97Ym9v
-            a2luZ19pZH0vY29uZmlybToBKloiIh0vYm9va2luZy97Ym9va2luZ19pZH0vY29uZmlybToBKlo1IjAvYXBpL2Jv
-            b2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2NvbmZpcm06ASoSgQIKCkFzc2lnblNsb3QSIy5qYW5q
-            aS5ib29raW5nLnYxLkFzc2lnblNsb3RSZXF1ZXN0GiQuamFuamkuYm9va2luZy52MS5Bc3NpZ25TbG90UmVzcG9u
-            c2UipwGItRgCgtPkkwKcASI0L2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9hc3NpZ24t
-            c2xvdDoBKlo1IjAvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vYXNzaWduLXNsb3Q6ASpaKiIl
-            L2FwaS9ib29raW5nL3tib29raW5nX2lkfS9hc3NpZ24tc2xvdDoBKhKyAQoGUmVqZWN0Eh8uamFuamkuYm9va2lu
-            Zy52MS5SZWplY3RSZXF1ZXN0GiAuamFuamkuYm9va2luZy52MS5SZWplY3RSZXNwb25zZSJliLUYAoLT5JMCWyIg
-            L2FwaS9ib29raW5nL3tib29raW5nX2lkfS9yZWplY3Q6ASpaNCIvL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdz
-            L3tib29raW5nX2lkfS9yZWplY3Q6ASoSsgEKBkNhbmNlbBIfLmphbmppLmJvb2tpbmcudjEuQ2FuY2VsUmVxdWVz
-            dBogLmphbmppLmJvb2tpbmcudjEuQ2FuY2VsUmVzcG9uc2UiZYi1GAKC0+STAlsiIC9hcGkvYm9va2luZy97Ym9v
-            a2luZ19pZH0vY2FuY2VsOgEqWjQiLy9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vY2Fu
-            Y2VsOgEqYgZwcm90bzM=
+            eUVudHJ5UgdoaXN0b3J5EjMKB2NvbnRhY3QYBCABKAsyGS5qYW5qaS5ib29raW5nLnYxLkNvbnRhY3RSB2NvbnRh
+            Y3QSKgoEc2xvdBgFIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdCLMAQoHQ29udGFjdBIhCglmdWxs
+            X25hbWUYASABKAlCBNi1GAFSCGZ1bGxOYW1lEhoKBWVtYWlsGAIgASgJQgTYtRgBUgVlbWFpbBIaCgVwaG9uZRgD
+            IAEoCUIE2LUYAVIFcGhvbmUSJwoMc3ViamVjdF9uYW1lGAQgASgJQgTYtRgBUgtzdWJqZWN0TmFtZRIhCgxzdWJq
+            ZWN0X2tpbmQYBSABKAlSC3N1YmplY3RLaW5kEhoKBW5vdGVzGAYgASgJQgTYtRgBUgVub3RlcyKMAQoSTGlzdFBl
+            bmRpbmdSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFnZV90b2tlbhgCIAEoCVIJcGFn
+            ZVRva2VuEh0KCm5lZWRzX3Nsb3QYAyABKAhSCW5lZWRzU2xvdBIbCgljb3Vyc2VfaWQYBCABKAlSCGNvdXJzZUlk
+            It8DCglBcHBsaWNhbnQSIQoJZnVsbF9uYW1lGAEgASgJQgTYtRgBUghmdWxsTmFtZRIaCgVlbWFpbBgCIAEoCUIE
+            2LUYAVIFZW1haWwSKQoNZ3VhcmRpYW5fbmFtZRgDIAEoCUIE2LUYAVIMZ3VhcmRpYW5OYW1lEjIKEmd1YXJkaWFu
+            X3dhX251bWJlchgEIAEoCUIE2LUYAVIQZ3VhcmRpYW5XYU51bWJlchIcCgZzY2hvb2wYBSABKAlCBNi1GAFSBnNj
+            aG9vbBIUCgVjbGFzcxgGIAEoBVIFY2xhc3MSKQoQZXhwZXJpZW5jZV9sZXZlbBgHIAEoCVIPZXhwZXJpZW5jZUxl
+            dmVsEiUKDnByZWZlcnJlZF9kYXlzGAggAygJUg1wcmVmZXJyZWREYXlzEk0KFHByZWZlcnJlZF90aW1lX3Jhbmdl
+            GAkgASgLMhsuamFuamkuYm9va2luZy52MS5UaW1lUmFuZ2VSEnByZWZlcnJlZFRpbWVSYW5nZRIjCgpiaXJ0aF9k
+            YXRlGAogASgJQgTYtRgBUgliaXJ0aERhdGUSKAoNcGF5bWVudF9wcm9vZhgLIAEoCUgAUgxwYXltZW50UHJvb2aI
+            AQFCEAoOX3BheW1lbnRfcHJvb2YiagoGQ2hvaWNlEioKBHNsb3QYASABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNs
+            b3RSBHNsb3QSFgoGb3RoZXJzGAIgASgFUgZvdGhlcnMSHAoJYXZhaWxhYmxlGAMgASgIUglhdmFpbGFibGUiwAIK
+            DlBlbmRpbmdCb29raW5nEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tp
+            bmcSOQoJYXBwbGljYW50GAIgASgLMhsuamFuamkuYm9va2luZy52MS5BcHBsaWNhbnRSCWFwcGxpY2FudBI7Cgxm
+            aXJzdF9jaG9pY2UYAyABKAsyGC5qYW5qaS5ib29raW5nLnYxLkNob2ljZVILZmlyc3RDaG9pY2USPQoNc2Vjb25k
+            X2Nob2ljZRgEIAEoCzIYLmphbmppLmJvb2tpbmcudjEuQ2hvaWNlUgxzZWNvbmRDaG9pY2USHwoLY291cnNlX2Nv
+            ZGUYBSABKAlSCmNvdXJzZUNvZGUSIQoMY291cnNlX3RpdGxlGAYgASgJUgtjb3Vyc2VUaXRsZSLCAQoTTGlzdFBl
+            bmRpbmdSZXNwb25zZRI8Cghib29raW5ncxgBIAMoCzIgLmphbmppLmJvb2tpbmcudjEuUGVuZGluZ0Jvb2tpbmdS
+            CGJvb2tpbmdzEiYKD25leHRfcGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbhIvCgVhc19vZhgDIAEoCzIa
+            Lmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBGFzT2YSFAoFdG90YWwYBCABKAVSBXRvdGFsIvIBCg5Db25maXJt
+            UmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQSJAoLc2NoZWR1bGVfaWQYAiABKAlIAFIKc2No
+            ZWR1bGVJZIgBARIWCgZyZWFzb24YAyABKAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlIAVIOaWRl
+            bXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgFIAEoA0gCUglpZlZlcnNpb26IAQFCDgoMX3NjaGVkdWxlX2lk
+            QhIKEF9pZGVtcG90ZW5jeV9rZXlCDQoLX2lmX3ZlcnNpb24icgoPQ29uZmlybVJlc3BvbnNlEjMKB2Jvb2tpbmcY
+            ASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmcSKgoEc2xvdBgCIAEoCzIWLmphbmppLmJv
+            b2tpbmcudjEuU2xvdFIEc2xvdCLgAQoRQXNzaWduU2xvdFJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9v
+            a2luZ0lkEh8KC3NjaGVkdWxlX2lkGAIgASgJUgpzY2hlZHVsZUlkEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwK
+            D2lkZW1wb3RlbmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBARIiCgppZl92ZXJzaW9uGAUgASgDSAFS
+            CWlmVmVyc2lvbogBAUISChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uInUKEkFzc2lnblNsb3RSZXNw
+            b25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEioKBHNsb3QY
+            AiABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSBHNsb3QiuwEKDVJlamVjdFJlcXVlc3QSHQoKYm9va2luZ19p
+            ZBgBIAEoCVIJYm9va2luZ0lkEhYKBnJlYXNvbhgCIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgDIAEo
+            CUgAUg5pZGVtcG90ZW5jeUtleYgBARIiCgppZl92ZXJzaW9uGAQgASgDSAFSCWlmVmVyc2lvbogBAUISChBfaWRl
+            bXBvdGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uIkUKDlJlamVjdFJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5q
+            YW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmciuwEKDUNhbmNlbFJlcXVlc3QSHQoKYm9va2luZ19pZBgB
+            IAEoCVIJYm9va2luZ0lkEhYKBnJlYXNvbhgCIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUgA
+            Ug5pZGVtcG90ZW5jeUtleYgBARIiCgppZl92ZXJzaW9uGAQgASgDSAFSCWlmVmVyc2lvbogBAUISChBfaWRlbXBv
+            dGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uIkUKDkNhbmNlbFJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5q
+            aS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmcq5AIKDUJvb2tpbmdTdGF0dXMSHgoaQk9PS0lOR19TVEFUVVNf
+            VU5TUEVDSUZJRUQQABIaChZCT09LSU5HX1NUQVRVU19QRU5ESU5HEAESHAoYQk9PS0lOR19TVEFUVVNfQ09ORklS
+            TUVEEAISGwoXQk9PS0lOR19TVEFUVVNfUkVKRUNURUQQAxIcChhCT09LSU5HX1NUQVRVU19DQU5DRUxMRUQQBBIa
+            ChZCT09LSU5HX1NUQVRVU19FWFBJUkVEEAUSIgoeQk9PS0lOR19TVEFUVVNfUEVORElOR19QQVlNRU5UEAYSHgoa
+            Qk9PS0lOR19TVEFUVVNfSU5fUFJPR1JFU1MQBxIcChhCT09LSU5HX1NUQVRVU19DT01QTEVURUQQCBIaChZCT09L
+            SU5HX1NUQVRVU19OT19TSE9XEAkSHgoaQk9PS0lOR19TVEFUVVNfUkVTQ0hFRFVMRUQQChoE+LYYASrqAQoNUGF5
+            bWVudFN0YXR1cxIeChpQQVlNRU5UX1NUQVRVU19VTlNQRUNJRklFRBAAEh8KG1BBWU1FTlRfU1RBVFVTX05PVF9S
+            RVFVSVJFRBABEhoKFlBBWU1FTlRfU1RBVFVTX1BFTkRJTkcQAhIXChNQQVlNRU5UX1NUQVRVU19QQUlEEAMSGQoV
+            UEFZTUVOVF9TVEFUVVNfRkFJTEVEEAQSJQohUEFZTUVOVF9TVEFUVVNfUEFSVElBTExZX1JFRlVOREVEEAUSGwoX
+            UEFZTUVOVF9TVEFUVVNfUkVGVU5ERUQQBhoE+LYYASrjAQoPQXNzaWdubWVudEJhc2lzEiAKHEFTU0lHTk1FTlRf
+            QkFTSVNfVU5TUEVDSUZJRUQQABIhCh1BU1NJR05NRU5UX0JBU0lTX0ZJUlNUX0NIT0lDRRABEiIKHkFTU0lHTk1F
+            TlRfQkFTSVNfU0VDT05EX0NIT0lDRRACEiMKH0FTU0lHTk1FTlRfQkFTSVNfQURNSU5fT1ZFUlJJREUQAxIdChlB
+            U1NJR05NRU5UX0JBU0lTX0NVU1RPTUVSEAQSHQoZQVNTSUdOTUVOVF9CQVNJU19FWFRFUk5BTBAFGgT4thgBMtYK
+            CghCb29raW5ncxK0AQoOUmVnaXN0ZXJDb3Vyc2USJy5qYW5qaS5ib29raW5nLnYxLlJlZ2lzdGVyQ291cnNlUmVx
+            dWVzdBooLmphbmppLmJvb2tpbmcudjEuUmVnaXN0ZXJDb3Vyc2VSZXNwb25zZSJPiLUYAZC1GMkBgtPkkwJAIhwv
+            YXBpL2Jvb2tpbmcvcmVnaXN0ZXItY291cnNlOgEqWh0iGC9ib29raW5nL3JlZ2lzdGVyLWNvdXJzZToBKhKQAQoK
+            R2V0Qm9va2luZxIjLmphbmppLmJvb2tpbmcudjEuR2V0Qm9va2luZ1JlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYx
+            LkdldEJvb2tpbmdSZXNwb25zZSI3kAIBiLUYAoLT5JMCKhIoL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3ti
+            b29raW5nX2lkfRKxAQoLTGlzdFBlbmRpbmcSJC5qYW5qaS5ib29raW5nLnYxLkxpc3RQZW5kaW5nUmVxdWVzdBol
+            LmphbmppLmJvb2tpbmcudjEuTGlzdFBlbmRpbmdSZXNwb25zZSJVkAIBiLUYAoLT5JMCSBIjL2FwaS9ib29raW5n
+            L2FkbWluL2Jvb2tpbmdzL3BlbmRpbmdaIRIfL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3MvcGVuZGluZxLdAQoHQ29u
+            ZmlybRIgLmphbmppLmJvb2tpbmcudjEuQ29uZmlybVJlcXVlc3QaIS5qYW5qaS5ib29raW5nLnYxLkNvbmZpcm1S
+            ZXNwb25zZSKMAYi1GAKC0+STAoEBIiEvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NvbmZpcm06ASpaIiIdL2Jv
+            b2tpbmcve2Jvb2tpbmdfaWR9L2NvbmZpcm06ASpaNSIwL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29r
+            aW5nX2lkfS9jb25maXJtOgEqEoECCgpBc3NpZ25TbG90EiMuamFuamkuYm9va2luZy52MS5Bc3NpZ25TbG90UmVx
+            dWVzdBokLmphbmppLmJvb2tpbmcudjEuQXNzaWduU2xvdFJlc3BvbnNlIqcBiLUYAoLT5JMCnAEiNC9hcGkvYm9v
+            a2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vYXNzaWduLXNsb3Q6ASpaNSIwL2Jvb2tpbmcvYWRtaW4v
+            Ym9va2luZ3Mve2Jvb2tpbmdfaWR9L2Fzc2lnbi1zbG90OgEqWioiJS9hcGkvYm9va2luZy97Ym9va2luZ19pZH0v
+            YXNzaWduLXNsb3Q6ASoSsgEKBlJlamVjdBIfLmphbmppLmJvb2tpbmcudjEuUmVqZWN0UmVxdWVzdBogLmphbmpp
+            LmJvb2tpbmcudjEuUmVqZWN0UmVzcG9uc2UiZYi1GAKC0+STAlsiIC9hcGkvYm9va2luZy97Ym9va2luZ19pZH0v
+            cmVqZWN0OgEqWjQiLy9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vcmVqZWN0OgEqErIB
+            CgZDYW5jZWwSHy5qYW5qaS5ib29raW5nLnYxLkNhbmNlbFJlcXVlc3QaIC5qYW5qaS5ib29raW5nLnYxLkNhbmNl
+            bFJlc3BvbnNlImWItRgCgtPkkwJbIiAvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NhbmNlbDoBKlo0Ii8vYXBp
+            L2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2NhbmNlbDoBKmIGcHJvdG8z
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -499,8 +503,13 @@ extension BookingV1 {
 
     public struct GetBookingResponse: Protobuf::Message {
         public var booking: BookingV1.Booking?
+        /// Of a student's request.
         public var applicant: BookingV1.Applicant?
         public var history: [BookingV1.HistoryEntry] = []
+        /// Of an appointment.
+        public var contact: BookingV1.Contact?
+        /// The slot that it has a seat in.
+        public var slot: BookingV1.Slot?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -512,6 +521,8 @@ extension BookingV1 {
             self.booking = try reader.message(0, BookingV1.Booking.self)
             self.applicant = try reader.message(1, BookingV1.Applicant.self)
             self.history = try reader.messages(2, BookingV1.HistoryEntry.self)
+            self.contact = try reader.message(3, BookingV1.Contact.self)
+            self.slot = try reader.message(4, BookingV1.Slot.self)
             self.unknownFields = reader.unknownFields
         }
 
@@ -519,6 +530,44 @@ extension BookingV1 {
             writer.message(0, self.booking)
             writer.message(1, self.applicant)
             writer.messages(2, self.history)
+            writer.message(3, self.contact)
+            writer.message(4, self.slot)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    /// Whom an appointment is for; shown to staff only.
+    public struct Contact: Protobuf::Message {
+        public var fullName: Swift::String = ""
+        public var email: Swift::String = ""
+        public var phone: Swift::String = ""
+        public var subjectName: Swift::String = ""
+        public var subjectKind: Swift::String = ""
+        public var notes: Swift::String = ""
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = BookingV1.bookingFile
+            .message("janji.booking.v1.Contact")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.fullName = reader.string(0)
+            self.email = reader.string(1)
+            self.phone = reader.string(2)
+            self.subjectName = reader.string(3)
+            self.subjectKind = reader.string(4)
+            self.notes = reader.string(5)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.string(0, self.fullName)
+            writer.string(1, self.email)
+            writer.string(2, self.phone)
+            writer.string(3, self.subjectName)
+            writer.string(4, self.subjectKind)
+            writer.string(5, self.notes)
             writer.unknownFields(self.unknownFields)
         }
     }

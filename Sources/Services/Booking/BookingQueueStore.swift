@@ -57,19 +57,30 @@ struct BookingQueueStore: Sendable {
         let results = try await pool.atomically(
             [
                 """
-                select \(BookingRow.columns), \(Self.applicant)
-                from booking b join registration p on p.booking_id = b.id where b.id = \(id)
+                select \(BookingRow.columns), \(Self.applicant), \(Contact.columns)
+                from booking b left join registration p on p.booking_id = b.id
+                left join contact k on k.booking_id = b.id
+                where b.id = \(id)
                 """,
                 """
-                select at, from_status, to_status, actor, action, reason from booking_history
-                where booking_id = \(id) order by version
+                select at, from_status, to_status, actor, action, reason, payment_status
+                from booking_history where booking_id = \(id) order by version
+                """,
+                """
+                select \(SlotRow.columns) from \(SlotRow.tables)
+                where s.id = (select confirmed_slot_id from booking where id = \(id))
                 """,
             ], options: TransactionOptions(isReadOnly: true))
         guard let row = results[0].first else { return nil }
         var response = BookingV1.GetBookingResponse()
         response.booking = BookingV1.Booking(try BookingRow.read(row))
-        response.applicant = try Self.readApplicant(row, from: BookingRow.count)
+        let applicantName: String? = try row[BookingRow.count]
+        if applicantName != nil {
+            response.applicant = try Self.readApplicant(row, from: BookingRow.count)
+        }
+        response.contact = try Contact.read(row, from: BookingRow.count + 12)
         response.history = try results[1].map(Self.readHistory)
+        response.slot = try results[2].first.map { BookingV1.Slot(try SlotRow.read($0)) }
         return response
     }
 
@@ -131,6 +142,10 @@ struct BookingQueueStore: Sendable {
         entry.actor = try row[3]
         entry.action = try row[4]
         entry.reason = try row[5]
+        let payment: String? = try row[6]
+        entry.paymentStatus = payment.flatMap(Booking.PaymentStatus.init(rawValue:)).map {
+            BookingV1.PaymentStatus($0)
+        }
         return entry
     }
 }

@@ -1,0 +1,39 @@
+import Domain
+public import Environment
+public import Postgres
+import Protobuf
+public import RPC
+public import Schema
+
+/// The RPCs of `janji.booking.v1.Desk`.
+public struct DeskService: BookingV1.DeskService {
+    private let store: DeskStore
+    private let clock: Clock
+
+    public init(pool: PostgresPool, clock: Clock) {
+        store = DeskStore(pool: pool)
+        self.clock = clock
+    }
+
+    public func listDay(
+        _ request: BookingV1.ListDayRequest, _ context: ServerContext
+    ) async throws -> BookingV1.ListDayResponse {
+        var rules = FieldRules()
+        let date = rules.date(request.date, "date")
+        let location =
+            request.locationId.isEmpty ? nil : rules.uuid(request.locationId, "location_id")
+        try rules.check()
+        guard let date else { throw DomainError(.validationFailed, "a date is required") }
+        let day = try await DomainError.mapping { try await store.day(date, location: location) }
+        var response = BookingV1.ListDayResponse()
+        response.slots = day.slots.map { slot in
+            var item = BookingV1.DaySlot()
+            item.slot = BookingV1.Slot(slot)
+            item.holds = day.holds[slot.id] ?? []
+            item.bookings = day.bookings[slot.id] ?? []
+            return item
+        }
+        response.asOf = GoogleProtobuf.Timestamp(clock.now())
+        return response
+    }
+}
