@@ -1,6 +1,7 @@
 import Domain
 import Environment
 import Postgres
+import Protobuf
 import Schema
 
 /// The SQL of a location's day.
