@@ -1,5 +1,7 @@
 // The staff's page: both queues, decisions, live changes (A-14 … A-19, B-10 … B-12, X-24).
 import { ApiError, call, callPersistently, findSlots, newKey } from "./api.js";
+import { Case } from "./case.js";
+import { Desk } from "./desk.js";
 import { askReason, askSlot } from "./dialogs.js";
 import { byId, reconcile, text } from "./dom.js";
 import { explain } from "./errors.js";
@@ -7,6 +9,7 @@ import { onLanguage, startLanguages, t } from "./i18n.js";
 import { showLiveState } from "./live-state.js";
 import { coalesced, Live } from "./live.js";
 import { applicantName, createRow, updateRow } from "./row.js";
+import { Review } from "./review.js";
 import { Session } from "./session.js";
 import { slotLine } from "./time.js";
 import { toast } from "./toast.js";
@@ -61,6 +64,23 @@ async function load() {
 }
 
 const refresh = coalesced(load, { delay: 30, jitter: 60 });
+
+// --- The desk, one booking, payments that wait
+
+function isOver(error) {
+  if (error.status === 401) session.over();
+  return error.status === 401;
+}
+
+const openCase = (id) => detail.open(id);
+const desk = new Desk(openCase, isOver);
+const review = new Review(openCase, isOver);
+const detail = new Case(() => refreshDesk(), isOver);
+
+const refreshDesk = coalesced(async () => {
+  if (!session.user) return;
+  await Promise.all([desk.load(), review.load(), detail.refresh()]);
+}, { delay: 60, jitter: 120 });
 
 function draw() {
   for (const queue of queues) {
@@ -197,6 +217,7 @@ for (const { root } of queues) root.addEventListener("click", press);
 
 function receive(message) {
   refresh();
+  refreshDesk();
   const booking = message.booking ?? message.payload?.data ?? message;
   const id = booking.id ?? booking.booking_id ?? booking.bookingId;
   if (Date.now() - (own.get(id) ?? 0) < OWN_ECHO_MS) return;
@@ -228,7 +249,10 @@ function receive(message) {
 
 const live = new Live("/ws", {
   subscription: () => ({ type: "subscribe", scope: "all" }),
-  onSubscribed: refresh,
+  onSubscribed: () => {
+    refresh();
+    refreshDesk();
+  },
   onMessage: receive,
   onState: showLiveState,
   onUnauthorized: () => session.over(),
@@ -240,9 +264,13 @@ const session = new Session(
   () => {
     live.start();
     refresh();
+    desk.begin();
+    review.load();
   },
   () => {
     live.stop();
+    desk.end();
+    review.end();
     states.clear();
     for (const queue of queues) {
       queue.items = [];
@@ -256,6 +284,9 @@ const session = new Session(
 
 onLanguage(() => {
   session.redraw();
+  desk.draw();
+  review.draw();
+  detail.draw();
   draw();
 });
 startLanguages();

@@ -1,0 +1,136 @@
+// One booking as the staff sees it: the person, the ledger, every transition, what can be done.
+import { call, callPersistently, newKey } from "./api.js";
+import { byId, h, set, text } from "./dom.js";
+import { explain } from "./errors.js";
+import { t } from "./i18n.js";
+import { money } from "./money.js";
+import { moment, slotLine } from "./time.js";
+import { toast } from "./toast.js";
+
+export class Case {
+  #id = null;
+  #known = null;
+  #ledger = null;
+  #onChange;
+  #isOver;
+
+  constructor(onChange, isOver) {
+    this.#onChange = onChange;
+    this.#isOver = isOver;
+    byId("case-actions").addEventListener("click", (event) => {
+      const action = event.target.closest("[data-case-action]")?.dataset.caseAction;
+      if (action) this.#act(action);
+    });
+  }
+
+  async open(id) {
+    this.#id = id;
+    byId("case-reason").value = "";
+    byId("case-amount").value = "";
+    this.#say("");
+    await this.load();
+    if (!byId("case-dialog").open) byId("case-dialog").showModal();
+  }
+
+  /// Fresh while it is open.
+  async refresh() {
+    if (byId("case-dialog").open) await this.load();
+  }
+
+  async load() {
+    const id = this.#id;
+    try {
+      const [known, ledger] = await Promise.all([
+        call("GET", `/api/booking/admin/bookings/${id}`),
+        call("GET", `/api/booking/admin/bookings/${id}/payments`),
+      ]);
+      if (id !== this.#id) return;
+      this.#known = known;
+      this.#ledger = ledger;
+      this.draw();
+    } catch (error) {
+      if (!this.#isOver(error)) this.#say(explain(error), error.code);
+    }
+  }
+
+  draw() {
+    if (!this.#known) return;
+    const { booking, slot, contact, applicant, history } = this.#known;
+    set(byId("case-dialog"), "data-booking-id", booking.id);
+    set(byId("case-dialog"), "data-status", booking.status);
+    set(byId("case-dialog"), "data-payment-status", booking.payment_status);
+    text(byId("case-title"), contact?.full_name ?? applicant?.full_name ?? booking.id);
+    text(byId("case-state"), `${t(`status.${booking.status}`)} · ${t(`payment.${booking.payment_status}`)}`);
+    byId("case-facts").replaceChildren(...facts(booking, slot, contact ?? applicant));
+    this.#drawLedger();
+    byId("case-history").replaceChildren(...(history ?? []).map((entry) => h("li",
+      { "data-testid": "history-entry", "data-to": entry.to },
+      h("time", { datetime: entry.at }, moment(entry.at, slot?.time_zone)),
+      h("span", {}, `${t(`status.${entry.to}`)} · ${entry.action} · ${entry.actor}`),
+      entry.reason ? h("em", {}, entry.reason) : null)));
+    const can = {
+      complete: booking.status === "in_progress",
+      "no-show": booking.status === "confirmed" && slot && new Date(slot.start_time) < new Date(),
+      cancel: ["pending", "pending_payment", "confirmed"].includes(booking.status),
+      refund: Number(this.#ledger?.charged ?? 0)
+        > Number(this.#ledger?.refunded ?? 0) + Number(this.#ledger?.refund_due ?? 0),
+    };
+    for (const [action, isPossible] of Object.entries(can)) {
+      document.querySelector(`[data-case-action=${action}]`).hidden = !isPossible;
+    }
+    byId("case-amount-field").hidden = !can.refund;
+  }
+
+  #drawLedger() {
+    const { payments, refunds, currency } = this.#ledger ?? {};
+    const line = (kind, one) => h("li",
+      { "data-testid": kind, "data-status": one.status },
+      h("strong", {}, `${kind === "refund" ? "−" : "+"}${money(one.amount, one.currency || currency)}`),
+      h("span", {}, [one.provider, t(`ledger.${one.status}`), one.failure || one.reason]
+        .filter(Boolean).join(" · ")));
+    byId("case-ledger").replaceChildren(
+      ...(payments ?? []).map((one) => line("payment", one)),
+      ...(refunds ?? []).map((one) => line("refund", one)));
+  }
+
+  async #act(action) {
+    const { booking } = this.#known;
+    const reason = byId("case-reason").value.trim();
+    const amount = byId("case-amount").value.trim();
+    const path = action === "refund" ? `/api/bookings/${booking.id}/refunds`
+      : `/api/booking/${booking.id}/${action}`;
+    const body = action === "refund"
+      ? { reason, ...(amount === "" ? {} : { amount: Math.round(Number(amount)) }) }
+      : { reason, if_version: booking.version };
+    try {
+      await callPersistently("POST", path, { ...body, idempotency_key: newKey() });
+      this.#say("");
+      toast(t(`case.${action}.done`));
+    } catch (error) {
+      if (this.#isOver(error)) return;
+      this.#say([explain(error), error.violations[0]?.description].filter(Boolean).join(" "), error.code);
+    }
+    await this.load();
+    this.#onChange();
+  }
+
+  #say(words, code = null) {
+    const box = byId("case-error");
+    box.hidden = words === "";
+    set(box, "data-code", code);
+    text(box, words);
+  }
+}
+
+function facts(booking, slot, person) {
+  const rows = [];
+  const add = (key, value) => value && rows.push(h("dt", {}, t(key)), h("dd", {}, value));
+  add("booking.when", slot && slotLine(slot));
+  add("field.email", person?.email);
+  add("field.phone", person?.phone ?? person?.guardian_wa_number);
+  add("field.subject_name", [person?.subject_name, person?.subject_kind].filter(Boolean).join(", "));
+  add("field.notes", person?.notes);
+  if (Number(booking.final_amount) > 0) add("booking.price", money(booking.final_amount, booking.currency));
+  add("result.id", h("code", {}, booking.id));
+  return rows;
+}
