@@ -1,5 +1,5 @@
-import Glibc
 import ConformanceSchema
+import Glibc
 import Protobuf
 
 // The testee of protobuf's official conformance suite (`deploy/conformance` runs both):
