@@ -89,7 +89,10 @@ let package = Package(
             excluding: ["README.md"]),
         library(
             "RPCHTTP2", in: "Runtime",
-            ["RPC", "HTTP2", "TLS", "Protobuf", "Compression", "Loop", "Telemetry", "Environment"]),
+            [
+                "RPC", "HTTP1", "HTTP2", "TLS", "Protobuf", "Compression", "Loop", "Telemetry",
+                "Environment",
+            ]),
 
         library("Postgres", in: "Data", ["CLibpq", "Loop", "Telemetry", "Environment"]),
         library(
@@ -144,12 +147,9 @@ let package = Package(
         tool(
             "bench-client", ["BenchSchema", "RPC", "RPCHTTP2", "Loop", "Telemetry", "Environment"]),
         library("BenchSchema", in: "Generated", ["Protobuf", "RPC"]),
-        .target(
-            name: "ConformanceSchema", dependencies: ["Protobuf"],
-            path: "Tests/Conformance/Generated", swiftSettings: settings),
         .executableTarget(
-            name: "protobuf-conformance", dependencies: ["ConformanceSchema", "Protobuf"],
-            path: "Tests/Conformance", exclude: ["Generated"], swiftSettings: settings),
+            name: "protobuf-conformance", dependencies: ["Protobuf"], path: "Tests/Conformance",
+            swiftSettings: settings),
         library("InteropSchema", in: "Generated", ["Protobuf", "RPC"]),
         library(
             "Interop", in: "Tools", ["Compression", "InteropSchema", "RPC", "Protobuf", "Loop"]),
@@ -166,16 +166,6 @@ let package = Package(
                 "Loop", "Postgres", "Kafka", "RPC", "Telemetry", "Lifecycle", "Environment",
             ],
             path: "Tests/TestKit", swiftSettings: settings),
-        .target(
-            name: "FuzzTargets",
-            dependencies: [
-                "ConformanceSchema", "Protobuf", "Compression", "RPC", "RPCHTTP2", "HTTP2",
-                "HTTP1", "WebSocket", "Environment",
-            ],
-            path: "Tests/Fuzz/Targets", swiftSettings: settings),
-        .testTarget(
-            name: "FuzzTests", dependencies: ["FuzzTargets"], path: "Tests/FuzzTests",
-            swiftSettings: settings),
         tests("Environment"),
         tests("Loop", ["Environment"]),
         tests("Telemetry"),
@@ -200,8 +190,8 @@ let package = Package(
         tests(
             "RPCHTTP2",
             [
-                "BenchSchema", "Compression", "RPC", "Loop", "Telemetry", "Protobuf", "HTTP2",
-                "Frames", "Environment", "TestKit",
+                "BenchSchema", "Certificates", "Compression", "RPC", "Loop", "Telemetry", "TLS",
+                "Protobuf", "HTTP1", "HTTP2", "Frames", "Environment", "TestKit",
             ]),
         tests("Postgres", ["TestKit", "Loop"]),
         tests("Kafka", ["TestKit", "Loop"]),
@@ -250,11 +240,3 @@ let package = Package(
             path: "Tests/EndToEndTests", swiftSettings: settings),
     ]
 )
-
-// What libFuzzer's driver calls is only there in builds of `deploy/fuzz`.
-if Context.environment["JANJI_FUZZ"] != nil {
-    package.targets.append(
-        .executableTarget(
-            name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver",
-            swiftSettings: settings))
-}

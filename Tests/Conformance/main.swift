@@ -1,4 +1,3 @@
-import ConformanceSchema
 import Glibc
 import Protobuf
 

@@ -43,7 +43,6 @@ struct Settings: Sendable {
     var watch = WatchSettings()
     var bench = BenchSettings()
     var replay = ReplaySettings()
-    var top = TopSettings()
     var config: String?
     var profile: String?
     var help = false
