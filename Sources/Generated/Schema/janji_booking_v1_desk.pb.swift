@@ -214,10 +214,9 @@ extension BookingV1.DeskService {
     public func register(in router: RPC::Router) {
         router.describe(BookingV1.deskFile)
         router.handle(BookingV1.DeskMethods.listDay) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.ListDayRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.ListDayRequest.self)
             let response: BookingV1.ListDayResponse = try await self.listDay(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
     }
 }

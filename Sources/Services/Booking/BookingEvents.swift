@@ -27,6 +27,23 @@ enum BookingEvents {
             ], at: booking.createdAt)
     }
 
+    /// A booking that has come of a hold, confirmed at once or not.
+    static func appointment(_ booking: Booking, _ slot: Slot, at: Instant) -> [OutboxEvent] {
+        let created = event(
+            "booking.created", booking, "created",
+            [
+                ("course_id", .string(booking.offeringID.description)),
+                ("course_code", .string(booking.offeringCode)),
+                ("slot_id", id(booking.confirmedSlot)),
+                ("quantity", number(booking.quantity)),
+                ("payment_status", .string(booking.paymentStatus.rawValue)),
+                ("start_time", .string(slot.startsAt.rfc3339)),
+            ], at: at)
+        guard booking.status == .confirmed else { return [created] }
+        let decision = BookingDecision(booking: booking, action: "confirmed")
+        return [created, confirmed(decision, at: at)]
+    }
+
     /// What a decision makes known: where the booking has gone, and what became of its payment.
     static func of(
         _ decision: BookingDecision, from before: Booking, by actor: String, at: Instant

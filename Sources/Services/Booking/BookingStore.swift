@@ -18,24 +18,6 @@ struct BookingStore: Sendable {
         return try rows.first.flatMap { try $0[0] as UUID? }
     }
 
-    /// Locks slot (when given) and booking, in this order, in one round trip.
-    func lock(
-        booking id: UUID, slot: UUID?, _ transaction: PostgresTransaction
-    ) async throws -> (booking: Booking?, slot: Slot?) {
-        let bookingSQL: SQL =
-            "select \(BookingRow.columns) from booking b where b.id = \(id) for update"
-        guard let slot else {
-            let rows = try await transaction.query(bookingSQL)
-            return (try rows.first.map(BookingRow.read), nil)
-        }
-        // The row is locked alone first: a joined query would read the other tables too early.
-        let results = try await transaction.batch([
-            "select 1 from slot where id = \(slot) for no key update", bookingSQL,
-            "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = \(slot)",
-        ])
-        return (try results[1].first.map(BookingRow.read), try results[2].first.map(SlotRow.read))
-    }
-
     // MARK: Seats
 
     /// Occupies every resource of the slot, all or none.
@@ -52,14 +34,6 @@ struct BookingStore: Sendable {
         return rows.affectedRows == slot.resources.count
     }
 
-    /// Takes (`+1`) or gives back (`-1`) a seat of a locked slot.
-    func seat(_ slot: UUID, change: Int) -> SQL {
-        """
-        update slot set taken = taken + \(change)::int, version = nextval('slot_version')
-        where id = \(slot) and taken + \(change)::int between 0 and capacity
-        """
-    }
-
     /// Frees the resources when nobody is left in a slot that had claimed them by assignment, or
     /// that has been withdrawn.
     func releaseClaims(_ slot: UUID) -> SQL {
@@ -68,12 +42,6 @@ struct BookingStore: Sendable {
         where c.slot_id = \(slot) and s.id = \(slot) and s.taken = 0
           and (o.claim_at = 'assign' or s.withdrawn_at is not null)
         """
-    }
-
-    /// A new version for every slot of these resources: their claims have changed. Comes after the
-    /// claims in the lock order, ascending by id.
-    func touchResources(of slot: Slot) -> SQL {
-        SlotNeighbours.touch(slot.resources.map(\.id))
     }
 
     /// Other slots that share a resource with the given one at that time; at most 200.

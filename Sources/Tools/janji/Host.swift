@@ -1,3 +1,4 @@
+import Booking
 import Crypto
 import Domain
 import Environment
@@ -18,6 +19,8 @@ struct Host: Sendable {
     let clock: Clock
     let key: JSONWebTokenKey
     let encryption: Encryption
+    /// What customers prove by: holds, manage links, QR codes.
+    let bookingTokens: BookingTokens
     let postgres: PostgresConfiguration
     let kafka: KafkaConfiguration
     let producer: KafkaProducer
@@ -35,6 +38,7 @@ struct Host: Sendable {
         metrics = Metrics()
         clock = .system
         key = try Host.key(secret)
+        bookingTokens = BookingTokens(secret: Array(secret.utf8))
         encryption = try Encryption(configuration)
         postgres = PostgresConfiguration(
             url: databaseURL, poolSize: try configuration.number(.databasePool, in: 1...64),

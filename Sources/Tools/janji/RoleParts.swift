@@ -62,6 +62,12 @@ struct RoleParts {
         router.register(DeskService(pool: pool, clock: host.clock))
         router.register(InventoryService(pool: pool, clock: host.clock, committed: committed))
         router.register(AvailabilityService(pool: pool, feed: feed, clock: host.clock))
+        router.register(
+            HoldService(
+                pool: pool, clock: host.clock, tokens: host.bookingTokens, committed: committed))
+        router.register(
+            AppointmentService(
+                pool: pool, clock: host.clock, tokens: host.bookingTokens, committed: committed))
         return [
             ("postgres-booking", PoolService(pool)), ("outbox-booking", relay),
             ("availability-feed", feed),
@@ -70,6 +76,17 @@ struct RoleParts {
                 PartitionKeeper(
                     schema: "booking", pool: pool, loop: host.loop, logger: host.logger,
                     metrics: host.metrics)
+            ),
+            (
+                "seat-sweeper",
+                SeatSweeper(
+                    pool: pool, loop: host.loop, logger: host.logger, committed: committed)
+            ),
+            (
+                "no-show-sweeper",
+                NoShowSweeper(
+                    pool: pool, clock: host.clock, loop: host.loop, logger: host.logger,
+                    committed: committed)
             ),
             (
                 "expiry-sweeper",

@@ -1,0 +1,111 @@
+import Crypto
+import Domain
+import Environment
+import Postgres
+import Protobuf
+import Schema
+
+/// Seats on a short lease.
+struct Hold: Sendable, Hashable {
+    enum Status: String, Sendable, Hashable {
+        case pending, confirmed, released, expired
+    }
+
+    var id: UUID
+    var slot: UUID
+    var quantity: Int
+    var status: Status
+    var expiresAt: Instant
+    var extensions: Int
+
+    var tokenHash: [UInt8]
+
+    /// Whether a token is this hold's; in a time that does not depend on where it differs.
+    func isProved(by hash: [UInt8]) -> Bool { constantTimeEqual(tokenHash, hash) }
+
+    static let columns: SQL =
+        "h.id, h.slot_id, h.quantity, h.status, h.expires_at, h.extensions, h.token_hash"
+
+    static func read(_ row: PostgresRow) throws -> Hold {
+        let status: String = try row[3]
+        return Hold(
+            id: try row[0], slot: try row[1], quantity: try row[2],
+            status: Status(rawValue: status) ?? .expired, expiresAt: try row[4],
+            extensions: try row[5], tokenHash: try row[6])
+    }
+}
+
+/// Who wants to hold what.
+struct HoldOrder: Sendable {
+    let id: UUID
+    let slot: UUID
+    let quantity: Int
+    let holderKey: [UInt8]
+    let tokenHash: [UInt8]
+    let use: IdempotencyTable.Use
+}
+
+/// The rules of holding, without the seats themselves. Pure.
+enum HoldRules {
+    /// Live holds of one holder.
+    static let liveLimit = 5
+
+    /// - Parameter live: live holds of the holder.
+    /// - Throws: SLOT_UNAVAILABLE, VALIDATION_FAILED, HOLD_LIMIT_REACHED.
+    static func check(
+        _ quantity: Int, _ terms: PolicyTerms, live: Int
+    ) throws(DomainError) {
+        guard terms.entry == .hold else {
+            throw DomainError(.slotUnavailable, "this slot is not booked by holds")
+        }
+        guard quantity <= terms.quantityLimit else {
+            throw DomainError(
+                .validationFailed, "more seats than one booking may have",
+                violations: [
+                    DomainError.Violation("quantity", "is more than \(terms.quantityLimit)")
+                ])
+        }
+        guard live < liveLimit else {
+            throw DomainError(
+                .holdLimitReached, "there are \(live) live holds already",
+                retryAfter: terms.holdTime)
+        }
+    }
+
+    /// What is wrong with a hold that could not be confirmed, extended or released.
+    static func refusal(_ hold: Hold?, _ tokenHash: [UInt8]) -> DomainError? {
+        guard let hold else { return DomainError(.holdNotFound, "there is no such hold") }
+        guard hold.isProved(by: tokenHash) else {
+            return DomainError(.holdTokenMismatch, "the token is not of this hold")
+        }
+        switch hold.status {
+        case .pending: return nil
+        case .confirmed:
+            return DomainError(.invalidTransition, "the hold has become a booking already")
+        case .released: return DomainError(.holdExpired, "the hold was released")
+        case .expired: return expired
+        }
+    }
+
+    static let expired = DomainError(.holdExpired, "the time of the hold is over")
+}
+
+extension BookingV1.Hold {
+    init(_ hold: Hold, _ terms: PolicyTerms, price: Int64, currency: String) {
+        self.init()
+        id = hold.id.description
+        slotId = hold.slot.description
+        quantity = Int32(clamping: hold.quantity)
+        status =
+            switch hold.status {
+            case .pending: .pending
+            case .confirmed: .confirmed
+            case .released: .released
+            case .expired: .expired
+            }
+        expiresAt = GoogleProtobuf.Timestamp(hold.expiresAt)
+        extensionsLeft = Int32(clamping: max(0, terms.holdExtensions - hold.extensions))
+        total = price * Int64(hold.quantity)
+        self.currency = currency
+    }
+}

@@ -1,0 +1,166 @@
+import Domain
+import Environment
+import Postgres
+import Protobuf
+import Schema
+import Synchronization
+
+/// Places holds: any number of them in one transaction, each with its own outcome.
+struct HoldDesk: Sendable {
+    typealias Answer = BookingV1.PlaceHoldResponse
+    typealias Outcome = Result<Answer, any Error>
+
+    let store: HoldStore
+    let full = FullSlots()
+
+    /// The outcomes of the orders, in their order. What fails all together is done again one by
+    /// one, so that nobody fails by another's order.
+    func place(_ orders: [HoldOrder]) async -> [Outcome] {
+        let refusals = await refusals(orders)
+        var outcomes = orders.indices.map { refusals[$0] ?? .failure(CancellationError()) }
+        let open = orders.indices.filter { refusals[$0] == nil }
+        guard !open.isEmpty else { return outcomes }
+        for (index, outcome) in zip(open, await placeAll(open.map { orders[$0] })) {
+            outcomes[index] = outcome
+        }
+        return outcomes
+    }
+
+    private func placeAll(_ orders: [HoldOrder]) async -> [Outcome] {
+        do {
+            return try await attempt(orders)
+        } catch {
+            guard Self.isWorthRepeating(error, orders.count) else {
+                return Array(repeating: .failure(error), count: orders.count)
+            }
+        }
+        return await withTaskGroup(of: (Int, Outcome).self) { group in
+            for (index, order) in orders.enumerated() {
+                group.addTask { (index, await placeAlone(order)) }
+            }
+            return await group.reduce(
+                into: Array(repeating: .failure(CancellationError()), count: orders.count)
+            ) { $0[$1.0] = $1.1 }
+        }
+    }
+
+    private func placeAlone(_ order: HoldOrder) async -> Outcome {
+        do {
+            return try await IdempotencyTable.settling(on: store.pool) { _ in
+                try await attempt([order])[0]
+            }
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// A database that is not there is not there for one alone either. One alone is repeated when
+    /// a twin has taken its key meanwhile: the twin's answer is found then.
+    private static func isWorthRepeating(_ error: any Error, _ count: Int) -> Bool {
+        guard let error = error as? PostgresError else { return count > 1 }
+        if error.isAmbiguous || error.sqlState == .uniqueViolation { return true }
+        return count > 1 && !error.isUnavailable
+    }
+
+    // MARK: Refusing
+
+    /// Refuses, without any lock, whom a look finds no seat for, among those who ask for a slot
+    /// that was full a moment ago. A key that has an answer is left to the transaction.
+    private func refusals(_ orders: [HoldOrder]) async -> [Int: Outcome] {
+        let asked = orders.indices.filter { full.contains(orders[$0].slot) }
+        guard !asked.isEmpty else { return [:] }
+        do {
+            let slots = Array(Set(asked.map { orders[$0].slot })).sorted()
+            let rows = try await store.pool.atomically(
+                [
+                    store.free(slots), store.answers(asked.map { orders[$0].use }),
+                    "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(slots))",
+                ], options: TransactionOptions(isReadOnly: true))
+            var free: [UUID: Int] = [:]
+            for row in rows[0] { free[try row[0]] = try row[1] }
+            let answered = try HoldDecisions.answers(rows[1])
+            var told: [UUID: DomainError] = [:]
+            for slot in try rows[2].map(SlotRow.read) where free[slot.id, default: 1] <= 0 {
+                told[slot.id] = try await store.seats.explain(
+                    SeatLost(slot: slot, code: .capacityExceeded))
+            }
+            for slot in slots where told[slot] == nil { full.remove(slot) }
+            var refusals: [Int: Outcome] = [:]
+            for index in asked {
+                let use = orders[index].use
+                let key = HoldDecisions.Key(scope: use.scope, key: use.key)
+                guard answered[key] == nil, let error = told[orders[index].slot] else { continue }
+                refusals[index] = .failure(error)
+            }
+            return refusals
+        } catch {
+            // The transaction will find out, and say why.
+            return [:]
+        }
+    }
+
+    // MARK: One transaction
+
+    private func attempt(_ orders: [HoldOrder]) async throws -> [Outcome] {
+        var mayClear = true
+        while true {
+            var results = try await transact(orders)
+            let lost = results.enumerated().compactMap { index, result -> (Int, SeatLost)? in
+                guard case .failure(let error) = result, let lost = error as? SeatLost else {
+                    return nil
+                }
+                return (index, lost)
+            }
+            if mayClear, let first = lost.first?.1, first.code == .scheduleConflict,
+                try await SeatSweep(store: store.seats).clear(theWayOf: first.slot)
+            {
+                mayClear = false
+                continue
+            }
+            var told: [UUID: DomainError] = [:]
+            for (index, lost) in lost {
+                if lost.code == .capacityExceeded { full.insert(lost.slot.id) }
+                if told[lost.slot.id] == nil {
+                    told[lost.slot.id] = try await store.seats.explain(lost)
+                }
+                results[index] = told[lost.slot.id].map { .failure($0) } ?? results[index]
+            }
+            return results
+        }
+    }
+
+    private func transact(_ orders: [HoldOrder]) async throws -> [Outcome] {
+        do {
+            return try await store.pool.transaction { transaction in
+                try await run(orders, transaction)
+            }
+        } catch let lost as SeatLost where orders.allSatisfy({ $0.slot == lost.slot.id }) {
+            // A resource is occupied: nobody can have a seat of this slot.
+            return orders.map { _ in .failure(lost) }
+        }
+    }
+
+    private func run(
+        _ orders: [HoldOrder], _ transaction: PostgresTransaction
+    ) async throws -> [Outcome] {
+        let slots = orders.map(\.slot)
+        let holders = orders.map(\.holderKey)
+        var (ledger, _, rows) = try await store.seats.open(
+            slots, before: [store.lockHolders(holders)],
+            after: [
+                HoldOffer.select(Array(Set(slots)).sorted()), store.answers(orders.map(\.use)),
+                store.live(holders),
+            ], transaction)
+        var decisions = HoldDecisions(
+            offers: try HoldOffer.read(rows[0]), answers: try HoldDecisions.answers(rows[1]),
+            live: try HoldDecisions.live(rows[2]))
+        let outcomes = orders.map { decisions.decide($0, &ledger) }
+        // Also when all are refused: what was found dead must not commit without its seats.
+        var last: [SQL] = []
+        let settlement = try await store.seats.settle(ledger, transaction, &last)
+        if !decisions.placed.isEmpty { last += store.insert(decisions.placed, at: ledger.at) }
+        if !settlement.events.isEmpty { last.append(Outbox.insert(settlement.events)) }
+        if !last.isEmpty { try await transaction.commit(with: last) }
+        return outcomes
+    }
+}

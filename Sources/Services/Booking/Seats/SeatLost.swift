@@ -1,0 +1,28 @@
+import Domain
+import Environment
+import Schema
+
+/// The seats that were asked for cannot be had.
+struct SeatLost: Error {
+    let slot: Slot
+    let code: DomainError.Code
+}
+
+extension BookingStore {
+    /// Tells what is in the way, and what is near and free.
+    func explain(_ lost: SeatLost, excluding booking: UUID? = nil) async throws -> DomainError {
+        var details = BookingV1.ConflictDetails()
+        if lost.code == .scheduleConflict {
+            details.conflicts = try await conflicts(with: lost.slot, excluding: booking)
+                .map { BookingV1.Conflict($0) }
+        }
+        details.alternatives = try await alternatives(to: lost.slot).map { BookingV1.Slot($0) }
+        let why =
+            switch lost.code {
+            case .scheduleConflict: "a resource of the slot is occupied at that time"
+            case .capacityExceeded: "the slot has not so many free seats"
+            default: "the slot cannot be booked"
+            }
+        return DomainError(lost.code, why).with(details)
+    }
+}

@@ -1,0 +1,147 @@
+import Domain
+import Environment
+import Postgres
+import Schema
+
+/// The SQL of seats. Every transaction that takes or gives back seats opens the slots first: their
+/// rows are locked ascending by id, before holds, bookings, claims and resources (X-117).
+extension BookingStore {
+    /// Locks slots, and frees what has lapsed in them, in one round trip.
+    ///
+    /// - Parameters:
+    ///   - before: statements that come before the locks.
+    ///   - after: statements under the locks.
+    ///   - booking: is left alone though it may have lapsed: the transaction is about it.
+    /// - Returns: the ledger, and what the statements of `before` and of `after` answered.
+    func open(
+        _ slots: [UUID], excluding booking: UUID? = nil, before: [SQL] = [], after: [SQL] = [],
+        _ transaction: PostgresTransaction
+    ) async throws -> (ledger: SeatLedger, before: [PostgresRows], after: [PostgresRows]) {
+        let ids = Array(Set(slots)).sorted()
+        let opening = opening(ids, booking)
+        let results = try await transaction.batch(before + opening + after)
+        let own = Array(results.dropFirst(before.count))
+        var freed: [UUID: Int] = [:]
+        for row in own[1] { freed[try row[0], default: 0] += try row[1] as Int }
+        let rows = try own[4].map(SlotRow.read)
+        let at: Instant = try own[3].single()[0]
+        let ledger = SeatLedger(
+            rows, versions: try own[3].single()[1], freed: freed,
+            lapsed: try own[2].map(BookingRow.read), at: at)
+        return (
+            ledger, Array(results.prefix(before.count)), Array(own.dropFirst(opening.count))
+        )
+    }
+
+    private func opening(_ ids: [UUID], _ booking: UUID?) -> [SQL] {
+        [
+            // The rows are locked alone first: a joined query would read the others too early.
+            "select 1 from slot where id = any(\(ids)) order by id for no key update",
+            """
+            update hold set status = 'expired'
+            where slot_id = any(\(ids)) and status = 'pending' and expires_at <= clock_timestamp()
+            returning slot_id, quantity
+            """,
+            """
+            select \(BookingRow.columns) from booking b
+            where b.confirmed_slot_id = any(\(ids)) and b.status = 'pending_payment'
+              and b.expires_at <= clock_timestamp() and b.id is distinct from \(nullable: booking)
+            order by b.id for no key update
+            """,
+            """
+            select clock_timestamp(),
+                (select coalesce(array_agg(nextval('slot_version')), '{}') from unnest(\(ids)))
+            """,
+            "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(ids))",
+        ]
+    }
+
+    /// What a ledger makes known: the slots as they are now, and the events of it.
+    struct Settlement: Sendable {
+        var slots: [UUID: Slot] = [:]
+        /// Of the slots whose seats have changed, ascending by id.
+        var changes: [OutboxEvent] = []
+        /// Of their neighbours, and of bookings that have lapsed.
+        var further: [OutboxEvent] = []
+
+        var events: [OutboxEvent] { changes + further }
+    }
+
+    /// Writes a ledger: seats, claims where a slot is taken for the first time or left by the last,
+    /// and the bookings that have lapsed.
+    ///
+    /// - Parameter last: statements that may travel with the COMMIT; events are left to the caller.
+    /// - Throws: `SeatLost` with SCHEDULE_CONFLICT when a resource is occupied: the transaction
+    ///   must be rolled back.
+    func settle(
+        _ ledger: SeatLedger, _ transaction: PostgresTransaction, _ last: inout [SQL]
+    ) async throws -> Settlement {
+        var settlement = Settlement()
+        let changed = ledger.changed
+        for entry in ledger.entries.values { settlement.slots[entry.slot.id] = entry.next }
+        let claiming = changed.filter { $0.slot.offering.claimAt == .assign }
+        let emptied = claiming.filter { $0.taken == 0 }.map(\.slot)
+        let filled = claiming.filter { $0.slot.taken == 0 }.map(\.slot)
+        if emptied.isEmpty, filled.isEmpty {
+            if !changed.isEmpty { last.append(seats(changed)) }
+            settlement.changes = changed.map {
+                BookingEvents.availability($0.next, version: $0.version, at: ledger.at)
+            }
+        } else {
+            // A slot may give way to one that needs the same resource in the same transaction.
+            _ = try await transaction.batch([seats(changed)] + emptied.map { releaseClaims($0.id) })
+            for slot in filled where try await !claim(slot, transaction) {
+                throw SeatLost(slot: slot, code: .scheduleConflict)
+            }
+            settlement = try await touched(
+                changed.map(\.slot), moved: emptied + filled, ledger, transaction)
+            settlement.slots.merge(ledger.entries.mapValues(\.next)) { read, _ in read }
+        }
+        for booking in ledger.lapsed {
+            let decision = try BookingRules.decide(booking, .expire, now: ledger.at)
+            last += [
+                update(decision),
+                history(
+                    decision, from: booking.status, actor: "system", reason: "", at: ledger.at),
+            ]
+            settlement.further += BookingEvents.of(
+                decision, from: booking, by: "system", at: ledger.at)
+        }
+        return settlement
+    }
+
+    /// The numbers of all changed slots; one text for any number of them.
+    private func seats(_ entries: [SeatLedger.Entry]) -> SQL {
+        """
+        update slot s set taken = n.taken, version = n.version
+        from unnest(\(entries.map(\.slot.id)), \(entries.map(\.taken)), \(entries.map(\.version)))
+            n(id, taken, version)
+        where s.id = n.id
+        """
+    }
+
+    /// New versions for the slots that share a resource with those whose claims have changed.
+    private func touched(
+        _ changed: [Slot], moved: [Slot], _ ledger: SeatLedger, _ transaction: PostgresTransaction
+    ) async throws -> Settlement {
+        var settlement = Settlement()
+        let resources = Set(moved.flatMap { $0.resources.map(\.id) })
+        try await transaction.execute(SlotNeighbours.touch(resources.sorted()))
+        var told: Set<UUID> = []
+        for slot in changed {
+            guard let now = try await self.slot(slot.id, transaction) else { continue }
+            settlement.slots[now.id] = now
+            told.insert(now.id)
+            settlement.changes.append(
+                BookingEvents.availability(now, version: now.version, at: ledger.at))
+        }
+        for slot in moved {
+            for near in try await neighbours(of: slot, transaction)
+            where told.insert(near.id).inserted {
+                settlement.further.append(
+                    BookingEvents.availability(near, version: near.version, at: ledger.at))
+            }
+        }
+        return settlement
+    }
+}

@@ -1,0 +1,65 @@
+import Domain
+import Environment
+import Postgres
+
+/// Frees what has lapsed in slots that nobody opens. Seats never wait for it (X-93); claims do,
+/// when another slot needs the resource, and so do those who wait to be told.
+struct SeatSweep: Sendable {
+    let store: BookingStore
+
+    /// - Returns: whether anything had lapsed.
+    func settle(_ slot: UUID) async throws -> Bool {
+        try await store.pool.transaction { transaction in
+            let ledger = try await store.open([slot], transaction).ledger
+            guard !ledger.changed.isEmpty || !ledger.lapsed.isEmpty else { return false }
+            var last: [SQL] = []
+            let settlement = try await store.settle(ledger, transaction, &last)
+            if !settlement.events.isEmpty { last.append(Outbox.insert(settlement.events)) }
+            try await transaction.commit(with: last)
+            return true
+        }
+    }
+
+    /// Frees the slots whose claims are in the way of one, where nothing alive is behind them.
+    /// - Returns: whether one of them was freed: then it is worth trying again.
+    func clear(theWayOf slot: Slot) async throws -> Bool {
+        let others = Set(
+            try await store.conflicts(with: slot, excluding: nil)
+                .compactMap(\.slotID))
+        var isFreed = false
+        for other in others.sorted() where other != slot.id {
+            if try await settle(other) { isFreed = true }
+        }
+        return isFreed
+    }
+
+    /// Slots with something lapsed, the oldest first.
+    func lapsed(limit: Int) async throws -> [UUID] {
+        try await store.pool.query(
+            """
+            select slot_id from (
+                (select slot_id, expires_at from hold
+                 where status = 'pending' and expires_at <= clock_timestamp()
+                 order by expires_at limit \(limit)::int)
+                union all
+                (select confirmed_slot_id, expires_at from booking
+                 where status = 'pending_payment' and expires_at <= clock_timestamp()
+                 order by expires_at limit \(limit)::int)) l
+            group by slot_id order by min(expires_at) limit \(limit)::int
+            """
+        ).map { try $0[0] }
+    }
+
+    /// How long until the next hold or time to pay is over; nil when there is none.
+    func next() async throws -> Duration? {
+        let row = try await store.pool.query(
+            """
+            select extract(epoch from least(
+                (select min(expires_at) from hold where status = 'pending'),
+                (select min(expires_at) from booking where status = 'pending_payment'))
+                - clock_timestamp())::float8
+            """
+        ).single()
+        return (try row[0] as Double?).map { .seconds($0) }
+    }
+}
