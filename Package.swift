@@ -89,7 +89,10 @@ let package = Package(
             excluding: ["README.md"]),
         library(
             "RPCHTTP2", in: "Runtime",
-            ["RPC", "HTTP2", "TLS", "Protobuf", "Compression", "Loop", "Telemetry", "Environment"]),
+            [
+                "RPC", "HTTP1", "HTTP2", "TLS", "Protobuf", "Compression", "Loop", "Telemetry",
+                "Environment",
+            ]),
 
         library("Postgres", in: "Data", ["CLibpq", "Loop", "Telemetry", "Environment"]),
         library(
@@ -187,8 +190,8 @@ let package = Package(
         tests(
             "RPCHTTP2",
             [
-                "BenchSchema", "Compression", "RPC", "Loop", "Telemetry", "Protobuf", "HTTP2",
-                "Frames", "Environment", "TestKit",
+                "BenchSchema", "Certificates", "Compression", "RPC", "Loop", "Telemetry", "TLS",
+                "Protobuf", "HTTP1", "HTTP2", "Frames", "Environment", "TestKit",
             ]),
         tests("Postgres", ["TestKit", "Loop"]),
         tests("Kafka", ["TestKit", "Loop"]),

@@ -2,6 +2,7 @@ import BenchSchema
 import Loop
 import RPC
 import RPCHTTP2
+import TLS
 import Telemetry
 
 /// A server on a loopback port, on a loop of its own.
@@ -13,14 +14,14 @@ struct TestServer {
     init(
         _ configuration: ServerConfiguration = ServerConfiguration(),
         on address: SocketAddress = .ipv4(host: "127.0.0.1", port: 0), metrics: Metrics? = nil,
-        _ fill: (Router) -> Void
+        tls: TLSServerContext? = nil, _ fill: (Router) -> Void
     ) async throws {
         let quiet = Logger(label: "test", level: .error)
         let router = Router(logger: quiet)
         fill(router)
         server = RPCServer(
             router: router, configuration: configuration, logger: quiet, metrics: metrics)
-        self.address = try await server.listen(on: address, loop: loop).address
+        self.address = try await server.listen(on: address, loop: loop, tls: tls).address
     }
 
     var target: String {

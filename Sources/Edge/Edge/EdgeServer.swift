@@ -133,7 +133,7 @@ public final class EdgeServer: Service, @unchecked Sendable {  // confined to `l
         finishIfEmpty()
     }
 
-    func dateField() -> String { date.value() }
+    func dateField() -> String { date.value(at: Instant.now().secondsSinceEpoch) }
 
     /// What every answer carries.
     func finishFields(of response: inout HTTPResponse, _ request: HTTPHeaders, _ id: String) {

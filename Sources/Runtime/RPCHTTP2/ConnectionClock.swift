@@ -40,7 +40,6 @@ struct ConnectionClock {
     init(now: UInt64, _ configuration: ServerConfiguration) {
         lastRead = now
         phaseEnd = ConnectionClock.add(now, configuration.handshakeTimeout)
-        keepaliveAt = ConnectionClock.add(now, configuration.keepaliveTime)
     }
 
     static func add(_ now: UInt64, _ duration: Duration?) -> UInt64 {
@@ -68,6 +67,7 @@ struct ConnectionClock {
     ) {
         guard phase == .handshaking else { return }
         phase = .open
+        keepaliveAt = ConnectionClock.add(lastRead, configuration.keepaliveTime)
         phaseEnd = ConnectionClock.add(
             now, configuration.maxConnectionAge.map { $0 * (0.9 + 0.2 * random) })
         if !isAcknowledged { settingsEnd = ConnectionClock.add(now, configuration.settingsTimeout) }

@@ -1,5 +1,5 @@
 /// Why a server's connection ended: the `cause` of the metric, and the debug text of the GOAWAY
-/// when there is one.
+/// when there is one (HTTP/2).
 enum ConnectionEnd: Int, CaseIterable {
     case peer, idle, age, drain, handshake, settings, stalled, keepalive, abuse, protocolError,
         socketError, limit, tls

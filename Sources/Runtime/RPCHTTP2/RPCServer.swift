@@ -5,8 +5,9 @@ import Synchronization
 public import TLS
 public import Telemetry
 
-/// Serves a router's methods as gRPC over HTTP/2, on sockets that somebody accepted (`accept`) or
-/// on ports of its own (`listen`). Calls run on the loop of their connection.
+/// Serves a router's methods as gRPC over HTTP/2, and as gRPC-Web and Connect over HTTP/2 and
+/// HTTP/1.1, on sockets that somebody accepted (`accept`) or on ports of its own (`listen`). Calls
+/// run on the loop of their connection.
 public final class RPCServer: Sendable {
     /// What `drain` found.
     public struct DrainReport: Sendable {
@@ -101,7 +102,7 @@ public final class RPCServer: Sendable {
     }
 
     private func runningCalls(
-        _ ask: @escaping @Sendable (ServerConnection) -> [RunningCall]
+        _ ask: @escaping @Sendable (any ServedConnection) -> [RunningCall]
     ) async -> [RunningCall] {
         var calls: [RunningCall] = []
         for (loop, connections) in roster.state.withLock({ $0.connectionsByLoop }) {
@@ -156,13 +157,17 @@ public final class RPCServer: Sendable {
 
     // MARK: For connections
 
-    func connectionDidClose(_ connection: ServerConnection) {
+    func connection(_ old: ServerConnection, continuesAs new: HTTP1Connection) {
+        if roster.state.withLock({ $0.replace(old, new) }) { new.leave(.drain) }
+    }
+
+    func connectionDidClose(_ connection: any ServedConnection) {
         guard roster.state.withLock({ $0.remove(connection) }) else { return }
         metrics?.connections.add(-1)
         metrics?.closed(connection.end)
     }
 
-    func connectionFailed(_ connection: ServerConnection, _ cause: String) {
+    func connectionFailed(_ connection: any ServedConnection, _ cause: String) {
         logger.warning(
             "connection failed",
             ["peer": .string(connection.peer.address), "cause": .string(cause)])

@@ -29,9 +29,13 @@ extension ServerConnection {
     }
 
     private func tick() {
-        guard let session else { return }
         armed = ConnectionClock.never
         let now = loop.milliseconds
+        guard let session else {
+            let due = clock.due(at: now, hasStreams: false, configuration)
+            if due == .handshakeTimeout { failHandshake() }
+            return arm()
+        }
         while socket.isOpen,
             let due = clock.due(at: now, hasStreams: session.openStreams > 0, configuration)
         {
@@ -42,10 +46,7 @@ extension ServerConnection {
 
     private func act(on due: ConnectionClock.Due, _ session: HTTP2Session) {
         switch due {
-        case .handshakeTimeout:
-            fail(
-                .handshake,
-                "no HTTP/2 preface and SETTINGS within \(configuration.handshakeTimeout)")
+        case .handshakeTimeout: failHandshake()
         case .settingsTimeout:
             note(.settings, "no acknowledgement of our SETTINGS")
             session.goaway(.settingsTimeout, debug: ConnectionEnd.settings.label)
@@ -70,6 +71,14 @@ extension ServerConnection {
         case .keepaliveTimeout:
             fail(.keepalive, "no answer to a keepalive ping")
         }
+    }
+
+    private func failHandshake() {
+        let limit = configuration.handshakeTimeout
+        if let stream = socket as? TLSStream, stream.agreement == nil {
+            return fail(.tls, "the TLS handshake was not over within \(limit)")
+        }
+        fail(.handshake, "no HTTP/2 preface and SETTINGS within \(limit)")
     }
 
     /// After every read: starts and ends the clocks that depend on what came.
@@ -132,7 +141,10 @@ extension ServerConnection {
     /// once it has heard that (a ping's round trip, or one second) the GOAWAY with the last
     /// stream. Calls finish; the connection closes behind the last one.
     func leave(_ cause: ConnectionEnd) {
-        guard let session else { return }
+        guard let session else {
+            if clock.phase == .handshaking { fail(cause, "") }
+            return
+        }
         switch clock.phase {
         case .handshaking: return fail(cause, "")
         case .open: break
@@ -155,7 +167,8 @@ extension ServerConnection {
 
     /// Cancels what still runs, says so to the client, and closes.
     func abort(_ error: RPCError) {
-        guard let session, clock.phase != .lingering else { return }
+        guard let session else { return socket.close() }
+        guard clock.phase != .lingering else { return }
         session.forEachStream { ($0 as? ServerStream)?.cancel(error) }
         if clock.phase != .leaving { session.goaway(.noError, debug: end.label) }
         flush()

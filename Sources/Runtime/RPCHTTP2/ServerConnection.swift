@@ -4,13 +4,14 @@ import Loop
 import RPC
 import Telemetry
 
-/// One client connection of a server, confined to its loop: socket ⇄ session ⇄ calls.
+/// One client connection of a server, confined to its loop: socket ⇄ session ⇄ calls. It is taken
+/// for HTTP/2 until its first bytes say otherwise: then an `HTTP1Connection` goes on.
 ///
 ///     socketDidRead -> session.receive -> ServerStream -> ServerCall -> handler (same turn)
 ///     handler -> ServerStream -> session -> flush at the end of the turn: one write
 ///
 /// How it ages and ends is in `ServerConnection+Life`.
-final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
+final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost, ServedConnection,
     @unchecked Sendable
 {
     /// Frames that may wait for a peer that does not read.
@@ -22,7 +23,10 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
     let table: MethodTable
     let server: RPCServer
     let socket: any ByteStream
+    /// Nil before the client's first bytes, and in the end.
     @exclusivity(unchecked) private(set) var session: HTTP2Session?
+    /// What came and does not yet say which HTTP it is.
+    private var firstBytes: [UInt8] = []
     let handlers: HandlerRunner
     private let streams: ServerStreamPool
     /// Handlers that have not returned, with those whose call is over (rapid reset).
@@ -53,15 +57,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
 
     func start(_ initialBytes: [UInt8]) {
         socket.setHandler(self)
-        do {
-            session = try HTTP2Session(
-                role: .server, configuration: configuration.http2, handler: self,
-                memory: loop.shared { HTTP2Memory() })
-        } catch {
-            return fail(.protocolError, "\(error)")
-        }
         startTimer()
-        session?.start()
         if !initialBytes.isEmpty { initialBytes.withUnsafeBytes { socketDidRead($0) } }
         socket.startReading()
     }
@@ -69,18 +65,37 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
     @inline(__always)
     var configuration: ServerConfiguration { server.configuration }
 
-    /// The peer's address without its port.
-    var host: String {
-        switch socket.peer {
-        case .ipv4(let host, _), .ipv6(let host, _): host
-        case .unix(let path): path
+    /// Clients of both versions speak first.
+    private func begin(_ bytes: UnsafeRawBufferPointer) {
+        guard clock.phase == .handshaking, socket.isOpen else { return }
+        firstBytes += bytes
+        guard let version = SpokenVersion(firstBytes) else { return }
+        let bytes = firstBytes
+        firstBytes = []
+        if version == .http1, configuration.web.isEnabled {
+            timer?.cancel()
+            timer = nil
+            let connection = HTTP1Connection(socket, id: id, peer, server)
+            server.connection(self, continuesAs: connection)
+            return connection.start(bytes)
         }
+        do {
+            let session = try HTTP2Session(
+                role: .server, configuration: configuration.http2, handler: self,
+                memory: loop.shared { HTTP2Memory() })
+            self.session = session
+            session.start()
+        } catch {
+            return fail(.protocolError, "\(error)")
+        }
+        bytes.withUnsafeBytes { socketDidRead($0) }
     }
 
     // MARK: Socket
 
     func socketDidRead(_ bytes: UnsafeRawBufferPointer) {
-        guard let session, clock.phase != .lingering else { return }
+        guard let session else { return begin(bytes) }
+        guard clock.phase != .lingering else { return }
         clock.didRead(at: loop.milliseconds)
         do {
             try session.receive(bytes)

@@ -20,12 +20,12 @@ struct ServerMetrics: Sendable {
                 labels: [("grpc_code", RPCError.Code(rawValue: Int32(code)).name)])
         }
         connections = metrics.gauge(
-            "grpc_server_connections", help: "Open HTTP/2 connections.")
+            "grpc_server_connections", help: "Open connections.")
         opened = metrics.counter(
-            "grpc_server_connections_opened_total", help: "HTTP/2 connections accepted.")
+            "grpc_server_connections_opened_total", help: "Connections accepted.")
         closed = ConnectionEnd.allCases.map { end in
             metrics.counter(
-                "grpc_server_connections_closed_total", help: "HTTP/2 connections ended, by cause.",
+                "grpc_server_connections_closed_total", help: "Connections ended, by cause.",
                 labels: [("cause", end.label)])
         }
         goaways = ConnectionEnd.allCases.map { end in

@@ -6,7 +6,7 @@ struct ServerState {
         case accepted, full, draining
     }
 
-    private(set) var connections: [Int64: ServerConnection] = [:]
+    private(set) var connections: [Int64: any ServedConnection] = [:]
     private var perAddress: [String: Int] = [:]
     var listeners: [Listener] = []
     var isDraining = false
@@ -19,7 +19,7 @@ struct ServerState {
     var waiters: [AsyncStream<Never>.Continuation] = []
 
     mutating func admit(
-        _ connection: ServerConnection, _ configuration: ServerConfiguration
+        _ connection: any ServedConnection, _ configuration: ServerConfiguration
     ) -> Admission {
         if isDraining { return .draining }
         guard connections.count < configuration.maxConnections else { return .full }
@@ -31,8 +31,15 @@ struct ServerState {
         return .accepted
     }
 
+    /// The same socket, in other hands.
+    /// - Returns: whether it has to leave at once.
+    mutating func replace(_ old: ServerConnection, _ new: HTTP1Connection) -> Bool {
+        if connections[old.id] === old { connections[old.id] = new }
+        return isDraining
+    }
+
     /// False when it was not there.
-    mutating func remove(_ connection: ServerConnection) -> Bool {
+    mutating func remove(_ connection: any ServedConnection) -> Bool {
         guard connections.removeValue(forKey: connection.id) != nil else {
             return false
         }
@@ -47,7 +54,7 @@ struct ServerState {
         return true
     }
 
-    var connectionsByLoop: [(EventLoop, [ServerConnection])] {
+    var connectionsByLoop: [(EventLoop, [any ServedConnection])] {
         Dictionary(grouping: connections.values) { ObjectIdentifier($0.loop) }
             .values.map { ($0[0].loop, $0) }
     }

@@ -3,14 +3,15 @@ import Loop
 import Protobuf
 import RPC
 import RPCHTTP2
+import TLS
 
 /// `bench.Bench` for web clients: Book has no side effects, and what the request says decides
 /// about headers, trailers and failures.
 enum WebBed {
     static func server(
-        _ configuration: ServerConfiguration = ServerConfiguration()
+        _ configuration: ServerConfiguration = ServerConfiguration(), tls: TLSServerContext? = nil
     ) async throws -> TestServer {
-        try await TestServer(configuration) { router in
+        try await TestServer(configuration, tls: tls) { router in
             router.describe(Bench.benchFile)
             router.register(ReflectionService(pool: Bench.benchFile.pool))
             let book = MethodDescriptor(

@@ -84,11 +84,10 @@ final class ServerRoster: Sendable {
     }
 
     /// The connections, in no order.
-    var sockets: [Int64: ServerConnection] { state.withLock { $0.connections } }
+    var sockets: [Int64: any ServedConnection] { state.withLock { $0.connections } }
 }
 
 extension ServerConnection {
-    /// Every call so far.
     var calls: CallCounts { traffic.calls(started: session?.openedStreams) }
 
     func channelz(_ time: ChannelzTime) -> ChannelzV1.Socket {
@@ -97,5 +96,15 @@ extension ServerConnection {
             if let stream = stream as? ServerStream { traffic.add(stream.messages) }
         }
         return ChannelzSocket.message(id, socket, session, traffic, time)
+    }
+}
+
+extension HTTP1Connection {
+    var calls: CallCounts { traffic.calls(started: nil) }
+
+    func channelz(_ time: ChannelzTime) -> ChannelzV1.Socket {
+        var traffic = traffic
+        if let web { traffic.add(web.messages) }
+        return ChannelzSocket.message(id, socket, nil, traffic, time)
     }
 }

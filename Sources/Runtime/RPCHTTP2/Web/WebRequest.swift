@@ -1,4 +1,5 @@
 import Compression
+import HTTP1
 import HTTP2
 import RPC
 
@@ -36,6 +37,16 @@ struct WebRequest {
         self.init(
             method: block.first(":method") ?? "", target: block.first(":path") ?? "/",
             fields: fields)
+    }
+
+    init(_ head: HTTPRequestHead) {
+        let fields = (0..<head.headers.count).map { index in
+            let field = head.headers.field(at: index)
+            return (name: field.name.lowercased(), value: field.value)
+        }
+        var target = String(decoding: head.path, as: UTF8.self)
+        if let query = head.query { target += "?" + String(decoding: query, as: UTF8.self) }
+        self.init(method: head.method.rawValue, target: target, fields: fields)
     }
 
     func first(_ name: String) -> String? {

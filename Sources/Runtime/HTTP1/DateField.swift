@@ -1,21 +1,21 @@
-import Environment
-
-/// The value of `Date` (RFC 9110 §5.6.7), made once a second. Loop only.
-struct DateField {
+/// The value of `Date` (RFC 9110 §5.6.7), made once a second.
+public struct DateField: Sendable {
     private var second: Int64 = -1
     private var text = ""
 
-    mutating func value(_ now: Instant = .now()) -> String {
-        let current = now.secondsSinceEpoch
-        if current != second {
-            second = current
-            text = Self.format(current)
+    public init() {}
+
+    /// - Parameter seconds: since 1970.
+    public mutating func value(at seconds: Int64) -> String {
+        if seconds != second {
+            second = seconds
+            text = Self.format(seconds)
         }
         return text
     }
 
     /// "Sun, 06 Nov 1994 08:49:37 GMT".
-    static func format(_ seconds: Int64) -> String {
+    public static func format(_ seconds: Int64) -> String {
         let days = seconds / 86400
         let rest = seconds % 86400
         // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
