@@ -147,9 +147,12 @@ let package = Package(
         tool(
             "bench-client", ["BenchSchema", "RPC", "RPCHTTP2", "Loop", "Telemetry", "Environment"]),
         library("BenchSchema", in: "Generated", ["Protobuf", "RPC"]),
+        .target(
+            name: "ConformanceSchema", dependencies: ["Protobuf"],
+            path: "Tests/Conformance/Generated", swiftSettings: settings),
         .executableTarget(
-            name: "protobuf-conformance", dependencies: ["Protobuf"], path: "Tests/Conformance",
-            swiftSettings: settings),
+            name: "protobuf-conformance", dependencies: ["ConformanceSchema", "Protobuf"],
+            path: "Tests/Conformance", exclude: ["Generated"], swiftSettings: settings),
         library("InteropSchema", in: "Generated", ["Protobuf", "RPC"]),
         library(
             "Interop", in: "Tools", ["Compression", "InteropSchema", "RPC", "Protobuf", "Loop"]),
@@ -166,6 +169,16 @@ let package = Package(
                 "Loop", "Postgres", "Kafka", "RPC", "Telemetry", "Lifecycle", "Environment",
             ],
             path: "Tests/TestKit", swiftSettings: settings),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "ConformanceSchema", "Protobuf", "Compression", "RPC", "RPCHTTP2", "HTTP2",
+                "HTTP1", "WebSocket", "Environment",
+            ],
+            path: "Tests/Fuzz/Targets", swiftSettings: settings),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["FuzzTargets"], path: "Tests/FuzzTests",
+            swiftSettings: settings),
         tests("Environment"),
         tests("Loop", ["Environment"]),
         tests("Telemetry"),
@@ -240,3 +253,11 @@ let package = Package(
             path: "Tests/EndToEndTests", swiftSettings: settings),
     ]
 )
+
+// What libFuzzer's driver calls is only there in builds of `deploy/fuzz`.
+if Context.environment["JANJI_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver",
+            swiftSettings: settings))
+}

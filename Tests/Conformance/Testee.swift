@@ -1,3 +1,4 @@
+import ConformanceSchema
 import Protobuf
 
 /// Answers one request of the conformance suite: parse a payload, print it in the wanted form.

@@ -1,3 +1,4 @@
+import ConformanceSchema
 import Glibc
 import Protobuf
 

@@ -112,11 +112,28 @@ struct SessionTests {
         #expect(recorder.streams[0].tooLarge == tooLarge)
     }
 
+    @Test("CONTINUATION frames may arrive byte by byte")
+    func slowContinuations() throws {
+        let recorder = try Recorder.server()
+        let frame = Frame.request(1, extra: [("x", "y")])
+        let parts = frame.payload.map { [$0] }
+        var frames = [Frame(kind: .headers, stream: 1, payload: parts[0])]
+        frames += parts[1..<8].map { Frame(kind: .continuation, stream: 1, payload: $0) }
+        frames.append(
+            Frame(
+                kind: .continuation, flags: Frame.endHeaders, stream: 1,
+                payload: Array(parts[8...].joined())))
+        for byte in frames.flatMap(\.bytes) {
+            try [byte].withUnsafeBytes { try recorder.session?.receive($0) }
+        }
+        #expect(recorder.streams.first?.events.count == 1)
+    }
+
     @Test("a CONTINUATION flood ends the connection (CVE-2024-28182)")
     func continuationFlood() throws {
         let recorder = try Recorder.server()
         var frames = [Frame(kind: .headers, stream: 1, payload: Frame.block([("x", "y")]))]
-        frames += (0..<20).map { _ in Frame(kind: .continuation, stream: 1) }
+        frames += (0..<100).map { _ in Frame(kind: .continuation, stream: 1) }
         #expect(throws: HTTP2Error.self) { try recorder.exchange(frames) }
     }
 

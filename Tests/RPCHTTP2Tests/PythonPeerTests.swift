@@ -70,6 +70,55 @@ struct PythonPeerTests {
         #expect(await seen.compressed >= 6)
     }
 
+    private static let channelz = """
+        import sys, grpc
+        from grpc_channelz.v1 import channelz_pb2 as m, channelz_pb2_grpc
+        ch = grpc.insecure_channel(sys.argv[1], options=[('grpc.enable_http_proxy', 0)])
+        assert ch.unary_unary('/bench.Bench/Echo')(b'\\n\\x03abc', timeout=5) == b'\\n\\x03abc'
+        ask = channelz_pb2_grpc.ChannelzStub(ch)
+        page = ask.GetServers(m.GetServersRequest(), timeout=5)
+        assert page.end and len(page.server) == 1, page
+        server = page.server[0]
+        assert (server.data.calls_started, server.data.calls_succeeded) == (2, 1), server
+        again = ask.GetServer(m.GetServerRequest(server_id=server.ref.server_id), timeout=5)
+        assert again.server.ref == server.ref
+        listener = ask.GetSocket(
+            m.GetSocketRequest(socket_id=server.listen_socket[0].socket_id), timeout=5).socket
+        assert listener.local.tcpip_address.ip_address == b'\\x7f\\0\\0\\1', listener
+        assert str(listener.local.tcpip_address.port) == sys.argv[1].split(':')[1]
+        refs = ask.GetServerSockets(
+            m.GetServerSocketsRequest(server_id=server.ref.server_id), timeout=5).socket_ref
+        assert len(refs) == 1, refs
+        socket = ask.GetSocket(m.GetSocketRequest(socket_id=refs[0].socket_id), timeout=5).socket
+        assert socket.data.streams_succeeded == 5 and socket.data.streams_started == 6, socket
+        assert socket.data.messages_received == 6 and socket.data.messages_sent == 5, socket
+        assert socket.data.last_message_received_timestamp.seconds > 1700000000, socket
+        assert ask.GetTopChannels(m.GetTopChannelsRequest(), timeout=5).end
+        for call, request in [(ask.GetSocket, m.GetSocketRequest(socket_id=10**9)),
+                              (ask.GetChannel, m.GetChannelRequest(channel_id=10**9)),
+                              (ask.GetSubchannel, m.GetSubchannelRequest(subchannel_id=10**9))]:
+            try:
+                call(request, timeout=5)
+                sys.exit(3)
+            except grpc.RpcError as e:
+                assert e.code() == grpc.StatusCode.NOT_FOUND, e
+        """
+
+    @Test("grpcio's channelz client", .enabled(if: python != nil))
+    func channelz() async throws {
+        let registry = ChannelzRegistry()
+        var configuration = ServerConfiguration()
+        configuration.channelz = registry
+        let server = try await TestServer(configuration) { router in
+            BenchMethods().register(in: router)
+            router.register(ChannelzService(registry))
+        }
+        let child = try await ChildProcess.start(
+            executable: python ?? "", arguments: ["-c", PythonPeerTests.channelz, server.target],
+            environment: nil, user: nil, output: nil, on: server.loop)
+        #expect(await child.waitForExit() == 0)
+    }
+
     @Test("unary, streaming, bidirectional and UNIMPLEMENTED", .enabled(if: python != nil))
     func grpcio() async throws {
         let server = try await TestServer { BenchMethods().register(in: $0) }

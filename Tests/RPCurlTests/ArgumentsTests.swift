@@ -49,6 +49,8 @@ import Testing
         Row("h:1 watch a.B/C {}", .watch(method: "a.B/C", requests: .text("{}"))),
         Row("bench h:1 a.B/C -rate 5", .bench(method: "a.B/C", requests: .none)),
         Row("replay f h:1", .replay(file: "f")),
+        Row("top h:1", .top),
+        Row("h:1 top -interval 0.5 -rows 5 -once", .top),
         Row("h:1 replay f", .replay(file: "f")),
         Row("-proto f describe a.B", .describe(symbol: "a.B"), nil),
     ]

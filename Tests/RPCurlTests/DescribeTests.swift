@@ -6,7 +6,7 @@ import Testing
 @testable import rpcurl
 
 @Suite struct DescribeTests {
-    static let pool = DescriptorPool(SchemaFiles.all + BenchFiles.all)
+    static let pool = DescriptorPool(SchemaFiles.all + BenchFiles.all + WellKnownFiles.all)
 
     @Test("a service with its HTTP routes and house options") func service() throws {
         let service = try #require(Self.pool.service("janji.booking.v1.Bookings"))

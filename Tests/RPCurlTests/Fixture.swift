@@ -29,7 +29,8 @@ struct Fixture {
     static func with<T>(
         _ schema: Schema = .reflection, stream: BenchMethods.Stream? = nil,
         configuration: ServerConfiguration = ServerConfiguration(),
-        tls: TLSServerContext? = nil, _ body: (Fixture) async throws -> T
+        tls: TLSServerContext? = nil, channelz: ChannelzRegistry? = nil,
+        _ body: (Fixture) async throws -> T
     ) async throws -> T {
         let loop = EventLoop(name: "server")
         let router = Router()
@@ -50,6 +51,9 @@ struct Fixture {
             }
         case .none: break
         }
+        if let channelz { router.register(ChannelzService(channelz)) }
+        var configuration = configuration
+        configuration.channelz = channelz
         let server = RPCServer(router: router, configuration: configuration)
         let listener = try await server.listen(
             on: .ipv4(host: "127.0.0.1", port: 0), loop: loop, tls: tls)

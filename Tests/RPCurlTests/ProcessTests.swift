@@ -49,6 +49,23 @@ import Testing
         #expect(result.code == 0, "\(result.output)")
     }
 
+    @Test("completion knows the verbs and the flags of the verb", arguments: ["bash", "zsh"])
+    func completes(_ kind: String) async throws {
+        // zsh runs the same functions through bashcompinit, which bash does not have.
+        let script = """
+            autoload() { return 1; }
+            source <('\(Self.program)' completion \(kind))
+            COMP_WORDS=(rpcurl h:1 to); COMP_CWORD=2; _rpcurl; echo "${COMPREPLY[@]}"
+            COMP_WORDS=(rpcurl h:1 top -); COMP_CWORD=3; _rpcurl; echo "${COMPREPLY[@]}"
+            """
+        let result = try await Fixture.withFile(Array(script.utf8)) { try shell("bash \($0)") }
+        let lines = result.output.split(separator: "\n")
+        #expect(lines.first == "top", "\(result.output)")
+        let flags = Set(lines.last?.split(separator: " ") ?? [])
+        #expect(flags.isSuperset(of: ["-interval", "-once", "-rows", "-duration", "-json"]))
+        #expect(!flags.contains("-rate"))
+    }
+
     @Test("Ctrl-C cancels the call: the stream is reset") func interrupt() async throws {
         try await Fixture.with { server in
             // A shell gives background jobs an empty input unless it comes from elsewhere; the

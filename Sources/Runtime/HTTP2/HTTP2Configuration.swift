@@ -25,7 +25,8 @@ public struct HTTP2Configuration: Sendable {
     public var emptyFrames = AbuseBudget(burst: 200, perSecond: 50)
     /// WINDOW_UPDATE frames beyond two for each DATA frame that we sent.
     public var windowUpdates = AbuseBudget(burst: 2_000, perSecond: 200)
-    /// CONTINUATION frames of one header block, where the library can limit them.
+    /// CONTINUATION frames of one header block, where the library can limit them: at least so many
+    /// are taken, and nine times as many when each arrives in one piece.
     public var maxContinuations = 8
 
     public init() {}

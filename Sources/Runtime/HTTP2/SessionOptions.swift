@@ -29,8 +29,9 @@ enum SessionOptions {
             unsafeBitCast(symbol, to: SetResetRate.self)(option, 1 << 40, 1 << 40)
         }
         if let symbol = continuationsSymbol {
+            // The library counts every piece in which the 9 bytes of such a frame's header arrive.
             unsafeBitCast(symbol, to: SetContinuations.self)(
-                option, configuration.maxContinuations)
+                option, 9 * configuration.maxContinuations)
         }
         return option
     }

@@ -1,7 +1,7 @@
 /// `grpc-timeout`: at most 8 digits and a unit (PROTOCOL-HTTP2.md).
-enum GRPCTimeout {
+package enum GRPCTimeout {
     /// Nil when it is malformed.
-    static func parse(_ text: UnsafeRawBufferPointer) -> Duration? {
+    package static func parse(_ text: UnsafeRawBufferPointer) -> Duration? {
         guard text.count >= 2, text.count <= 9, let unit = text.last else { return nil }
         var value: Int64 = 0
         for byte in text.dropLast() {
@@ -20,7 +20,7 @@ enum GRPCTimeout {
     }
 
     /// The finest unit that fits into 8 digits, rounded up: the server never gives up early.
-    static func print(nanoseconds: Int64) -> String {
+    package static func print(nanoseconds: Int64) -> String {
         let nanoseconds = max(1, nanoseconds)
         let units: [(Int64, String)] = [
             (1, "n"), (1_000, "u"), (1_000_000, "m"), (1_000_000_000, "S"),

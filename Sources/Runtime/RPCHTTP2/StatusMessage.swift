@@ -1,8 +1,8 @@
 /// The percent encoding of `grpc-message`: everything but 0x20…0x7E, and `%` itself.
-enum StatusMessage {
+package enum StatusMessage {
     private static let digits = Array("0123456789ABCDEF".utf8)
 
-    static func encode(_ text: String) -> [UInt8] {
+    package static func encode(_ text: String) -> [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(text.utf8.count)
         for byte in text.utf8 {
@@ -18,7 +18,7 @@ enum StatusMessage {
     }
 
     /// Never fails: what is no escape stays as it is, invalid UTF-8 is repaired.
-    static func decode(_ text: UnsafeRawBufferPointer) -> String {
+    package static func decode(_ text: UnsafeRawBufferPointer) -> String {
         var out: [UInt8] = []
         out.reserveCapacity(text.count)
         var index = 0

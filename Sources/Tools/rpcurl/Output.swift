@@ -4,14 +4,19 @@ import Glibc
 struct Output: Sendable {
     enum Stream: Sendable { case standard, error }
 
+    /// A person looks at the result while it is made.
+    let isTerminal: Bool
     private let sink: @Sendable (Stream, [UInt8]) throws -> Void
 
-    init(_ sink: @escaping @Sendable (Stream, [UInt8]) throws -> Void) {
+    init(
+        isTerminal: Bool = false, _ sink: @escaping @Sendable (Stream, [UInt8]) throws -> Void
+    ) {
+        self.isTerminal = isTerminal
         self.sink = sink
     }
 
     /// Standard output and standard error of the process.
-    static let process = Output { stream, bytes in
+    static let process = Output(isTerminal: isatty(STDOUT_FILENO) == 1) { stream, bytes in
         try writeAll(bytes, to: stream == .standard ? STDOUT_FILENO : STDERR_FILENO)
     }
 

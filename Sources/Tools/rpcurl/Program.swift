@@ -114,6 +114,7 @@ enum Program {
         case .replay(let file): return try await ReplayCommand(session).run(file)
         case .bench(let method, let requests):
             return try await BenchCommand(session).run(method, requests)
+        case .top: try await TopCommand(session).run()
         case .doctor: return try await DoctorCommand(session).run()
         case .help, .version, .completion: break
         }

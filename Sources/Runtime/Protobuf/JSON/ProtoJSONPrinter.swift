@@ -134,12 +134,15 @@ struct ProtoJSONPrinter {
     }
 
     private mutating func enumeration(_ number: Int32, _ field: FieldSchema) {
-        guard let type = field.enumType, !options.enumsAsNumbers else {
+        guard let type = field.enumType else {
             writer.raw(String(number))
             return
         }
         if type.isNullValue {
+            // Also when other enums are numbers: 0 would read back as a number.
             writer.raw("null")
+        } else if options.enumsAsNumbers {
+            writer.raw(String(number))
         } else if let name = options.enumAlias?(type, number) ?? type.value(number: number)?.name {
             writer.string(name)
         } else {

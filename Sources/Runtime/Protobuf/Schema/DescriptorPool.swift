@@ -7,7 +7,8 @@ public final class DescriptorPool: Sendable {
 
     /// Links serialized `FileDescriptorProto`s given in any order; equal names count once.
     ///
-    /// Errors: `.schema` when an import is missing or imports form a cycle.
+    /// Errors: `.schema` when an import is missing or imports form a cycle, `.tooDeep` when they
+    /// nest deeper than 200 files.
     public convenience init(files: [[UInt8]]) throws(ProtobufError) {
         var waiting: [String: FileProto] = [:]
         var order: [String] = []
@@ -98,6 +99,8 @@ public final class DescriptorPool: Sendable {
         var linked: [FileSchema] = []
         var done: [String: FileSchema] = [:]
         var begun: Set<String> = []
+        /// Linking, and looking for a type later, recurse once per level.
+        static var maxDepth: Int { 200 }
 
         mutating func link(
             _ name: String, from importer: String?
@@ -111,6 +114,9 @@ public final class DescriptorPool: Sendable {
                 throw ProtobufError(.schema, "\(name) imports itself through \(importer ?? name)")
             }
             var dependencies: [FileSchema] = []
+            guard begun.count - done.count <= Linker.maxDepth else {
+                throw ProtobufError(.tooDeep, "imports nest too deeply at \(name)")
+            }
             for dependency in proto.dependencies {
                 dependencies.append(try link(dependency, from: name))
             }

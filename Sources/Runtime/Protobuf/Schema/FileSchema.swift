@@ -106,6 +106,7 @@ public final class FileSchema: @unchecked Sendable {
             for field in message.extensions { try link(field) }
         }
         for field in extensions { try link(field) }
+        for message in allMessages { try message.validate() }
         for service in services {
             for method in service.methods {
                 method.linkedInput = try message(method.inputName, for: method.fullName)

@@ -2,16 +2,18 @@ import RPC
 
 /// Reads the body of `application/grpc-web-text`: base64 in any pieces, where padding may end
 /// every part that the client encoded by itself (PROTOCOL-WEB.md).
-struct Base64Stream {
+package struct Base64Stream {
     private var bits: UInt32 = 0
     private var count = 0
     private var padding = 0
 
+    package init() {}
+
     /// No group of four is begun.
-    var isBetweenGroups: Bool { count == 0 }
+    package var isBetweenGroups: Bool { count == 0 }
 
     /// Appends what the text says. False when it is no base64.
-    mutating func decode(_ text: UnsafeRawBufferPointer, into out: inout [UInt8]) -> Bool {
+    package mutating func decode(_ text: UnsafeRawBufferPointer, into out: inout [UInt8]) -> Bool {
         for byte in text {
             if byte == UInt8(ascii: "=") {
                 guard count >= 2 else { return false }
@@ -32,7 +34,7 @@ struct Base64Stream {
     }
 
     /// One part of such a body, padded.
-    static func encode(_ bytes: [UInt8]) -> [UInt8] {
+    package static func encode(_ bytes: [UInt8]) -> [UInt8] {
         var text = MetadataBase64.encode(bytes)
         while text.count % 4 != 0 { text.append(UInt8(ascii: "=")) }
         return text

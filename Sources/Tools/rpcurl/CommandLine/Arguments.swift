@@ -124,6 +124,7 @@ enum Arguments {
         case "record": return .tap(listen: try ListenAddress(before[1]), file: before[0])
         case "replay": return .replay(file: before[0])
         case "doctor": return .doctor
+        case "top": return .top
         default: break
         }
         guard let method = words.first else {

@@ -11,6 +11,7 @@ enum Command: Sendable, Hashable {
     case tap(listen: ListenAddress, file: String?)
     case replay(file: String)
     case doctor
+    case top
     case completion(shell: String)
     /// Of one verb, or of all.
     case help(verb: String?)

@@ -2,7 +2,7 @@ import Compression
 import RPC
 
 extension Flag {
-    static let all = requests + schema + connection + output + watch + tap + bench + general
+    static let all = requests + schema + connection + output + watch + tap + bench + top + general
 
     private static let sending = ["call", "watch", "bench"]
     private static let printing = ["call", "watch", "tap", "record"]
@@ -171,7 +171,7 @@ extension Flag {
             "metadata", of: ["replay"], help: "compare headers and trailers too",
             set: \.replay.comparesMetadata),
         Flag(
-            seconds: "duration", of: ["tap", "record", "watch", "bench"],
+            seconds: "duration", of: ["tap", "record", "watch", "bench", "top"],
             help: "stop after that time (bench: 10)", set: \.duration
         ) { $0 },
     ]
@@ -204,6 +204,17 @@ extension Flag {
         Flag(
             count: "max-outstanding", in: 1...1_000_000, of: ["bench"],
             help: "open loop: calls at the same time (1000)", set: \.bench.maxOutstanding
+        ) { $0 },
+    ]
+
+    private static let top: [Flag] = [
+        Flag(
+            seconds: "interval", of: ["top"], help: "between two looks (2)", set: \.top.interval
+        ) { $0 },
+        Flag("once", of: ["top"], help: "one look, without rates", set: \.top.once),
+        Flag(
+            count: "rows", in: 1...100_000, of: ["top"], help: "lines of each table (20)",
+            set: \.top.rows
         ) { $0 },
     ]
 

@@ -37,6 +37,7 @@ enum Help {
           rpcurl localhost:50051 watch pkg.Service/Follow -resume after=position
           rpcurl tap :9000 localhost:50051
           rpcurl localhost:50051 doctor
+          rpcurl localhost:50051 top
           rpcurl localhost:50051 bench pkg.Service/Method -rate 500 -duration 30
 
         """

@@ -43,6 +43,7 @@ struct Settings: Sendable {
     var watch = WatchSettings()
     var bench = BenchSettings()
     var replay = ReplaySettings()
+    var top = TopSettings()
     var config: String?
     var profile: String?
     var help = false

@@ -112,6 +112,17 @@ struct Verb: Sendable {
                 -H replaces headers of the recording, for example credentials.
                 """),
         Verb(
+            name: "top", synopsis: "ADDRESS top",
+            summary: "servers, connections and channels of a process, live",
+            details: """
+                Asks grpc.channelz.v1 every -interval seconds, until Ctrl-C or -duration: servers,
+                the busiest connections first (calls in flight, then calls per second), channels
+                with their addresses, states and last events. At most 1000 connections are asked
+                each time. OF is the server or the address that a connection belongs to. -once
+                looks once; -json prints an object for each look, with -compact one a line.
+                Needs no schema.
+                """),
+        Verb(
             name: "doctor", synopsis: "ADDRESS doctor",
             summary: "check a server: trailers, deadlines, limits, …",
             details: """
