@@ -317,22 +317,25 @@ extension GrpcTesting.TestService {
     public func register(in router: RPC::Router) {
         router.describe(GrpcTesting.testFile)
         router.handle(GrpcTesting.TestMethods.emptyCall) { call in
-            let request = try await call.receiveOnly(as: GrpcTesting.Empty.self)
+            let bytes = try await call.receiveOnly()
+            let request = try call.decode(bytes, as: GrpcTesting.Empty.self)
             let response: GrpcTesting.Empty = try await self.emptyCall(request, call.context)
-            try call.sendOnly(response)
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(GrpcTesting.TestMethods.unaryCall) { call in
-            let request = try await call.receiveOnly(as: GrpcTesting.SimpleRequest.self)
+            let bytes = try await call.receiveOnly()
+            let request = try call.decode(bytes, as: GrpcTesting.SimpleRequest.self)
             let response: GrpcTesting.SimpleResponse = try await self.unaryCall(request, call.context)
-            try call.sendOnly(response)
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(GrpcTesting.TestMethods.streamingOutputCall) { call in
-            let request = try await call.receiveOnly(as: GrpcTesting.StreamingOutputCallRequest.self)
+            let bytes = try await call.receiveOnly()
+            let request = try call.decode(bytes, as: GrpcTesting.StreamingOutputCallRequest.self)
             try await self.streamingOutputCall(request, call.context, RPC::ResponseWriter(call))
         }
         router.handle(GrpcTesting.TestMethods.streamingInputCall) { call in
             let response: GrpcTesting.StreamingInputCallResponse = try await self.streamingInputCall(RPC::RequestStream(call), call.context)
-            try call.sendOnly(response)
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(GrpcTesting.TestMethods.fullDuplexCall) { call in
             try await self.fullDuplexCall(RPC::RequestStream(call), call.context, RPC::ResponseWriter(call))
@@ -341,9 +344,10 @@ extension GrpcTesting.TestService {
             try await self.halfDuplexCall(RPC::RequestStream(call), call.context, RPC::ResponseWriter(call))
         }
         router.handle(GrpcTesting.TestMethods.unimplementedCall) { call in
-            let request = try await call.receiveOnly(as: GrpcTesting.Empty.self)
+            let bytes = try await call.receiveOnly()
+            let request = try call.decode(bytes, as: GrpcTesting.Empty.self)
             let response: GrpcTesting.Empty = try await self.unimplementedCall(request, call.context)
-            try call.sendOnly(response)
+            try call.sendOnly(try call.encode(response))
         }
     }
 }
@@ -355,9 +359,10 @@ extension GrpcTesting.UnimplementedService {
     public func register(in router: RPC::Router) {
         router.describe(GrpcTesting.testFile)
         router.handle(GrpcTesting.UnimplementedMethods.unimplementedCall) { call in
-            let request = try await call.receiveOnly(as: GrpcTesting.Empty.self)
+            let bytes = try await call.receiveOnly()
+            let request = try call.decode(bytes, as: GrpcTesting.Empty.self)
             let response: GrpcTesting.Empty = try await self.unimplementedCall(request, call.context)
-            try call.sendOnly(response)
+            try call.sendOnly(try call.encode(response))
         }
     }
 }

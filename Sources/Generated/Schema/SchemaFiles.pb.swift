@@ -16,6 +16,7 @@ public enum SchemaFiles {
         BookingV1.deskFile,
         BookingV1.holdsFile,
         BookingV1.inventoryFile,
+        BookingV1.offeringsFile,
         BookingV1.slotFile,
         CommonV1.errorFile,
         CommonV1.optionsFile,

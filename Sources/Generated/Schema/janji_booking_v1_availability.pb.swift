@@ -585,27 +585,32 @@ extension BookingV1.AvailabilityService {
     public func register(in router: RPC::Router) {
         router.describe(BookingV1.availabilityFile)
         router.handle(BookingV1.AvailabilityMethods.findSlots) { call in
-            let request = try await call.receiveOnly(as: BookingV1.FindSlotsRequest.self)
+            let bytes = try await call.receiveOnly()
+            let request = try call.decode(bytes, as: BookingV1.FindSlotsRequest.self)
             let response: BookingV1.FindSlotsResponse = try await self.findSlots(request, call.context)
-            try call.sendOnly(response)
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(BookingV1.AvailabilityMethods.getByInstructor) { call in
-            let request = try await call.receiveOnly(as: BookingV1.GetByInstructorRequest.self)
+            let bytes = try await call.receiveOnly()
+            let request = try call.decode(bytes, as: BookingV1.GetByInstructorRequest.self)
             let response: BookingV1.FindSlotsResponse = try await self.getByInstructor(request, call.context)
-            try call.sendOnly(response)
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(BookingV1.AvailabilityMethods.getByResource) { call in
-            let request = try await call.receiveOnly(as: BookingV1.GetByResourceRequest.self)
+            let bytes = try await call.receiveOnly()
+            let request = try call.decode(bytes, as: BookingV1.GetByResourceRequest.self)
             let response: BookingV1.FindSlotsResponse = try await self.getByResource(request, call.context)
-            try call.sendOnly(response)
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(BookingV1.AvailabilityMethods.batchLookup) { call in
-            let request = try await call.receiveOnly(as: BookingV1.BatchLookupRequest.self)
+            let bytes = try await call.receiveOnly()
+            let request = try call.decode(bytes, as: BookingV1.BatchLookupRequest.self)
             let response: BookingV1.BatchLookupResponse = try await self.batchLookup(request, call.context)
-            try call.sendOnly(response)
+            try call.sendOnly(try call.encode(response))
         }
         router.handle(BookingV1.AvailabilityMethods.watch) { call in
-            let request = try await call.receiveOnly(as: BookingV1.WatchRequest.self)
+            let bytes = try await call.receiveOnly()
+            let request = try call.decode(bytes, as: BookingV1.WatchRequest.self)
             try await self.watch(request, call.context, RPC::ResponseWriter(call))
         }
     }

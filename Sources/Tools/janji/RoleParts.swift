@@ -59,6 +59,7 @@ struct RoleParts {
         router.register(
             BookingService(
                 pool: pool, clock: host.clock, captcha: NoCaptcha(), committed: committed))
+        router.register(OfferingService(pool: pool))
         router.register(DeskService(pool: pool, clock: host.clock))
         router.register(InventoryService(pool: pool, clock: host.clock, committed: committed))
         router.register(AvailabilityService(pool: pool, feed: feed, clock: host.clock))

@@ -70,6 +70,16 @@ export async function callPersistently(method, path, body, attempts = 3) {
   }
 }
 
+/// The courses that are booked in one way (`request`, `hold`), with what their policy says.
+export async function findCourses(entry) {
+  const [{ courses }, { offerings }] = await Promise.all([
+    call("GET", "/api/courses"), call("GET", `/api/offerings?entry=${entry}`),
+  ]);
+  const known = new Map((offerings ?? []).map((one) => [one.offering.id, one]));
+  return (courses ?? []).filter(({ id }) => known.has(id))
+    .map((course) => ({ ...known.get(course.id), ...known.get(course.id).offering, ...course }));
+}
+
 /// All open slots of a course, every page.
 export async function findSlots(courseId) {
   const slots = [];

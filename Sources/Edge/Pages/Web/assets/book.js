@@ -1,5 +1,5 @@
 // The page of appointments: an offering, a time that is held, the booking (E-18 … E-20).
-import { call, findSlots } from "./api.js";
+import { findCourses, findSlots } from "./api.js";
 import { Courses } from "./courses.js";
 import { DayList } from "./daylist.js";
 import { byId, h, set, text } from "./dom.js";
@@ -36,8 +36,7 @@ const list = new DayList(
 
 async function loadCourses() {
   try {
-    const { courses: all } = await call("GET", "/api/courses");
-    const held = (all ?? []).filter((course) => course.entry === "hold");
+    const held = await findCourses("hold");
     courses.show(held);
     const unknown = courses.chooseFromAddress();
     courseProblem = unknown ? () => t("course.unknown", { code: unknown })

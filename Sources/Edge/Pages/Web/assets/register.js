@@ -1,5 +1,5 @@
 // The student's page: course, times, form, request (A-01 … ).
-import { ApiError, call, callPersistently, findSlots, newKey } from "./api.js";
+import { ApiError, callPersistently, findCourses, findSlots, newKey } from "./api.js";
 import { Courses } from "./courses.js";
 import { byId, text } from "./dom.js";
 import { explain } from "./errors.js";
@@ -25,9 +25,7 @@ let outcome = null;
 
 async function loadCourses() {
   try {
-    const { courses: all } = await call("GET", "/api/courses");
-    // What is booked by a hold has a page of its own.
-    const list = (all ?? []).filter((course) => (course.entry ?? "request") === "request");
+    const list = await findCourses("request");
     courses.show(list);
     const unknown = courses.chooseFromAddress();
     courseProblem = unknown ? () => t("course.unknown", { code: unknown })
