@@ -118,14 +118,15 @@ public final class HTTP2Session {
                 nghttp2_settings_entry(
                     settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
                     value: HTTP2Session.unlimited))
-            settings.append(
-                nghttp2_settings_entry(
-                    settings_id: Int32(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES.rawValue), value: 1))
         } else {
             settings.append(
                 nghttp2_settings_entry(
                     settings_id: Int32(NGHTTP2_SETTINGS_ENABLE_PUSH.rawValue), value: 0))
         }
+        // The library's tree of dependencies costs more than all streams in turn.
+        settings.append(
+            nghttp2_settings_entry(
+                settings_id: Int32(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES.rawValue), value: 1))
         try check(
             nghttp2_submit_settings(
                 raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), settings, settings.count), "SETTINGS")

@@ -15,6 +15,9 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     @exclusivity(unchecked) private var inbound = MessageQueue()
     /// Set by the transport before it delivers.
     @exclusivity(unchecked) package var inflation = MessageInflation()
+    /// Taken by the caller, and the transport has not heard of it yet.
+    @exclusivity(unchecked) private var takenBytes = 0
+    @exclusivity(unchecked) private var takenMessages = 0
     @exclusivity(unchecked) private var headers: Metadata?
     @exclusivity(unchecked) private var trailerFields = Metadata()
     @exclusivity(unchecked) private var ended = false
@@ -217,8 +220,20 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     /// The message of the last look was taken.
     @usableFromInline
     func didLook() {
-        let count = inbound.removeFirst()
-        transport?.clientCall(self, didConsume: count)
+        didTake(inbound.removeFirst())
+    }
+
+    /// Tells the transport, at the latest when nothing is left.
+    private func didTake(_ count: Int) {
+        takenBytes &+= count
+        takenMessages &+= 1
+        guard
+            inbound.isEmpty || takenBytes >= ClientCall.takenLimit
+                || takenMessages >= ClientCall.takenMessageLimit
+        else { return }
+        transport?.clientCall(self, didConsume: takenBytes, messages: takenMessages)
+        takenBytes = 0
+        takenMessages = 0
         if ended, inbound.isEmpty { transport = nil }
     }
 
@@ -249,8 +264,7 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     /// caller wants them.
     private func take() throws -> [UInt8]? {
         guard let message = inbound.popFirst() else { return nil }
-        transport?.clientCall(self, didConsume: message.count)
-        if ended, inbound.isEmpty { transport = nil }
+        didTake(message.count)
         return inbound.lastWasCompressed || hooks != nil ? try open(message) : message
     }
 
@@ -284,6 +298,9 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         }
     }
 
+    /// Small against every window: a sender that waits must not wait for what was taken already.
+    private static let takenLimit = 4 << 10
+    private static let takenMessageLimit = 64
     private static let noResponse = RPCError(
         .internalError, "the server sent OK without a response", blame: .peer)
     private static let severalResponses = RPCError(

@@ -7,8 +7,8 @@ package protocol ClientCallTransport: AnyObject {
     func send(_ message: UnsafeRawBufferPointer, of call: ClientCall) -> Bool
     /// No more messages follow.
     func halfClose(_ call: ClientCall)
-    /// The caller took messages of that many bytes.
-    func clientCall(_ call: ClientCall, didConsume count: Int)
+    /// The caller took so many messages, of that many bytes without their prefixes.
+    func clientCall(_ call: ClientCall, didConsume bytes: Int, messages: Int)
     /// The caller gave up: reset the stream and forget the call.
     func cancel(_ call: ClientCall)
     /// What the call is waiting for, for the error of a deadline that passed.

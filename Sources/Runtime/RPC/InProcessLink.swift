@@ -77,9 +77,9 @@ final class InProcessLink: ServerCallTransport, ClientCallTransport, @unchecked 
         }
     }
 
-    func clientCall(_ call: ClientCall, didConsume count: Int) {
+    func clientCall(_ call: ClientCall, didConsume bytes: Int, messages: Int) {
         let wasFull = responseBytes >= InProcessLink.window
-        responseBytes -= count + InProcessLink.messageCost
+        responseBytes -= bytes + messages * InProcessLink.messageCost
         if wasFull, responseBytes < InProcessLink.window { server?.didDrain() }
     }
 

@@ -110,7 +110,9 @@ final class Load: @unchecked Sendable {
     private func stream() async throws {
         let start = channel.loop.now
         var received: Int32 = 0
-        for try await answer in try await client.stream(message) {
+        // `for await` makes the runtime look up the task's executor twice per message.
+        var answers = try await client.stream(message).makeAsyncIterator()
+        while let answer = try await answers.next() {
             received += 1
             if isCounting { tally.count(bytes: answer.data.count) }
         }

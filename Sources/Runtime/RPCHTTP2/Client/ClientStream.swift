@@ -96,8 +96,8 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
         endBody(trailers: nil)
     }
 
-    func clientCall(_ call: ClientCall, didConsume count: Int) {
-        consume(call.isStarved ? Int.max : count + 5)
+    func clientCall(_ call: ClientCall, didConsume bytes: Int, messages: Int) {
+        consume(call.isStarved ? Int.max : bytes + 5 * messages)
     }
 
     func cancel(_ call: ClientCall) {

@@ -97,8 +97,8 @@ final class CallAttempts: ClientCallTransport, @unchecked Sendable {
         for stream in streams { stream.endBody(trailers: nil) }
     }
 
-    func clientCall(_ call: ClientCall, didConsume count: Int) {
-        committed?.clientCall(call, didConsume: count)
+    func clientCall(_ call: ClientCall, didConsume bytes: Int, messages: Int) {
+        committed?.clientCall(call, didConsume: bytes, messages: messages)
     }
 
     func cancel(_ call: ClientCall) {
