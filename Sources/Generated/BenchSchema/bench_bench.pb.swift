@@ -298,24 +298,21 @@ extension Bench.BenchService {
     public func register(in router: RPC::Router) {
         router.describe(Bench.benchFile)
         router.handle(Bench.BenchMethods.echo) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: Bench.Msg.self)
+            let request = try await call.receiveOnly(as: Bench.Msg.self)
             let response: Bench.Msg = try await self.echo(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(Bench.BenchMethods.stream) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: Bench.Msg.self)
+            let request = try await call.receiveOnly(as: Bench.Msg.self)
             try await self.stream(request, call.context, RPC::ResponseWriter(call))
         }
         router.handle(Bench.BenchMethods.pingPong) { call in
             try await self.pingPong(RPC::RequestStream(call), call.context, RPC::ResponseWriter(call))
         }
         router.handle(Bench.BenchMethods.book) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: Bench.Booking.self)
+            let request = try await call.receiveOnly(as: Bench.Booking.self)
             let response: Bench.Booking = try await self.book(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
     }
 }

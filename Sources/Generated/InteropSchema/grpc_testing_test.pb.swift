@@ -317,25 +317,22 @@ extension GrpcTesting.TestService {
     public func register(in router: RPC::Router) {
         router.describe(GrpcTesting.testFile)
         router.handle(GrpcTesting.TestMethods.emptyCall) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: GrpcTesting.Empty.self)
+            let request = try await call.receiveOnly(as: GrpcTesting.Empty.self)
             let response: GrpcTesting.Empty = try await self.emptyCall(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(GrpcTesting.TestMethods.unaryCall) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: GrpcTesting.SimpleRequest.self)
+            let request = try await call.receiveOnly(as: GrpcTesting.SimpleRequest.self)
             let response: GrpcTesting.SimpleResponse = try await self.unaryCall(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(GrpcTesting.TestMethods.streamingOutputCall) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: GrpcTesting.StreamingOutputCallRequest.self)
+            let request = try await call.receiveOnly(as: GrpcTesting.StreamingOutputCallRequest.self)
             try await self.streamingOutputCall(request, call.context, RPC::ResponseWriter(call))
         }
         router.handle(GrpcTesting.TestMethods.streamingInputCall) { call in
             let response: GrpcTesting.StreamingInputCallResponse = try await self.streamingInputCall(RPC::RequestStream(call), call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(GrpcTesting.TestMethods.fullDuplexCall) { call in
             try await self.fullDuplexCall(RPC::RequestStream(call), call.context, RPC::ResponseWriter(call))
@@ -344,10 +341,9 @@ extension GrpcTesting.TestService {
             try await self.halfDuplexCall(RPC::RequestStream(call), call.context, RPC::ResponseWriter(call))
         }
         router.handle(GrpcTesting.TestMethods.unimplementedCall) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: GrpcTesting.Empty.self)
+            let request = try await call.receiveOnly(as: GrpcTesting.Empty.self)
             let response: GrpcTesting.Empty = try await self.unimplementedCall(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
     }
 }
@@ -359,10 +355,9 @@ extension GrpcTesting.UnimplementedService {
     public func register(in router: RPC::Router) {
         router.describe(GrpcTesting.testFile)
         router.handle(GrpcTesting.UnimplementedMethods.unimplementedCall) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: GrpcTesting.Empty.self)
+            let request = try await call.receiveOnly(as: GrpcTesting.Empty.self)
             let response: GrpcTesting.Empty = try await self.unimplementedCall(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
     }
 }

@@ -585,32 +585,27 @@ extension BookingV1.AvailabilityService {
     public func register(in router: RPC::Router) {
         router.describe(BookingV1.availabilityFile)
         router.handle(BookingV1.AvailabilityMethods.findSlots) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.FindSlotsRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.FindSlotsRequest.self)
             let response: BookingV1.FindSlotsResponse = try await self.findSlots(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.AvailabilityMethods.getByInstructor) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.GetByInstructorRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.GetByInstructorRequest.self)
             let response: BookingV1.FindSlotsResponse = try await self.getByInstructor(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.AvailabilityMethods.getByResource) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.GetByResourceRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.GetByResourceRequest.self)
             let response: BookingV1.FindSlotsResponse = try await self.getByResource(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.AvailabilityMethods.batchLookup) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.BatchLookupRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.BatchLookupRequest.self)
             let response: BookingV1.BatchLookupResponse = try await self.batchLookup(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.AvailabilityMethods.watch) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.WatchRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.WatchRequest.self)
             try await self.watch(request, call.context, RPC::ResponseWriter(call))
         }
     }

@@ -1223,46 +1223,39 @@ extension BookingV1.BookingsService {
     public func register(in router: RPC::Router) {
         router.describe(BookingV1.bookingFile)
         router.handle(BookingV1.BookingsMethods.registerCourse) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.RegisterCourseRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.RegisterCourseRequest.self)
             let response: BookingV1.RegisterCourseResponse = try await self.registerCourse(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.BookingsMethods.getBooking) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.GetBookingRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.GetBookingRequest.self)
             let response: BookingV1.GetBookingResponse = try await self.getBooking(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.BookingsMethods.listPending) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.ListPendingRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.ListPendingRequest.self)
             let response: BookingV1.ListPendingResponse = try await self.listPending(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.BookingsMethods.confirm) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.ConfirmRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.ConfirmRequest.self)
             let response: BookingV1.ConfirmResponse = try await self.confirm(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.BookingsMethods.assignSlot) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.AssignSlotRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.AssignSlotRequest.self)
             let response: BookingV1.AssignSlotResponse = try await self.assignSlot(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.BookingsMethods.reject) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.RejectRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.RejectRequest.self)
             let response: BookingV1.RejectResponse = try await self.reject(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.BookingsMethods.cancel) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.CancelRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.CancelRequest.self)
             let response: BookingV1.CancelResponse = try await self.cancel(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
     }
 }

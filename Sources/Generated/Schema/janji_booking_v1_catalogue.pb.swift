@@ -1741,106 +1741,89 @@ extension BookingV1.CatalogueService {
     public func register(in router: RPC::Router) {
         router.describe(BookingV1.catalogueFile)
         router.handle(BookingV1.CatalogueMethods.listLocations) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.ListLocationsRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.ListLocationsRequest.self)
             let response: BookingV1.ListLocationsResponse = try await self.listLocations(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.getLocation) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.GetLocationRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.GetLocationRequest.self)
             let response: BookingV1.GetLocationResponse = try await self.getLocation(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.saveLocation) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.SaveLocationRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.SaveLocationRequest.self)
             let response: BookingV1.SaveLocationResponse = try await self.saveLocation(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.deleteLocation) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.DeleteLocationRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.DeleteLocationRequest.self)
             let response: BookingV1.DeleteLocationResponse = try await self.deleteLocation(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.listPolicies) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.ListPoliciesRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.ListPoliciesRequest.self)
             let response: BookingV1.ListPoliciesResponse = try await self.listPolicies(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.savePolicy) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.SavePolicyRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.SavePolicyRequest.self)
             let response: BookingV1.SavePolicyResponse = try await self.savePolicy(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.deletePolicy) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.DeletePolicyRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.DeletePolicyRequest.self)
             let response: BookingV1.DeletePolicyResponse = try await self.deletePolicy(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.saveCancellationPolicy) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.SaveCancellationPolicyRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.SaveCancellationPolicyRequest.self)
             let response: BookingV1.SaveCancellationPolicyResponse = try await self.saveCancellationPolicy(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.listResources) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.ListResourcesRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.ListResourcesRequest.self)
             let response: BookingV1.ListResourcesResponse = try await self.listResources(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.saveResource) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.SaveResourceRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.SaveResourceRequest.self)
             let response: BookingV1.SaveResourceResponse = try await self.saveResource(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.deleteResource) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.DeleteResourceRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.DeleteResourceRequest.self)
             let response: BookingV1.DeleteResourceResponse = try await self.deleteResource(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.blockResource) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.BlockResourceRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.BlockResourceRequest.self)
             let response: BookingV1.BlockResourceResponse = try await self.blockResource(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.unblockResource) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.UnblockResourceRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.UnblockResourceRequest.self)
             let response: BookingV1.UnblockResourceResponse = try await self.unblockResource(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.listBlocks) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.ListBlocksRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.ListBlocksRequest.self)
             let response: BookingV1.ListBlocksResponse = try await self.listBlocks(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.listSlots) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.ListSlotsRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.ListSlotsRequest.self)
             let response: BookingV1.ListSlotsResponse = try await self.listSlots(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.updateSlot) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.UpdateSlotRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.UpdateSlotRequest.self)
             let response: BookingV1.UpdateSlotResponse = try await self.updateSlot(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.CatalogueMethods.withdrawSlot) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.WithdrawSlotRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.WithdrawSlotRequest.self)
             let response: BookingV1.WithdrawSlotResponse = try await self.withdrawSlot(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
     }
 }

@@ -363,22 +363,19 @@ extension BookingV1.InventoryService {
     public func register(in router: RPC::Router) {
         router.describe(BookingV1.inventoryFile)
         router.handle(BookingV1.InventoryMethods.publishOffering) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.PublishOfferingRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.PublishOfferingRequest.self)
             let response: BookingV1.PublishOfferingResponse = try await self.publishOffering(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.InventoryMethods.publishSlots) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.PublishSlotsRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.PublishSlotsRequest.self)
             let response: BookingV1.PublishSlotsResponse = try await self.publishSlots(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(BookingV1.InventoryMethods.checkConflicts) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.CheckConflictsRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.CheckConflictsRequest.self)
             let response: BookingV1.CheckConflictsResponse = try await self.checkConflicts(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
     }
 }

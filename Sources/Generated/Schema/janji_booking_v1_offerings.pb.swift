@@ -166,10 +166,9 @@ extension BookingV1.OfferingsService {
     public func register(in router: RPC::Router) {
         router.describe(BookingV1.offeringsFile)
         router.handle(BookingV1.OfferingsMethods.listOfferings) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: BookingV1.ListOfferingsRequest.self)
+            let request = try await call.receiveOnly(as: BookingV1.ListOfferingsRequest.self)
             let response: BookingV1.ListOfferingsResponse = try await self.listOfferings(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
     }
 }

@@ -406,28 +406,24 @@ extension IdentityV1.AuthService {
     public func register(in router: RPC::Router) {
         router.describe(IdentityV1.authFile)
         router.handle(IdentityV1.AuthMethods.createSession) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: IdentityV1.CreateSessionRequest.self)
+            let request = try await call.receiveOnly(as: IdentityV1.CreateSessionRequest.self)
             let response: IdentityV1.CreateSessionResponse = try await self.createSession(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(IdentityV1.AuthMethods.verifySession) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: IdentityV1.VerifySessionRequest.self)
+            let request = try await call.receiveOnly(as: IdentityV1.VerifySessionRequest.self)
             let response: IdentityV1.VerifySessionResponse = try await self.verifySession(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(IdentityV1.AuthMethods.revokeSession) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: IdentityV1.RevokeSessionRequest.self)
+            let request = try await call.receiveOnly(as: IdentityV1.RevokeSessionRequest.self)
             let response: IdentityV1.RevokeSessionResponse = try await self.revokeSession(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(IdentityV1.AuthMethods.getMe) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: IdentityV1.GetMeRequest.self)
+            let request = try await call.receiveOnly(as: IdentityV1.GetMeRequest.self)
             let response: IdentityV1.GetMeResponse = try await self.getMe(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
     }
 }

@@ -256,8 +256,7 @@ extension NotificationV1.NotificationService {
     public func register(in router: RPC::Router) {
         router.describe(NotificationV1.notificationFile)
         router.handle(NotificationV1.NotificationMethods.subscribe) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: NotificationV1.SubscribeRequest.self)
+            let request = try await call.receiveOnly(as: NotificationV1.SubscribeRequest.self)
             try await self.subscribe(request, call.context, RPC::ResponseWriter(call))
         }
     }

@@ -953,58 +953,49 @@ extension ScheduleV1.ScheduleService {
     public func register(in router: RPC::Router) {
         router.describe(ScheduleV1.scheduleFile)
         router.handle(ScheduleV1.ScheduleMethods.listCourses) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ScheduleV1.ListCoursesRequest.self)
+            let request = try await call.receiveOnly(as: ScheduleV1.ListCoursesRequest.self)
             let response: ScheduleV1.ListCoursesResponse = try await self.listCourses(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ScheduleV1.ScheduleMethods.getCourse) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ScheduleV1.GetCourseRequest.self)
+            let request = try await call.receiveOnly(as: ScheduleV1.GetCourseRequest.self)
             let response: ScheduleV1.GetCourseResponse = try await self.getCourse(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ScheduleV1.ScheduleMethods.listClassSchedules) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ScheduleV1.ListClassSchedulesRequest.self)
+            let request = try await call.receiveOnly(as: ScheduleV1.ListClassSchedulesRequest.self)
             let response: ScheduleV1.ListClassSchedulesResponse = try await self.listClassSchedules(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ScheduleV1.ScheduleMethods.listInstructors) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ScheduleV1.ListInstructorsRequest.self)
+            let request = try await call.receiveOnly(as: ScheduleV1.ListInstructorsRequest.self)
             let response: ScheduleV1.ListInstructorsResponse = try await self.listInstructors(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ScheduleV1.ScheduleMethods.listRooms) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ScheduleV1.ListRoomsRequest.self)
+            let request = try await call.receiveOnly(as: ScheduleV1.ListRoomsRequest.self)
             let response: ScheduleV1.ListRoomsResponse = try await self.listRooms(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ScheduleV1.ScheduleMethods.createCourse) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ScheduleV1.CreateCourseRequest.self)
+            let request = try await call.receiveOnly(as: ScheduleV1.CreateCourseRequest.self)
             let response: ScheduleV1.CreateCourseResponse = try await self.createCourse(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ScheduleV1.ScheduleMethods.createInstructor) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ScheduleV1.CreateInstructorRequest.self)
+            let request = try await call.receiveOnly(as: ScheduleV1.CreateInstructorRequest.self)
             let response: ScheduleV1.CreateInstructorResponse = try await self.createInstructor(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ScheduleV1.ScheduleMethods.createRoom) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ScheduleV1.CreateRoomRequest.self)
+            let request = try await call.receiveOnly(as: ScheduleV1.CreateRoomRequest.self)
             let response: ScheduleV1.CreateRoomResponse = try await self.createRoom(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ScheduleV1.ScheduleMethods.createClassSchedules) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ScheduleV1.CreateClassSchedulesRequest.self)
+            let request = try await call.receiveOnly(as: ScheduleV1.CreateClassSchedulesRequest.self)
             let response: ScheduleV1.CreateClassSchedulesResponse = try await self.createClassSchedules(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
     }
 }

@@ -293,18 +293,16 @@ extension ServicesV1.FileService {
     package func register(in router: RPC::Router) {
         router.describe(ServicesV1.servicesFile)
         router.handle(ServicesV1.FileMethods.measure) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ServicesV1.Chunk.self)
+            let request = try await call.receiveOnly(as: ServicesV1.Chunk.self)
             let response: ServicesV1.Summary = try await self.measure(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ServicesV1.FileMethods.upload) { call in
             let response: ServicesV1.Summary = try await self.upload(RPC::RequestStream(call), call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ServicesV1.FileMethods.download) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ServicesV1.Summary.self)
+            let request = try await call.receiveOnly(as: ServicesV1.Summary.self)
             try await self.download(request, call.context, RPC::ResponseWriter(call))
         }
         router.handle(ServicesV1.FileMethods.default) { call in

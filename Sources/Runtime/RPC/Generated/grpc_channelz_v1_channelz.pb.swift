@@ -1575,46 +1575,39 @@ extension ChannelzV1.ChannelzService {
     public func register(in router: RPC::Router) {
         router.describe(ChannelzV1.channelzFile)
         router.handle(ChannelzV1.ChannelzMethods.getTopChannels) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ChannelzV1.GetTopChannelsRequest.self)
+            let request = try await call.receiveOnly(as: ChannelzV1.GetTopChannelsRequest.self)
             let response: ChannelzV1.GetTopChannelsResponse = try await self.getTopChannels(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ChannelzV1.ChannelzMethods.getServers) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ChannelzV1.GetServersRequest.self)
+            let request = try await call.receiveOnly(as: ChannelzV1.GetServersRequest.self)
             let response: ChannelzV1.GetServersResponse = try await self.getServers(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ChannelzV1.ChannelzMethods.getServer) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ChannelzV1.GetServerRequest.self)
+            let request = try await call.receiveOnly(as: ChannelzV1.GetServerRequest.self)
             let response: ChannelzV1.GetServerResponse = try await self.getServer(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ChannelzV1.ChannelzMethods.getServerSockets) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ChannelzV1.GetServerSocketsRequest.self)
+            let request = try await call.receiveOnly(as: ChannelzV1.GetServerSocketsRequest.self)
             let response: ChannelzV1.GetServerSocketsResponse = try await self.getServerSockets(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ChannelzV1.ChannelzMethods.getChannel) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ChannelzV1.GetChannelRequest.self)
+            let request = try await call.receiveOnly(as: ChannelzV1.GetChannelRequest.self)
             let response: ChannelzV1.GetChannelResponse = try await self.getChannel(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ChannelzV1.ChannelzMethods.getSubchannel) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ChannelzV1.GetSubchannelRequest.self)
+            let request = try await call.receiveOnly(as: ChannelzV1.GetSubchannelRequest.self)
             let response: ChannelzV1.GetSubchannelResponse = try await self.getSubchannel(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(ChannelzV1.ChannelzMethods.getSocket) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: ChannelzV1.GetSocketRequest.self)
+            let request = try await call.receiveOnly(as: ChannelzV1.GetSocketRequest.self)
             let response: ChannelzV1.GetSocketResponse = try await self.getSocket(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
     }
 }

@@ -257,20 +257,17 @@ extension HealthV1.HealthService {
     public func register(in router: RPC::Router) {
         router.describe(HealthV1.healthFile)
         router.handle(HealthV1.HealthMethods.check) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: HealthV1.HealthCheckRequest.self)
+            let request = try await call.receiveOnly(as: HealthV1.HealthCheckRequest.self)
             let response: HealthV1.HealthCheckResponse = try await self.check(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(HealthV1.HealthMethods.list) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: HealthV1.HealthListRequest.self)
+            let request = try await call.receiveOnly(as: HealthV1.HealthListRequest.self)
             let response: HealthV1.HealthListResponse = try await self.list(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(HealthV1.HealthMethods.watch) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: HealthV1.HealthCheckRequest.self)
+            let request = try await call.receiveOnly(as: HealthV1.HealthCheckRequest.self)
             try await self.watch(request, call.context, RPC::ResponseWriter(call))
         }
     }

@@ -81,7 +81,7 @@ public struct OutboxArchive: Sendable {
         let start = cursor ?? Cursor(xid: "0", id: 0)
         return try await pool.query(
             """
-            select xid::text, id, created_at, topic, key, event_id, published_at, body
+            select xid::text as place, id, created_at, topic, key, event_id, published_at, body
             from outbox
             where xid < pg_snapshot_xmin(pg_current_snapshot())
               and (xid, id) > (\(start.xid)::text::xid8, \(start.id)::bigint) and \(selection.sql)
