@@ -32,6 +32,22 @@ extension EndToEnd {
             #expect(message.output.contains("slots_remaining"), "\(message.output)")
         }
 
+        @Test("top: the process, where it listens, and who is connected", arguments: Mode.allCases)
+        func top(_ mode: Mode) async throws {
+            let stage = try await Stage.shared(mode)
+            let target = stage.system.target(.booking)
+            let top = try await rpcurl(["-json", target, "top", "-once"])
+            #expect(top.status == 0, "\(top)")
+            let json = try JSONValue.parse(Array(top.output.utf8))
+            let server = try #require(json["servers"]?.array?.first)
+            let port = target.split(separator: ":").last ?? ""
+            #expect(
+                server["listens"]?.array?.contains { $0.string?.hasSuffix(":\(port)") == true }
+                    == true, "\(top.output)")
+            #expect(server["calls"]?["started"]?.double ?? 0 > 0)
+            #expect(json["connections"]?.array?.isEmpty == false)
+        }
+
         @Test("call: unary, streaming, and errors with their details", arguments: Mode.allCases)
         func call(_ mode: Mode) async throws {
             let stage = try await Stage.shared(mode)

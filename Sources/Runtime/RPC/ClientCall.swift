@@ -32,7 +32,7 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     @exclusivity(unchecked) private var unaryWaiter: UnsafeContinuation<[UInt8], any Error>?
     @exclusivity(unchecked) private var knownCanceller: (@Sendable () -> Void)?
     /// What interceptors want to see; nil for almost every call.
-    private let hooks: CallHooks?
+    package let hooks: CallHooks?
     /// The caller's deadline, or an earlier one of the channel's policy.
     package private(set) var enforcedDeadline: Deadline?
     /// How often the call was sent; retries and hedges count.
@@ -453,6 +453,9 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     }
 
     package var hasEnded: Bool { ended }
+
+    /// Why the call failed, once it has.
+    package var cause: RPCError? { failure }
 
     /// The caller has taken every whole message.
     package var isStarved: Bool { inbound.isEmpty || unaryWaiter != nil }

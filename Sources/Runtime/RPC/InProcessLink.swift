@@ -29,6 +29,7 @@ final class InProcessLink: ServerCallTransport, ClientCallTransport, @unchecked 
 
     func open(_ method: RegisteredMethod?, metadata: Metadata) {
         guard client.begin(self) else { return }
+        client.hooks?.beginOnlyAttempt()
         guard let method else {
             client.end(RPCError(.unimplemented, "no method \(client.method.path)"))
             return

@@ -45,7 +45,11 @@ func serve(_ arguments: [String], on loop: EventLoop) async throws {
     }
     let router = Router(logger: logger)
     InteropService(loop: loop).register(in: router)
-    let server = RPCServer(router: router, logger: logger)
+    let registry = ChannelzRegistry()
+    router.register(ChannelzService(registry))
+    var configuration = ServerConfiguration()
+    configuration.channelz = registry
+    let server = RPCServer(router: router, configuration: configuration, logger: logger)
     let listener = try await server.listen(
         on: address, loop: loop, tls: try context(flags))
     logger.info("listening", ["address": .string("\(listener.address)")])

@@ -7,6 +7,7 @@ import Loop
 import Postgres
 import Protobuf
 import RPC
+import RPCHTTP2
 import Schema
 import Telemetry
 
@@ -24,6 +25,8 @@ struct Host: Sendable {
     let postgres: PostgresConfiguration
     let kafka: KafkaConfiguration
     let producer: KafkaProducer
+    /// What `rpcurl top` shows.
+    let channelz = ChannelzRegistry()
 
     /// Every contract of the system, for reflection, routes and access rules.
     static let contracts = DescriptorPool(SchemaFiles.all + RPCFiles.all + WellKnownFiles.all)

@@ -31,6 +31,7 @@ final class Neighbours: Sendable {
         var channels = host.encryption.channel
         // Calls fail fast during a back-off: a neighbour that was restarted is found soon.
         channels.maxBackoff = .seconds(5)
+        channels.channelz = host.channelz
         for role in Role.allCases where role != .gateway {
             if roles.contains(role) {
                 local[role] = InProcessChannel(router: router, loop: host.loop)

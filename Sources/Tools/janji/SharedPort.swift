@@ -44,6 +44,7 @@ final class SharedPort: @unchecked Sendable {  // `open` confined to the loop
             throw ConfigurationError(
                 "port \(port) is taken by another program; choose one by \(setting.name)")
         }
+        rpc.noteListener(at: listener.address)
         if let tls { CertificateWatch(tls, listener, logger).start() }
     }
 

@@ -41,12 +41,13 @@ final class Station: Sendable {
 
     func markReady() { ready.store(true, ordering: .releasing) }
 
-    /// Adds health and reflection; after this the router is complete.
+    /// Adds health, reflection and channelz; after this the router is complete.
     func finishRouter() {
         let health = HealthService()
         health.set(.serving)
         for service in router.services { health.set(.serving, for: service) }
         router.register(health)
+        router.register(ChannelzService(host.channelz))
         router.register(ReflectionService(pool: Host.contracts, services: router.services))
     }
 
@@ -103,8 +104,11 @@ final class Station: Sendable {
     }
 
     func makeRPCServer() -> RPCServer {
-        RPCServer(
-            router: router, logger: host.logger.labelled("rpc-server"), metrics: host.metrics)
+        var configuration = ServerConfiguration()
+        configuration.channelz = host.channelz
+        return RPCServer(
+            router: router, configuration: configuration,
+            logger: host.logger.labelled("rpc-server"), metrics: host.metrics)
     }
 
     /// What answers HTTP/1.1 on the ports of roles without an edge.

@@ -17,7 +17,12 @@ enum Greeter {
         router.register(HealthService())
         router.register(
             ReflectionService(pool: DescriptorPool(GreeterFiles.all), services: router.services))
-        let server = RPCServer(router: router, logger: Logger(label: "server"))
+        let channelz = ChannelzRegistry()
+        router.register(ChannelzService(channelz))  // for `rpcurl top`
+        var configuration = ServerConfiguration()
+        configuration.channelz = channelz
+        let server = RPCServer(
+            router: router, configuration: configuration, logger: Logger(label: "server"))
         let listener = try await server.listen(
             on: .ipv4(host: "127.0.0.1", port: 0), loop: loop)
 

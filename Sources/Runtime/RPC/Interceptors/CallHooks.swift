@@ -1,3 +1,4 @@
+import Environment
 public import Protobuf
 
 /// How a call ended, as its interceptors see it.
@@ -48,6 +49,9 @@ package final class CallHooks: @unchecked Sendable {
     private var decodedResponses: [Decoded] = []
     private var headers: [(Metadata) -> Void] = []
     private var ends: [(CallOutcome) -> Void] = []
+    private var attempts: [(CallAttempt) -> Void] = []
+    /// When the attempt began that ends with the call.
+    private var onlyAttempt: Deadline?
 
     private var sent = CallTraffic()
     private var received = CallTraffic()
@@ -74,6 +78,31 @@ package final class CallHooks: @unchecked Sendable {
     }
     package func add(headers: @escaping (Metadata) -> Void) { self.headers.insert(headers, at: 0) }
     package func add(end: @escaping (CallOutcome) -> Void) { ends.insert(end, at: 0) }
+
+    package func add(attempt: @escaping (CallAttempt) -> Void) { attempts.insert(attempt, at: 0) }
+
+    package var watchesAttempts: Bool { !attempts.isEmpty }
+
+    package func attempt(_ event: CallAttempt) {
+        for hook in attempts { hook(event) }
+    }
+
+    /// Of a transport that never repeats a call.
+    package func beginOnlyAttempt() {
+        guard watchesAttempts else { return }
+        onlyAttempt = .now()
+        attempt(.began)
+    }
+
+    private func endOnlyAttempt(_ error: RPCError?) {
+        guard let began = onlyAttempt else { return }
+        onlyAttempt = nil
+        attempt(
+            .ended(
+                AttemptOutcome(
+                    error: error, duration: began.duration(to: .now()),
+                    sentBytes: sent.compressedBytes, receivedBytes: received.compressedBytes)))
+    }
 
     package func request(_ message: [UInt8]) throws -> [UInt8] {
         var message = message
@@ -103,6 +132,7 @@ package final class CallHooks: @unchecked Sendable {
 
     /// Tells everybody once.
     package func ended(_ outcome: CallOutcome) {
+        endOnlyAttempt(outcome.error)
         let hooks = ends
         ends = []
         if hooks.isEmpty { return }

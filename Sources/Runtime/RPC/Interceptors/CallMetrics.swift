@@ -13,8 +13,9 @@ public import Telemetry
 /// | grpc.client.call.duration | grpc_client_call_duration_seconds | + grpc_target, grpc_status |
 /// | grpc.client.attempt.{started,duration,sent_…,rcvd_…} | grpc_client_attempt_… | the same |
 ///
-/// On a server it sees the calls that reach a handler; `RPCServer` counts the others. An
-/// interceptor sits above retries: what it calls an attempt is the whole call.
+/// On a server it sees the calls that reach a handler; `RPCServer` counts the others. Retries,
+/// hedges and what a server refused unseen are attempts of their own; a call that fails before it
+/// is sent has none.
 public final class CallMetrics: ServerInterceptor, ClientInterceptor {
     private struct Key: Hashable {
         let side: Side
@@ -22,15 +23,24 @@ public final class CallMetrics: ServerInterceptor, ClientInterceptor {
         let code: RPCError.Code
     }
 
+    /// What has an outcome of its own.
     private enum Side: Hashable {
-        case server, client
+        case server, client, attempt
+
+        var prefix: String {
+            switch self {
+            case .server: "grpc_server_call"
+            case .client: "grpc_client_call"
+            case .attempt: "grpc_client_attempt"
+            }
+        }
     }
 
-    /// The three histograms of an outcome.
+    /// The histograms of an outcome; a client's calls have no sizes, their attempts do.
     private struct Series {
-        let duration: [Histogram]
-        let sent: Histogram
-        let received: Histogram
+        let duration: Histogram
+        let sent: Histogram?
+        let received: Histogram?
     }
 
     private struct Handles {
@@ -68,15 +78,29 @@ public final class CallMetrics: ServerInterceptor, ClientInterceptor {
         let method = call.context.method
         begin(.server, method)
         let began = Deadline.now()
-        call.onEnd { [self] in end(.server, method, began, $0) }
+        call.onEnd { [self] outcome in
+            end(
+                .server, method, outcome.code, began.duration(to: .now()),
+                outcome.sent.compressedBytes, outcome.received.compressedBytes)
+        }
         try await next(call)
     }
 
     public func intercept(_ request: inout ClientRequest) async throws {
         let method = request.method
-        begin(.client, method)
         let began = Deadline.now()
-        request.onEnd { [self] in end(.client, method, began, $0) }
+        request.onAttempt { [self] event in
+            switch event {
+            case .began: begin(.attempt, method)
+            case .ended(let outcome):
+                end(
+                    .attempt, method, outcome.code, outcome.duration, outcome.sentBytes,
+                    outcome.receivedBytes)
+            }
+        }
+        request.onEnd { [self] outcome in
+            end(.client, method, outcome.code, began.duration(to: .now()), 0, 0)
+        }
     }
 
     private func begin(_ side: Side, _ method: MethodDescriptor) {
@@ -84,9 +108,10 @@ public final class CallMetrics: ServerInterceptor, ClientInterceptor {
         let counter = handles.withLock { handles in
             if let known = handles.started[key] { return known }
             let counter = metrics.counter(
-                side == .server
-                    ? "grpc_server_call_started_total" : "grpc_client_attempt_started_total",
-                help: "Calls started, including those that have not ended.",
+                "\(side.prefix)_started_total",
+                help: side == .server
+                    ? "Calls started, including those that have not ended."
+                    : "Attempts started, including those that have not ended.",
                 labels: labels(side, method))
             handles.started[key] = counter
             return counter
@@ -95,46 +120,42 @@ public final class CallMetrics: ServerInterceptor, ClientInterceptor {
     }
 
     private func end(
-        _ side: Side, _ method: MethodDescriptor, _ began: Deadline, _ outcome: CallOutcome
+        _ side: Side, _ method: MethodDescriptor, _ code: RPCError.Code, _ duration: Duration,
+        _ sentBytes: Int, _ receivedBytes: Int
     ) {
-        let key = Key(side: side, path: method.path, code: outcome.code)
+        let key = Key(side: side, path: method.path, code: code)
         let series = handles.withLock { handles in
             if let known = handles.series[key] { return known }
-            let series = makeSeries(side, method, outcome.code)
+            let series = makeSeries(side, method, code)
             handles.series[key] = series
             return series
         }
-        for histogram in series.duration { histogram.observe(began.duration(to: .now())) }
-        series.sent.observe(Double(outcome.sent.compressedBytes))
-        series.received.observe(Double(outcome.received.compressedBytes))
+        series.duration.observe(duration)
+        series.sent?.observe(Double(sentBytes))
+        series.received?.observe(Double(receivedBytes))
     }
 
     private func makeSeries(
         _ side: Side, _ method: MethodDescriptor, _ code: RPCError.Code
     ) -> Series {
         let labels = labels(side, method) + [("grpc_status", code.name)]
-        let prefix = side == .server ? "grpc_server_call" : "grpc_client_attempt"
         func histogram(_ name: String, _ help: String, _ bounds: [Double]) -> Histogram {
-            metrics.histogram(name, help: help, buckets: bounds, labels: labels)
+            metrics.histogram(
+                "\(side.prefix)_\(name)", help: help, buckets: bounds, labels: labels)
         }
-        var durations = [
-            histogram(
-                "\(prefix)_duration_seconds", "From the start to the status.", Self.latencyBounds)
-        ]
-        if side == .client {
-            durations.append(
-                histogram(
-                    "grpc_client_call_duration_seconds", "As the application sees it.",
-                    Self.latencyBounds))
-        }
+        let duration = histogram(
+            "duration_seconds",
+            side == .client ? "As the application sees it." : "From the start to the status.",
+            Self.latencyBounds)
+        guard side != .client else { return Series(duration: duration, sent: nil, received: nil) }
         return Series(
-            duration: durations,
+            duration: duration,
             sent: histogram(
-                "\(prefix)_sent_total_compressed_message_size_bytes", "Messages sent, per call.",
+                "sent_total_compressed_message_size_bytes", "Bytes of messages sent.",
                 Self.sizeBounds),
             received: histogram(
-                "\(prefix)_rcvd_total_compressed_message_size_bytes",
-                "Messages received, per call.", Self.sizeBounds))
+                "rcvd_total_compressed_message_size_bytes", "Bytes of messages received.",
+                Self.sizeBounds))
     }
 
     private func labels(_ side: Side, _ method: MethodDescriptor) -> [(String, String)] {

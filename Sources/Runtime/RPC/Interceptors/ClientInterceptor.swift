@@ -31,6 +31,12 @@ public struct ClientRequest: Sendable {
         watched.add(end: hook)
     }
 
+    /// Each attempt when it begins and when it ends. Calls that fail before they are sent have
+    /// none.
+    public mutating func onAttempt(_ hook: @escaping @Sendable (CallAttempt) -> Void) {
+        watched.add(attempt: hook)
+    }
+
     private var watched: CallHooks {
         mutating get {
             if let hooks = options.hooks { return hooks }

@@ -100,6 +100,7 @@ final class ChannelCore: @unchecked Sendable {
 
     /// Sends the call, or keeps it until it can be sent.
     func open(_ stream: ClientStream) {
+        stream.record?.begin()
         if let direct, direct.hasRoom, pendingHead == pending.count {
             send(stream, on: direct)
         } else {

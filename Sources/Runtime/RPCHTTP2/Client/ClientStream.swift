@@ -15,8 +15,13 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     /// A reset that comes so shortly before the deadline is the server's deadline.
     private static let clockSlack = Duration.milliseconds(10)
 
+    private static let refused = RPCError(.unavailable, "the server refused the call")
+    private static let abandoned = RPCError(.cancelled, "another attempt answered")
+
     /// Nil: the call has no policy of retries.
     private let attempts: CallAttempts?
+    /// Nil: no interceptor wants to know of attempts.
+    let record: AttemptRecord?
     /// Told to the server as `grpc-previous-rpc-attempts` unless zero.
     let previousAttempts: Int
     let call: ClientCall
@@ -50,6 +55,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
         self.attempts = attempts
         replay = attempts == nil ? ReplayBuffer() : nil
         self.call = call
+        record = call.hooks.flatMap { AttemptRecord($0) }
         self.metadata = metadata
         self.channel = channel
         waitForReady = options.waitForReady ?? false
@@ -80,6 +86,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     @inline(__always)
     func put(_ message: WireMessage) -> Bool {
         messages.sent &+= 1
+        record?.sent(message.bytes.count)
         return write(framed: message)
     }
 
@@ -103,6 +110,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     func cancel(_ call: ClientCall) {
         if attempts == nil { channel.calls.failed &+= 1 }
         connection?.traffic.callsFailed &+= 1
+        record?.end(call.cause ?? ClientStream.abandoned, messages: messages.received)
         if session != nil {
             reset(.cancel)
         } else {
@@ -170,6 +178,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
         guard !isOver, let head else { return consume(bytes.count) }
         let problem = call.receive(bytes, limit: maxMessageBytes)
         messages.received = call.receivedMessages
+        record?.received(bytes.count)
         if call.hasCompressed, head.encoding == nil || head.encoding == .identity {
             return abort(head.encoding == nil ? .unknownEncoding : .compressedWithoutEncoding)
         }
@@ -225,6 +234,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
 
     private func end(_ error: RPCError?, trailers: Metadata = Metadata()) {
         connection?.traffic.count(error)
+        record?.end(error, messages: messages.received)
         if let tally {
             tally.count(success: error == nil)
             self.tally = nil
@@ -245,23 +255,28 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
         cancel(call)
     }
 
+    private func wasRefused() {
+        connection?.traffic.callsFailed &+= 1
+        record?.end(ClientStream.refused, messages: 0)
+    }
+
     /// The server did not process the stream (REFUSED_STREAM, above GOAWAY's last id, never
     /// sent): the call is sent again, unseen by the caller.
     private func retry() -> Bool {
         if let attempts {
             isAbandoned = attempts.streamWasRefused(self)
-            if isAbandoned { connection?.traffic.callsFailed &+= 1 }
+            if isAbandoned { wasRefused() }
             return isAbandoned
         }
         guard replay != nil, attempt < ClientStream.maxAttempts else { return false }
-        connection?.traffic.callsFailed &+= 1
+        wasRefused()
         attempt += 1
         // `didClose` is still on the stack; the stream is reusable once it has returned.
         channel.loop.execute { [self] in
             guard !call.hasEnded else { return }
             // The caller may have sent more since then.
             guard let messages = replay else {
-                return end(RPCError(.unavailable, "the server refused the call"))
+                return end(ClientStream.refused)
             }
             prepareForReuse()
             self.messages = ConnectionTraffic.Messages()
