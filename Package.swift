@@ -199,7 +199,7 @@ let package = Package(
         tests("Protobuf", ["Schema"]),
         tests("Compression"),
         tests("QRCode"),
-        tests("RPC", ["Telemetry", "Environment", "Loop", "Protobuf"]),
+        tests("RPC", ["TestKit", "Telemetry", "Environment", "Loop", "Protobuf"]),
         tests(
             "RPCHTTP2",
             [

@@ -2,6 +2,7 @@ import Loop
 import RPC
 import RPCHTTP2
 import Synchronization
+import TestKit
 import Testing
 
 @Suite("gRPC over HTTP/2: back-pressure end to end", .timeLimit(.minutes(1)))
@@ -45,7 +46,7 @@ struct BackPressureTests {
         let go = Signal<Bool>()
         let server = try await TestServer { router in
             router.handle(Methods.client) { call in
-                _ = await go.wait()
+                _ = try await go.wait()
                 var count = 0
                 while let message = try await call.receive() { count += message.count }
                 try call.sendOnly(Array("\(count)".utf8))

@@ -3,6 +3,7 @@ import Loop
 import RPC
 import RPCHTTP2
 import Synchronization
+import TestKit
 import Testing
 
 @Suite("Load balancing over several addresses", .timeLimit(.minutes(1)))
@@ -66,7 +67,7 @@ struct BalancingTests {
             $0.attemptDelay = .milliseconds(20)
         }
         #expect(try await channel.unary(Methods.unary, []) == [0])
-        #expect(await closed.wait())
+        #expect(try await closed.wait())
         await silent.close()
     }
 

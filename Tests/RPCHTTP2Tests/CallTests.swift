@@ -4,6 +4,7 @@ import Protobuf
 import RPC
 import RPCHTTP2
 import Telemetry
+import TestKit
 import Testing
 
 @Suite("gRPC over HTTP/2: calls over loopback", .timeLimit(.minutes(1)))
@@ -141,7 +142,7 @@ struct CallTests {
                 Methods.unary, [1], options: .timeout(.milliseconds(150)))
         }
         #expect(error?.code == .deadlineExceeded)
-        #expect(await ended.wait())
+        #expect(try await ended.wait())
     }
 
     @Test("cancelling the client's task cancels the handler")
@@ -157,10 +158,10 @@ struct CallTests {
         }
         let channel = try server.channel()
         let task = Task { await failure { _ = try await channel.unary(Methods.unary, [1]) } }
-        _ = await started.wait()
+        _ = try await started.wait()
         task.cancel()
         #expect(await task.value?.code == .cancelled)
-        #expect(await ended.wait())
+        #expect(try await ended.wait())
     }
 
     @Test("dropping a response stream cancels the handler that writes it")
@@ -181,7 +182,7 @@ struct CallTests {
             let responses = try await client.stream(Bench.Msg())
             _ = try await responses.call.receive()
         }
-        #expect(await ended.wait() == .cancelled)
+        #expect(try await ended.wait() == .cancelled)
     }
 
     @Test("metrics count calls by status")

@@ -3,6 +3,7 @@ import Loop
 import RPC
 import RPCHTTP2
 import Synchronization
+import TestKit
 import Testing
 
 /// A client, a service, and the service behind it: two connections, three loops.
@@ -69,11 +70,11 @@ struct ChainTests {
                         options: byTask ? CallOptions() : .timeout(.milliseconds(300)))
                 }
             }
-            #expect(await started.wait())
+            #expect(try await started.wait())
             if byTask { task.cancel() }
             #expect(await task.value?.code == (byTask ? .cancelled : .deadlineExceeded))
-            #expect(await first.wait())
-            #expect(await second.wait())
+            #expect(try await first.wait())
+            #expect(try await second.wait())
             #expect(try await channel.unary(Methods.unary, [1]) == [7])
         }
     }
@@ -101,6 +102,6 @@ struct ChainTests {
         let front = try server.channel()
         let error = await failure { _ = try await front.unary(Methods.unary, [1]) }
         #expect(error?.code == .aborted)
-        #expect(await ended.wait())
+        #expect(try await ended.wait())
     }
 }

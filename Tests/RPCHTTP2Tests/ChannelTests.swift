@@ -4,6 +4,7 @@ import HTTP2
 import Loop
 import RPC
 import RPCHTTP2
+import TestKit
 import Testing
 
 @Suite("HTTP2Channel: connections come and go", .timeLimit(.minutes(1)))
@@ -71,7 +72,7 @@ struct ChannelTests {
         }
         let channel = try server.channel()
         async let answer = channel.unary(Methods.unary, [1])
-        _ = await started.wait()
+        _ = try await started.wait()
         let report = await server.server.drain(grace: .seconds(10))
         #expect(try await answer == [1])
         #expect(report.connections == 1)
@@ -94,12 +95,12 @@ struct ChannelTests {
         }
         let channel = try server.channel()
         async let error = failure { _ = try await channel.unary(Methods.unary, [1]) }
-        _ = await started.wait()
+        _ = try await started.wait()
         let report = await server.server.drain(grace: .milliseconds(100))
         #expect(report.cancelled.map(\.method) == ["/test.T/Unary"])
         #expect(report.cancelled.first?.age ?? .zero >= .milliseconds(90))
         #expect(await error?.code == .unavailable)
-        #expect(await ended.wait())
+        #expect(try await ended.wait())
     }
 
     @Test("a new connection after the old one was lost")
@@ -112,7 +113,7 @@ struct ChannelTests {
         let address = listener.address
         let channel = try HTTP2Channel(target: "\(address)", loop: EventLoop(name: "client"))
         async let lost = failure { _ = try await channel.unary(Methods.unary, [1]) }
-        let socket = await accepted.wait()
+        let socket = try await accepted.wait()
         let peer = try await loop.submit { try RawPeer(socket, .server) }
         try await loop.sleep(for: .milliseconds(100))
         try await loop.submit { peer.socket.close() }
@@ -169,9 +170,9 @@ struct ChannelTests {
         }
         let peer = try await RawPeer.connect(to: server.address, on: EventLoop(name: "raw"))
         async let answer = peer.request()
-        _ = await started.wait()
+        _ = try await started.wait()
         try await peer.socket.loop.submit { peer.socket.close() }
-        #expect(await ended.wait())
+        #expect(try await ended.wait())
         _ = try await answer
     }
 

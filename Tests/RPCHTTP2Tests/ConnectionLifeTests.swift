@@ -63,26 +63,34 @@ struct ConnectionLifeTests {
         var configuration = ServerConfiguration()
         configuration.maxConnectionAge = .milliseconds(60)
         let bed = try await HostileBed(configuration)
-        let peer = try await FramePeer.connect(to: bed.server, answersPings: false)
         let gRPC = [("content-type", "application/grpc")]
-        try await peer.send([.request(1, path: "/test.T/Bidi", extra: gRPC)])
-        #expect(await peer.next(.goaway)?.number == 0x7fff_ffff)
-        // The client has not heard the notice yet.
-        let ping = await peer.next(.ping)
-        try await peer.send([
-            .request(3, path: "/test.T/Unary", extra: gRPC), .data(3, [0, 0, 0, 0, 0], end: true),
-        ])
-        #expect(await peer.next(.data, stream: 3) != nil)
-        var pong = try #require(ping)
-        pong.flags = Frame.ack
-        try await peer.send([pong])
-        let final = await peer.next(.goaway)
-        #expect(final?.number == 3)
-        #expect(final?.debugText == "max_age")
-        try await peer.send([.data(1, [], end: true)])
-        #expect(await peer.next(.headers, stream: 1) != nil)
-        #expect(await peer.next { _ in false } == nil)
-        try await bed.honestIsServed()
+        // On a busy machine the second call may be sent later than the second that the server gives
+        // the notice: once more then.
+        for _ in 0..<5 {
+            let peer = try await FramePeer.connect(to: bed.server, answersPings: false)
+            try await peer.send([.request(1, path: "/test.T/Bidi", extra: gRPC)])
+            #expect(await peer.next(.goaway)?.number == 0x7fff_ffff)
+            // The client has not heard the notice yet.
+            var pong = try #require(await peer.next(.ping))
+            try await peer.send([
+                .request(3, path: "/test.T/Unary", extra: gRPC),
+                .data(3, [0, 0, 0, 0, 0], end: true),
+            ])
+            let answer = await peer.next {
+                $0.kind == .data && $0.stream == 3 || $0.kind == .goaway
+            }
+            guard answer?.kind == .data else { continue }
+            pong.flags = Frame.ack
+            try await peer.send([pong])
+            let final = await peer.next(.goaway)
+            #expect(final?.number == 3)
+            #expect(final?.debugText == "max_age")
+            try await peer.send([.data(1, [], end: true)])
+            #expect(await peer.next(.headers, stream: 1) != nil)
+            #expect(await peer.next { _ in false } == nil)
+            return try await bed.honestIsServed()
+        }
+        Issue.record("no second call was sent within a second of the notice")
     }
 
     @Test("max_age_grace: what runs on after it is cancelled with UNAVAILABLE")

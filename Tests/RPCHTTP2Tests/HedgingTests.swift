@@ -3,6 +3,7 @@ import Loop
 import RPC
 import RPCHTTP2
 import Synchronization
+import TestKit
 import Testing
 
 @Suite("Hedging by service config (gRFC A6)", .timeLimit(.minutes(1)))
@@ -73,7 +74,7 @@ struct HedgingTests {
         let channel = try channel(server, HedgingPolicy(maxAttempts: 2))
         #expect(
             await failure { _ = try await channel.unary(Methods.unary, [1]) }?.code == .notFound)
-        #expect(await cancelled.wait())
+        #expect(try await cancelled.wait())
     }
 
     @Test("pushback: negative stops the hedges, a number says when the next one goes")

@@ -2,6 +2,7 @@ import HTTP2
 import Loop
 import RPC
 import RPCHTTP2
+import TestKit
 import Testing
 
 @Suite("gRPC over HTTP/2: what a peer may get wrong", .timeLimit(.minutes(1)))
@@ -102,7 +103,7 @@ struct ProtocolTests {
             socket.startReading()
             socket.write(Array("GET / HTTP/1.1\r\n\r\n".utf8))
         }
-        #expect(await closed.wait())
+        #expect(try await closed.wait())
     }
 
     private final class Closes: StreamSocketHandler {

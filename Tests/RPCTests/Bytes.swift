@@ -48,23 +48,3 @@ func failure(_ body: () async throws -> Void) async -> RPCError? {
         return error as? RPCError
     }
 }
-
-/// A value that somebody waits for, from any thread.
-actor Signal<Value: Sendable> {
-    private var value: Value?
-    private var waiter: CheckedContinuation<Value, Never>?
-
-    func set(_ value: Value) {
-        if let waiter {
-            self.waiter = nil
-            waiter.resume(returning: value)
-        } else {
-            self.value = value
-        }
-    }
-
-    func wait() async -> Value {
-        if let value { return value }
-        return await withCheckedContinuation { waiter = $0 }
-    }
-}

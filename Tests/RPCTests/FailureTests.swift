@@ -1,5 +1,6 @@
 import Loop
 import RPC
+import TestKit
 import Testing
 
 @Suite("RPC failures: status, deadlines, cancellation", .timeLimit(.minutes(1)))
@@ -63,7 +64,7 @@ struct FailureTests {
             _ = try await bed.unary(options: .timeout(.milliseconds(100)))
         }
         #expect(error?.code == .deadlineExceeded)
-        #expect(await ended.wait())
+        #expect(try await ended.wait())
     }
 
     @Test("a call made inside a handler has the handler's deadline and ends with it")
@@ -108,10 +109,10 @@ struct FailureTests {
         }
         let outer = Bed { call in try call.sendOnly(try await inner.unary()) }
         let task = Task { await failure { _ = try await outer.unary() } }
-        _ = await started.wait()
+        _ = try await started.wait()
         task.cancel()
         #expect(await task.value?.code == .cancelled)
-        #expect(await ended.wait())
+        #expect(try await ended.wait())
     }
 
     @Test("ClientCall.cancel wakes a handler that waits for messages, and one that waits to send")
@@ -137,7 +138,7 @@ struct FailureTests {
                 _ = try await call.receive()
             }
             call.cancel()
-            #expect(await ended.wait() == .cancelled)
+            #expect(try await ended.wait() == .cancelled)
             #expect(await failure { while try await call.receive() != nil {} }?.code == .cancelled)
         }
     }
@@ -150,7 +151,7 @@ struct FailureTests {
             await leaked.set(call)
         }
         #expect(try await bed.unary() == [1])
-        let call = await leaked.wait()
+        let call = try await leaked.wait()
         #expect(await failure { try await call.send([2]) }?.code == .cancelled)
         #expect(await failure { _ = try await call.receive() }?.code == .cancelled)
     }

@@ -1,5 +1,6 @@
 import Loop
 import RPC
+import TestKit
 import Testing
 
 @Suite("RPC over the in-process channel", .timeLimit(.minutes(1)))
@@ -140,7 +141,7 @@ struct InProcessTests {
         let call = try await bed.call(Methods.server)
         try await call.send([1])
         call.finish()
-        let count = await produced.wait()
+        let count = try await produced.wait()
         #expect(count == 4)
         var received = 0
         while try await call.receive() != nil { received += 1 }

@@ -1,5 +1,6 @@
 import Loop
 import RPC
+import TestKit
 import Testing
 
 @Suite("RPC interceptors", .timeLimit(.minutes(1)))
@@ -70,7 +71,7 @@ struct InterceptorTests {
             let ended = Signal<String>()
             let channel = InterceptedChannel(bed.channel, interceptors: [Token(ended: ended)])
             _ = try? await channel.unary(Methods.unary, message)
-            #expect(await ended.wait() == outcome)
+            #expect(try await ended.wait() == outcome)
         }
     }
 }

@@ -1,6 +1,7 @@
 import Loop
 import Protobuf
 import RPC
+import TestKit
 import Testing
 
 /// The four kinds over one message type, as generated code would use them.
@@ -64,7 +65,7 @@ struct OwnedCallTests {
                 }
             }
             drop(BidirectionalCall<Word, Word>(try await bed.call(Methods.bidi)))
-            #expect(await ended.wait() == .cancelled)
+            #expect(try await ended.wait() == .cancelled)
         }
     }
 
@@ -85,7 +86,7 @@ struct OwnedCallTests {
                 return try await answers.next()?.service
             }
             #expect(text == (throwing ? nil : "x"))
-            #expect(await ended.wait())
+            #expect(try await ended.wait())
         }
     }
 
@@ -111,7 +112,7 @@ struct OwnedCallTests {
         let channel = InProcessChannel(router: outer, loop: loop)
         let call = try await channel.start(
             Methods.client, metadata: Metadata(), options: CallOptions())
-        #expect(await started.wait())
+        #expect(try await started.wait())
         let seen = try await loop.submit {
             call.cancel()
             return order.all
@@ -141,7 +142,7 @@ struct OwnedCallTests {
             call.context.onCancel { Task { await late.set(true) } }
         }
         _ = await failure { _ = try await slow.unary(options: .timeout(.milliseconds(10))) }
-        #expect(await late.wait())
+        #expect(try await late.wait())
     }
 
     @Test("back-pressure in process: a flood of empty messages waits as well, in both directions")
@@ -154,7 +155,7 @@ struct OwnedCallTests {
             _ = try await call.receive()
         }
         let call = try await bed.call(Methods.bidi)
-        #expect(await sent.wait() <= 1024)
+        #expect(try await sent.wait() <= 1024)
         let flood = Task {
             var count = 0
             while count < 5000 {

@@ -4,6 +4,7 @@ import HTTP2
 import Loop
 import RPC
 import RPCHTTP2
+import TestKit
 import Testing
 
 @Suite("Connect over HTTP/2", .timeLimit(.minutes(1)))
@@ -324,6 +325,6 @@ struct ConnectTests {
             try await loop.sleep(for: .milliseconds(2))
         }
         try await loop.submit { stream.reset(.cancel) }
-        #expect(await cancelled.wait())
+        #expect(try await cancelled.wait())
     }
 }
