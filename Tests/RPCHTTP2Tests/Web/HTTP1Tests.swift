@@ -80,7 +80,7 @@ struct HTTP1Tests {
             router.handle(Methods.server) { call in
                 _ = try await call.receiveOnly()
                 try await call.send([1])
-                _ = await gate.wait()
+                _ = try await gate.wait()
                 try await call.send([2])
             }
         }
@@ -333,7 +333,7 @@ struct HTTP1Tests {
         try await peer.stopReading()
         let request = TextPeer.post("X", "application/connect+proto", WebBed.frame(0, [])).text
         try await peer.send(request.replacing("bench.Bench/X", with: "test.T/Server"))
-        #expect(await ended.wait())
+        #expect(try await ended.wait())
         // The kernel's buffers and one window, never all that the handler could make.
         #expect(sent.now < 400)
     }
@@ -381,9 +381,9 @@ struct HTTP1Tests {
         let peer = try await TextPeer.connect(to: server)
         let request = TextPeer.post("X", "application/proto", [1]).text
         try await peer.send(request.replacing("bench.Bench/X", with: "test.T/Unary"))
-        _ = await started.wait()
+        _ = try await started.wait()
         try await peer.close()
-        #expect(await cancelled.wait())
+        #expect(try await cancelled.wait())
     }
 
     // MARK: The connection
@@ -395,7 +395,7 @@ struct HTTP1Tests {
         let server = try await TestServer { router in
             router.handle(Methods.unary) { call in
                 await running.set(true)
-                _ = await gate.wait()
+                _ = try await gate.wait()
                 try call.sendOnly([1])
             }
         }
@@ -404,7 +404,7 @@ struct HTTP1Tests {
                 .replacing("bench.Bench/X", with: "test.T/Unary").utf8)
         let busy = try await TextPeer.connect(to: server)
         try await busy.send(request)
-        _ = await running.wait()
+        _ = try await running.wait()
         let resting = try await TextPeer.connect(to: server)
         try await resting.send("POST /x HTTP/1.1\r\nHost: x\r\n\r\n")
         #expect(await resting.next()?.status == 415)
