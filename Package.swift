@@ -143,7 +143,10 @@ let package = Package(
             ]),
         tool(
             "bench-server",
-            ["BenchSchema", "RPC", "RPCHTTP2", "Protobuf", "Loop", "Telemetry", "Environment"]),
+            [
+                "BenchSchema", "RPC", "RPCHTTP2", "TLS", "Protobuf", "Loop", "Telemetry",
+                "Environment",
+            ]),
         tool(
             "bench-client", ["BenchSchema", "RPC", "RPCHTTP2", "Loop", "Telemetry", "Environment"]),
         library("BenchSchema", in: "Generated", ["Protobuf", "RPC"]),

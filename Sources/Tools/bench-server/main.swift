@@ -4,10 +4,11 @@ import Loop
 import Protobuf
 import RPC
 import RPCHTTP2
+import TLS
 import Telemetry
 
 // Serves bench.Bench for shared/bench. Synchronous `main`: valgrind cannot run an async one.
-// usage: bench-server --port N [--loops 1]
+// usage: bench-server --port N [--loops 1] [--certificate FILE --key FILE]
 
 struct BenchMethods: Bench.BenchService {
     func echo(_ request: Bench.Msg, _ context: ServerContext) async throws -> Bench.Msg {
@@ -54,19 +55,32 @@ struct BenchMethods: Bench.BenchService {
     }
 }
 
-func argument(_ name: String) -> Int? {
+func argument(_ name: String) -> String? {
     guard let index = CommandLine.arguments.firstIndex(of: name),
         index + 1 < CommandLine.arguments.count
     else { return nil }
-    return Int(CommandLine.arguments[index + 1])
+    return CommandLine.arguments[index + 1]
+}
+
+/// TLS when a certificate and its key are named.
+func secure() throws -> TLSServerContext? {
+    guard let certificate = argument("--certificate"), let key = argument("--key") else {
+        return nil
+    }
+    return try TLSServerContext(
+        TLSServerConfiguration(identities: [
+            TLSIdentity(certificateFile: certificate, keyFile: key)
+        ]))
 }
 
 let logger = Logger(label: "bench-server")
-guard let port = argument("--port").flatMap(UInt16.init(exactly:)) else {
-    logger.error("usage: bench-server --port N [--loops 1]")
+guard let port = argument("--port").flatMap({ UInt16($0) }) else {
+    logger.error("usage: bench-server --port N [--loops 1] [--certificate FILE --key FILE]")
     exit(2)
 }
-let loops = (0..<max(1, argument("--loops") ?? 1)).map { EventLoop(name: "bench-\($0)") }
+let loops = (0..<max(1, argument("--loops").flatMap { Int($0) } ?? 1)).map {
+    EventLoop(name: "bench-\($0)")
+}
 let router = Router()
 router.register(BenchMethods())
 let health = HealthService()
@@ -77,12 +91,13 @@ router.register(
         pool: DescriptorPool(BenchFiles.all + RPCFiles.all + WellKnownFiles.all),
         services: router.services))
 let server = RPCServer(router: router, logger: logger)
+let context = try secure()
 for loop in loops {
     Task.detached {
         do {
             try await server.listen(
                 on: .ipv4(host: "127.0.0.1", port: port), loop: loop,
-                reusePort: loops.count > 1)
+                reusePort: loops.count > 1, tls: context)
         } catch {
             logger.error("cannot listen", ["error": .string("\(error)")])
             exit(1)
