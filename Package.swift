@@ -211,7 +211,7 @@ let package = Package(
             ]),
         tests("Postgres", ["TestKit", "Loop"]),
         tests("Kafka", ["TestKit", "Loop"]),
-        tests("Interop", ["TestKit", "interop-server", "interop-client"]),
+        tests("Interop", ["TestKit", "interop-server", "interop-client", "rpcurl"]),
         tests("HTTP1"),
         tests(
             "HTTPClient",

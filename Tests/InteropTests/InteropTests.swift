@@ -57,7 +57,21 @@ struct InteropTests {
             #expect(isGood, "\(pairing.name) \(name.rawValue):\n\(lines.joined(separator: "\n"))")
             results[name] = isGood ? "ok" : "FAIL"
         }
+        if case .cxx = pairing.server, pairing.certificates == nil { try await top(port) }
         return results
+    }
+
+    /// gRPC C++ serves channelz: `rpcurl top` shows what the cases did.
+    private func top(_ port: UInt16) async throws {
+        let top = try await BackgroundProcess.run(
+            Executables.rpcurl, ["127.0.0.1:\(port)", "top", "-once"])
+        #expect(top.status == 0, "\(top)")
+        let lines = top.output.split(separator: "\n").map { $0.split(separator: " ") }
+        #expect(lines.first?.suffix(6).first == "servers", "\(top.output)")
+        let server = lines.drop { $0.first != "SERVER" }.dropFirst().first
+        // SERVER LISTENS CALLS/S RUNNING STARTED FAILED
+        #expect(server?.suffix(2).first.flatMap { Int($0) } ?? 0 > 10, "\(top.output)")
+        #expect(lines.contains { $0.contains("plaintext") }, "\(top.output)")
     }
 
     private func table(

@@ -4,6 +4,7 @@
 //   interop client PORT CASES [CA HOST]      `ok CASE` or `FAILED CASE: why` for each; 1 if any failed
 //
 // CASES are names of grpc/grpc's doc/interop-test-descriptions.md with commas between.
+#include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
@@ -169,7 +170,9 @@ static int serve(const std::string &port, const char *certificate, const char *k
         credentials = grpc::SslServerCredentials(options);
     }
     Service service;
+    grpc::channelz::experimental::InitChannelzService();
     grpc::ServerBuilder builder;
+    builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 1);
     builder.AddListeningPort("127.0.0.1:" + port, credentials);
     builder.RegisterService(&service);
     auto server = builder.BuildAndStart();

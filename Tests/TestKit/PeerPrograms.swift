@@ -73,7 +73,8 @@ public enum PeerPrograms {
         try await must(
             "/usr/bin/g++",
             sources.map { object(of: $0, in: folder) } + [
-                "-o", program.path, "-Wl,--copy-dt-needed-entries", "-lgrpc++", "-lprotobuf",
+                "-o", program.path, "-Wl,--copy-dt-needed-entries", "-lgrpcpp_channelz",
+                "-lgrpc++", "-lprotobuf",
                 "-lpthread",
             ])
         return program
