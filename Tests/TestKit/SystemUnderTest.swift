@@ -212,6 +212,60 @@ public final class SystemUnderTest: Sendable {
         }
     }
 
+    /// One more process of a role, on a port of its own.
+    public final class Replica: Sendable {
+        public let port: UInt16
+        private let start: @Sendable () throws -> BackgroundProcess
+        private let process = Mutex<BackgroundProcess?>(nil)
+
+        fileprivate init(
+            _ port: UInt16, _ start: @escaping @Sendable () throws -> BackgroundProcess
+        ) {
+            self.port = port
+            self.start = start
+        }
+
+        public var target: String { "127.0.0.1:\(port)" }
+        public var log: String { process.withLock { $0 }?.log ?? "" }
+
+        /// Starts it, again if need be, and returns once it is healthy.
+        public func launch(within time: Duration = .seconds(60)) async throws {
+            let new = try start()
+            process.withLock { $0 = new }
+            let end = ContinuousClock.now + time
+            while await offThread({ [port] in LocalPort.status(of: "/health", at: port) }) != 200 {
+                guard new.isRunning, ContinuousClock.now < end else {
+                    throw BackgroundProcess.Failure(
+                        description: "a replica is not healthy: \(new.log.suffix(2_000))")
+                }
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+
+        public func kill9() async {
+            guard let process = process.withLock({ $0 }) else { return }
+            process.signal(SIGKILL)
+            _ = await process.waitForExit(within: .seconds(5))
+        }
+
+        @discardableResult
+        public func stop() async -> Int32? { await process.withLock { $0 }?.stop() }
+    }
+
+    /// Another process of a role beside the first; not started yet, and its owner stops it.
+    public func replica(of role: Role) throws -> Replica {
+        let port = try LocalPort.find()
+        var environment = environment
+        environment["\(role.rawValue.uppercased())_PORT"] = String(port)
+        let folder = folder
+        return Replica(port) { [environment] in
+            try BackgroundProcess(
+                Executables.janji, ["serve", role.rawValue], environment: environment,
+                logFile: folder.appendingPathComponent("\(role.rawValue)-\(port).log"),
+                folder: folder)
+        }
+    }
+
     /// Waits for `/health`; throws with the end of the log when it does not come.
     public func waitUntilHealthy(
         _ role: Role = .gateway, within time: Duration = .seconds(60)

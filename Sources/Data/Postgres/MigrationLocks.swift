@@ -2,11 +2,12 @@
 /// text, so `do` blocks and functions are only named.
 enum MigrationLocks {
     /// One line for each such statement: the lock, and the statement's beginning. Tables that the
-    /// same text creates are nobody else's yet.
+    /// same text has created are nobody else's yet.
     static func of(_ sql: String) -> [String] {
         let statements = split(sql)
-        let own = Set(statements.compactMap { created($0) })
+        var own: Set<String> = []
         return statements.compactMap { statement in
+            if let table = created(statement) { own.insert(table) }
             guard let (lock, table) = lock(of: statement), !own.contains(table) else { return nil }
             let head = statement.joined(separator: " ")
             return "\(lock): \(head.count > 80 ? head.prefix(79) + "…" : head[...])"

@@ -17,10 +17,12 @@ struct RegistrationDesk: Sendable {
         _ registration: Registration, by caller: Principal, at now: Instant
     ) async throws -> BookingV1.RegisterCourseResponse {
         let use = Self.use(registration.request, caller, now)
+        let asksFirst = PlantedBug.captchaBeforeKey.isPlanted
+        if asksFirst { try await captcha.verify(registration.request.captchaToken) }
         let look = try await store.look(registration, use)
         // Before the captcha: its token is good once, and a retry comes with the same one.
         if let replay = look.replay { throw try Self.duplicate(replay, use) }
-        try await captcha.verify(registration.request.captchaToken)
+        if !asksFirst { try await captcha.verify(registration.request.captchaToken) }
         guard let offering = look.offering else {
             throw DomainError(.courseNotFound, "there is no such course")
         }

@@ -91,6 +91,7 @@ public final class OutboxRelay: Service {
         let records = rows.map { row in
             KafkaRecord(topic: row.topic, key: Array(row.key.utf8), value: Array(row.body.utf8))
         }
+        if PlantedBug.markBeforeDelivery.isPlanted { try await mark(rows) }
         var delivered: [Row] = []
         var firstFailure: KafkaError?
         var failedKeys: Set<String> = []
@@ -139,13 +140,21 @@ public final class OutboxRelay: Service {
         let rows = try await pool.query(
             """
             select id, topic, key, body, created_at from outbox where published_at is null
-            order by id limit \(unescaped: String(Self.batchLimit))
+              \(unescaped: horizon)
+            order by \(unescaped: PlantedBug.relayByTransaction.isPlanted ? "xid, id" : "id")
+            limit \(unescaped: String(Self.batchLimit))
             """)
         return try rows.map { row in
             Row(
                 id: try row[0], topic: try row[1], key: try row[2], body: try row[3],
                 createdAt: try row[4])
         }
+    }
+
+    private var horizon: String {
+        PlantedBug.relayByCursor.isPlanted
+            ? "and id > (select coalesce(max(id), 0) from outbox where published_at is not null)"
+            : ""
     }
 
     /// The times tell which months the rows are in.

@@ -83,7 +83,8 @@ public struct OutboxArchive: Sendable {
             """
             select xid::text as place, id, created_at, topic, key, event_id, published_at, body
             from outbox
-            where xid < pg_snapshot_xmin(pg_current_snapshot())
+            where (xid < pg_snapshot_xmin(pg_current_snapshot())
+                or \(unescaped: String(PlantedBug.listWithoutHorizon.isPlanted)))
               and (xid, id) > (\(start.xid)::text::xid8, \(start.id)::bigint) and \(selection.sql)
             order by xid, id limit \(limit)::int
             """
@@ -119,6 +120,7 @@ public struct OutboxArchive: Sendable {
         (select topic, key, min(id) as id from outbox where \(selection.sql)
             group by topic, key) first
         \(unescaped: joined) o.topic = first.topic and o.key = first.key and o.id >= first.id
+          and (not \(unescaped: String(PlantedBug.replayWithoutRest.isPlanted)) or o.id = first.id)
         """
     }
 }

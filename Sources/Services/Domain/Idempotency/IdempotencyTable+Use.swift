@@ -9,7 +9,7 @@ extension IdempotencyTable {
         /// Method and caller: the same key means something else elsewhere, and one caller cannot
         /// learn what another was answered.
         public let scope: String
-        public let key: String
+        public internal(set) var key: String
         /// SHA-256 of the request.
         public let requestHash: [UInt8]
         public let at: Instant
@@ -31,7 +31,7 @@ extension IdempotencyTable {
         }
 
         public static func scope(of method: String, _ caller: Principal) -> String {
-            "\(method) \(caller.actor)"
+            PlantedBug.keyWithoutCaller.isPlanted ? method : "\(method) \(caller.actor)"
         }
     }
 }

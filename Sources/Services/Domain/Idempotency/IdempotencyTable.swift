@@ -67,7 +67,7 @@ public enum IdempotencyTable {
         // Forgotten between the two statements: as good as new, but this transaction has not got it.
         guard let row = rows.first else { throw inProgress }
         let (hash, response): ([UInt8], [UInt8]) = try (row[0], row[1])
-        guard hash == use.requestHash else { throw reused }
+        guard hash == use.requestHash || PlantedBug.keyWithoutHash.isPlanted else { throw reused }
         return response
     }
 
@@ -95,7 +95,7 @@ public enum IdempotencyTable {
         var last: [SQL] = []
         let response = try await body(&last)
         let bytes = response.encoded()
-        if let use { last.append(store(bytes, for: use)) }
+        if let use, !PlantedBug.answerNotKept.isPlanted { last.append(store(bytes, for: use)) }
         try await transaction.commit(with: last)
         return response
     }
@@ -112,7 +112,14 @@ public enum IdempotencyTable {
         _ body: (PostgresTransaction, inout [SQL]) async throws -> Response
     ) async throws -> Response {
         try await settling(on: pool, deadline: deadline, if: use != nil) { deadline in
-            try await pool.transaction(deadline: deadline) { transaction in
+            var use = use
+            if PlantedBug.retryUnderNewKey.isPlanted { use?.key += UUID.random().description }
+            if PlantedBug.keyOutsideTransaction.isPlanted, let taken = use {
+                let answered = try await pool.transaction { try await begin(taken, $0) }
+                if let answered { return try Response(decoding: answered) }
+                use = nil
+            }
+            return try await pool.transaction(deadline: deadline) { transaction in
                 try await run(use, transaction) { last in try await body(transaction, &last) }
             }
         }
@@ -131,7 +138,9 @@ public enum IdempotencyTable {
             } catch let error as PostgresError {
                 if error.isAmbiguous { lost = error }
                 let mayRetry = hasKey && (error.isAmbiguous || error.isUnavailable)
-                guard lost != nil, mayRetry, !deadline.hasPassed, !Task.isCancelled else {
+                guard lost != nil, mayRetry, !PlantedBug.lostCommitGivenUp.isPlanted,
+                    !deadline.hasPassed, !Task.isCancelled
+                else {
                     // Whatever the last try met, the first may have been committed.
                     throw error.isUnavailable ? lost ?? error : error
                 }

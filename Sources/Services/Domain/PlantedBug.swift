@@ -1,0 +1,45 @@
+#if DEBUG
+    import Glibc
+#endif
+
+/// Mistakes that `deploy/planted-bugs` plants one at a time, to prove that the tests would find them
+/// (reliability.md §2.4). Only in debug builds, and there only by the variable PLANTED_BUG; in a
+/// release every one of them is the constant `false`.
+public enum PlantedBug: String, CaseIterable, Sendable {
+    /// The same key lets another request pass.
+    case keyWithoutHash = "key-without-hash"
+    /// The key is taken in a transaction of its own: a refusal or a crash leaves it stuck.
+    case keyOutsideTransaction = "key-outside-transaction"
+    /// The answer is not kept with the key.
+    case answerNotKept = "answer-not-kept"
+    /// A lost COMMIT is taken for a failed one.
+    case lostCommitGivenUp = "lost-commit-given-up"
+    /// A retry runs under a fresh key.
+    case retryUnderNewKey = "retry-under-new-key"
+    /// The key is good for everybody.
+    case keyWithoutCaller = "key-without-caller"
+    /// The captcha is asked before the key is looked up.
+    case captchaBeforeKey = "captcha-before-key"
+    /// The relay reads in the order of transaction ids.
+    case relayByTransaction = "relay-by-transaction"
+    /// The relay reads on after the highest id it has seen.
+    case relayByCursor = "relay-by-cursor"
+    /// Events are marked before they are delivered.
+    case markBeforeDelivery = "mark-before-delivery"
+    /// Lists read past transactions that still run.
+    case listWithoutHorizon = "list-without-horizon"
+    /// A record that cannot be understood is passed over.
+    case skipPoison = "skip-poison"
+    /// Only the selected events are published again, not what followed them.
+    case replayWithoutRest = "replay-without-rest"
+
+    #if DEBUG
+        private static let planted = getenv("PLANTED_BUG").flatMap {
+            PlantedBug(rawValue: String(cString: $0))
+        }
+
+        public var isPlanted: Bool { Self.planted == self }
+    #else
+        @inlinable public var isPlanted: Bool { false }
+    #endif
+}
