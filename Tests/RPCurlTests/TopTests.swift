@@ -111,6 +111,35 @@ import Testing
         }
     }
 
+    @Test("a server that goes away is asked until it is back") func comesBack() async throws {
+        let loop = EventLoop(name: "server")
+        let path = "/tmp/rpcurl-top-\(getpid()).sock"
+        defer { unlink(path) }
+        let registry = ChannelzRegistry()
+        func serve() async throws -> RPCServer {
+            let router = Router()
+            router.register(ChannelzService(registry))
+            var configuration = ServerConfiguration()
+            configuration.channelz = registry
+            let server = RPCServer(router: router, configuration: configuration)
+            try await server.listen(on: .unix(path: path), loop: loop)
+            return server
+        }
+        let first = try await serve()
+        let top = Running(
+            ["unix:\(path)", "top", "-interval", "0.05"], standardInput: 0, environment: [:])
+        await top.wait(for: "servers 1")
+        _ = await first.drain(grace: .zero)
+        await top.wait(for: "asking again")
+        let second = try await serve()
+        await top.wait(for: "servers 2")
+        top.interrupt()
+        #expect(await top.result().code == 0)
+        _ = await second.drain(grace: .zero)
+        await loop.stop()
+        withExtendedLifetime(first) {}
+    }
+
     @Test("the busiest connections come first; tables are cut; rates count from look to look")
     func order() {
         func sample(_ seconds: UInt64, _ started: [Int64], running: [Int64]) -> TopSample {
