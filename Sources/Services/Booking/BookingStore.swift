@@ -92,20 +92,21 @@ struct BookingStore: Sendable {
         try await ConflictQuery(pool: pool).find(slot, excludingBooking: booking)
     }
 
-    /// Free slots of the same offering, nearest in time first.
+    /// Free slots of the same offering, nearest in time first. The time of the statement, not the
+    /// clock's: an index can be searched by it.
     func alternatives(to slot: Slot, limit: Int = 3) async throws -> [Slot] {
         try await pool.query(
             """
             with near as materialized (
                 (select s.id, s.starts_at from slot s
                  where s.offering_id = \(slot.offering.id) and s.id <> \(slot.id) and s.is_open
-                   and s.starts_at > greatest(clock_timestamp(), \(slot.startsAt))
+                   and s.starts_at > greatest(statement_timestamp(), \(slot.startsAt))
                    and \(SlotRow.isBookable) and not \(SlotRow.isBlocked)
                  order by s.starts_at limit \(limit)::int)
                 union all
                 (select s.id, s.starts_at from slot s
                  where s.offering_id = \(slot.offering.id) and s.id <> \(slot.id) and s.is_open
-                   and s.starts_at > clock_timestamp() and s.starts_at <= \(slot.startsAt)
+                   and s.starts_at > statement_timestamp() and s.starts_at <= \(slot.startsAt)
                    and \(SlotRow.isBookable) and not \(SlotRow.isBlocked)
                  order by s.starts_at desc limit \(limit)::int))
             select \(SlotRow.columns) from \(SlotRow.tables) join near n on n.id = s.id
@@ -128,12 +129,12 @@ struct BookingStore: Sendable {
         ).map { try $0[0] }
     }
 
-    /// Pending requests and unpaid bookings that have lapsed, locked; rows that others work on are passed over.
+    /// Pending requests that have lapsed, locked; rows that others work on are passed over.
     func lapsed(limit: Int, _ transaction: PostgresTransaction) async throws -> [Booking] {
         try await transaction.query(
             """
             select \(BookingRow.columns) from booking b
-            where b.status in ('pending', 'pending_payment') and b.expires_at <= clock_timestamp()
+            where b.status = 'pending' and b.expires_at <= statement_timestamp()
             order by b.expires_at limit \(limit)::int for update skip locked
             """
         ).map(BookingRow.read)

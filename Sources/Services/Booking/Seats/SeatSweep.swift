@@ -39,11 +39,11 @@ struct SeatSweep: Sendable {
             """
             select slot_id from (
                 (select slot_id, expires_at from hold
-                 where status = 'pending' and expires_at <= clock_timestamp()
+                 where status = 'pending' and expires_at <= statement_timestamp()
                  order by expires_at limit \(limit)::int)
                 union all
                 (select confirmed_slot_id, expires_at from booking
-                 where status = 'pending_payment' and expires_at <= clock_timestamp()
+                 where status = 'pending_payment' and expires_at <= statement_timestamp()
                  order by expires_at limit \(limit)::int)) l
             group by slot_id order by min(expires_at) limit \(limit)::int
             """
