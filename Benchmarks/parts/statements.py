@@ -41,7 +41,7 @@ def capture(instance, slots):
             "first_choice_slot_id": first, "second_choice_slot_id": second,
         }
         if number == 1:
-            _set_log(instance, "0")
+            set_log(instance, "0")
             with open(instance.postgres_log) as log:
                 log.seek(0, 2)
                 begin = log.tell()
@@ -49,30 +49,36 @@ def capture(instance, slots):
         if status != 201:
             sys.exit(f"the registration to learn from was refused: {status} {answer}")
     time.sleep(0.3)
+    found = entries(instance, begin)
+    set_log(instance, "-1")
+    chosen = _of_registration(found, body["idempotency_key"])
+    return chosen, body, answer["data"]["booking"]["id"]
+
+
+def entries(instance, begin):
+    """[(process, statement, values)] of the log of PostgreSQL from a position on."""
     with open(instance.postgres_log) as log:
         log.seek(begin)
         text = log.read()
-    _set_log(instance, "-1")
-    entries = []
+    found = []
     for pid, statement, values in ENTRY.findall(text):
         bound = {
             int(n): None if v == "NULL" else v[1:-1].replace("''", "'")
             for n, v in VALUE.findall(values)
         }
-        entries.append((pid, statement.replace("\n\t", "\n"), bound))
-    chosen = _of_registration(entries, body["idempotency_key"])
-    return chosen, body, answer["data"]["booking"]["id"]
+        found.append((pid, statement.replace("\n\t", "\n"), bound))
+    return found
 
 
-def _set_log(instance, milliseconds):
+def set_log(instance, milliseconds):
     instance.sql(f"alter system set log_min_duration_statement = {milliseconds}")
     instance.sql("select pg_reload_conf()")
     time.sleep(0.5)
 
 
-def _of_registration(entries, key):
+def trips(entries):
     """[[statements of one round trip], …]: a transaction with its begin and commit is one."""
-    trips, open_of = [], {}
+    found, open_of = [], {}
     for pid, statement, values in entries:
         word = statement.split(None, 1)[0].lower()
         if word == "begin":
@@ -80,10 +86,15 @@ def _of_registration(entries, key):
         elif pid in open_of:
             open_of[pid].append((statement, values))
             if word == "commit":
-                trips.append(open_of.pop(pid))
+                found.append(open_of.pop(pid))
         else:
-            trips.append([(statement, values)])
-    mine = [trip for trip in trips if any(key in values.values() for _, values in trip)]
+            found.append([(statement, values)])
+    return found
+
+
+def _of_registration(entries, key):
+    trips_ = trips(entries)
+    mine = [trip for trip in trips_ if any(key in values.values() for _, values in trip)]
     if not any("insert into registration" in s for trip in mine for s, _ in trip):
         sys.exit("PostgreSQL's log does not show the registration that was made")
     return mine
