@@ -112,6 +112,9 @@ let package = Package(
         library(
             "Booking", in: "Services", serviceDependencies + ["Crypto", "HTTPClient", "HTTP1"]),
         library("Notification", in: "Services", serviceDependencies),
+        library(
+            "FakeProvider", in: "Services",
+            ["HTTPClient", "HTTP1", "Protobuf", "Crypto", "Loop", "Environment"]),
 
         library("HTTP1", in: "Runtime"),
         library("HTTPClient", in: "Runtime", ["CCurl", "HTTP1", "Loop", "Environment"]),
@@ -129,8 +132,8 @@ let package = Package(
         tool(
             "janji",
             [
-                "Edge", "HTTP1", "Identity", "Schedule", "Booking", "Notification", "Domain",
-                "Schema",
+                "Edge", "HTTP1", "HTTPClient", "Identity", "Schedule", "Booking", "Notification",
+                "FakeProvider", "Domain", "Schema",
                 "RPC", "RPCHTTP2", "TLS", "Postgres", "Kafka", "Loop", "Telemetry", "Lifecycle",
                 "Crypto",
                 "Protobuf", "Environment",
@@ -235,7 +238,8 @@ let package = Package(
         tests(
             "Booking",
             [
-                "TestKit", "Domain", "Schema", "RPC", "Postgres", "Loop", "Environment", "Protobuf",
+                "TestKit", "FakeProvider", "HTTPClient", "Domain", "Schema", "RPC", "Postgres",
+                "Loop", "Environment", "Protobuf",
                 "Telemetry", "Kafka", "Crypto", "Lifecycle",
             ]),
         tests("Notification", serviceTestDependencies),

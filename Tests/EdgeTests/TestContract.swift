@@ -45,7 +45,7 @@ enum TestContract {
             method("Admin", access: 2, rule(.post("/v1/admin/{name}"), body: "*")),
             method("Hidden", access: 3, rule(.post("/v1/hidden"), body: "*")),
             method("Unsaid", access: 0, rule(.get("/v1/unsaid"))),
-            method("Upload", rule(.post("/v1/raw/{name}"), body: "raw")),
+            method("Upload", bodyLimit: 100_000, rule(.post("/v1/raw/{name}"), body: "raw")),
             raw(method("Download", rule(.get("/v1/raw")))),
             streaming(method("Count", rule(.get("/v1/count/{count}")))),
         ]
@@ -113,7 +113,7 @@ enum TestContract {
     }
 
     private static func method(
-        _ name: String, access: UInt64 = 1, _ rule: GoogleApi.HttpRule
+        _ name: String, access: UInt64 = 1, bodyLimit: UInt64 = 0, _ rule: GoogleApi.HttpRule
     ) -> GoogleProtobuf.MethodDescriptorProto {
         var method = GoogleProtobuf.MethodDescriptorProto()
         method.name = name
@@ -121,6 +121,7 @@ enum TestContract {
         method.outputType = ".test.v1.Thing"
         var options = WireWriter()
         if access != 0 { options.field(50001, varint: access) }
+        if bodyLimit != 0 { options.field(50004, varint: bodyLimit) }
         options.field(72_295_728, bytes: rule.encoded())
         method.options = GoogleProtobuf.MethodOptions()
         method.options?.unknownFields = UnknownFields(bytes: options.bytes)

@@ -178,6 +178,32 @@ import Testing
         }
     }
 
+    @Test("body_limit: a route may take more than the others, up to its own limit")
+    func bodyLimit() async throws {
+        try await EdgeFixture.with { edge in
+            func status(_ path: String, _ count: Int) throws -> Int {
+                try edge.ask(
+                    "POST", path, [("Content-Type", "application/octet-stream")],
+                    body: String(repeating: "x", count: count)
+                ).status
+            }
+            #expect(try status("/v1/raw/n", 100_000) == 200)
+            #expect(try status("/v1/raw/n", 100_001) == 413)
+            #expect(try status("/v1/things", 100_000) == 413)
+        }
+    }
+
+    @Test("large bodies at once: one more than allowed is told to come back, none is lost")
+    func largeBodies() async throws {
+        try await EdgeFixture.with({ $0.maxLargeBodies = 0 }) { edge in
+            let answer = try edge.ask(
+                "POST", "/v1/raw/n", [("Content-Type", "application/octet-stream")],
+                body: String(repeating: "x", count: 90_000))
+            #expect(answer.status == 503)
+            #expect(try edge.ask("POST", "/v1/raw/n", [], body: "small").status == 200)
+        }
+    }
+
     @Test("HttpBody: bytes of any type arrive and leave as they are; a header fills its field")
     func rawBodies() async throws {
         try await EdgeFixture.with { edge in

@@ -7,6 +7,8 @@ public struct EdgeConfiguration: Sendable {
     public var allowedOrigins: Set<String> = []
     /// Largest request body, bytes. 64 KiB.
     public var maxBodyBytes = 64 * 1024
+    /// Bodies larger than that, of routes that allow them, which may arrive at once. 16.
+    public var maxLargeBodies = 16
     /// Deadline of a call, and the longest time for a body to arrive. 10 s.
     public var requestTimeout = Duration.seconds(10)
     /// From the first byte of a request to the end of its head. 10 s.

@@ -24,6 +24,7 @@ public final class EdgeServer: Service, @unchecked Sendable {  // confined to `l
     private var date = DateField()
     private var connections: [ObjectIdentifier: HTTPConnection] = [:]
     private var ticker: LoopTimer?
+    private var largeBodies = 0
     private(set) var isDraining = false
     private var whenEmpty: [() -> Void] = []
 
@@ -126,6 +127,15 @@ public final class EdgeServer: Service, @unchecked Sendable {  // confined to `l
     }
 
     // MARK: For connections
+
+    /// Makes room for a large body; false when as many as allowed are arriving. Loop only.
+    func beginLargeBody() -> Bool {
+        guard largeBodies < configuration.maxLargeBodies else { return false }
+        largeBodies += 1
+        return true
+    }
+
+    func endLargeBody() { largeBodies -= 1 }
 
     func closed(_ connection: HTTPConnection) {
         guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }

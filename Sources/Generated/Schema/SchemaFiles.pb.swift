@@ -23,6 +23,7 @@ public enum SchemaFiles {
         EventsV1.eventFile,
         IdentityV1.authFile,
         NotificationV1.notificationFile,
+        PaymentV1.paymentFile,
         ScheduleV1.scheduleFile,
     ]
 }

@@ -16,11 +16,12 @@ extension CommonV1 {
             amkuY29tbW9uLnYxLkFjY2Vzc1IGYWNjZXNzOkMKDGh0dHBfc3VjY2VzcxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRo
             b2RPcHRpb25zGNKGAyABKAVSC2h0dHBTdWNjZXNzOmcKDnNlc3Npb25fY29va2llEh4uZ29vZ2xlLnByb3RvYnVm
             Lk1ldGhvZE9wdGlvbnMY04YDIAEoDjIeLmphbmppLmNvbW1vbi52MS5TZXNzaW9uQ29va2llUg1zZXNzaW9uQ29v
-            a2llOjsKCHBlcnNvbmFsEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxjbhgMgASgIUghwZXJzb25hbDpA
-            CgtodHRwX2hlYWRlchIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMY3IYDIAEoCVIKaHR0cEhlYWRlcjpE
-            CgtodHRwX3N0YXR1cxIhLmdvb2dsZS5wcm90b2J1Zi5FbnVtVmFsdWVPcHRpb25zGOWGAyABKAVSCmh0dHBTdGF0
-            dXM6RgoPanNvbl9sb3dlcl9jYXNlEhwuZ29vZ2xlLnByb3RvYnVmLkVudW1PcHRpb25zGO+GAyABKAhSDWpzb25M
-            b3dlckNhc2ViBnByb3RvMw==
+            a2llOj8KCmJvZHlfbGltaXQSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjUhgMgASgFUglib2R5TGlt
+            aXQ6OwoIcGVyc29uYWwSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGNuGAyABKAhSCHBlcnNvbmFsOkAK
+            C2h0dHBfaGVhZGVyEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxjchgMgASgJUgpodHRwSGVhZGVyOkQK
+            C2h0dHBfc3RhdHVzEiEuZ29vZ2xlLnByb3RvYnVmLkVudW1WYWx1ZU9wdGlvbnMY5YYDIAEoBVIKaHR0cFN0YXR1
+            czpGCg9qc29uX2xvd2VyX2Nhc2USHC5nb29nbGUucHJvdG9idWYuRW51bU9wdGlvbnMY74YDIAEoCFINanNvbkxv
+            d2VyQ2FzZWIGcHJvdG8z
             """,
         dependencies: [GoogleProtobuf.descriptorFile])
 

@@ -13,6 +13,7 @@ public enum BookingMigrations {
         Migration(version: 7, name: "kernel", sql: KernelMigration.sql),
         Migration(version: 8, name: "resources", sql: InventoryMigration.sql),
         Migration(version: 9, name: "appointments", sql: AppointmentMigration.sql),
+        Migration(version: 10, name: "payments", sql: PaymentMigration.sql),
         Migration(version: 11, name: "upkeep", sql: UpkeepMigration.sql),
     ]
 

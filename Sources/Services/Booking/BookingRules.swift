@@ -244,7 +244,7 @@ public enum BookingRules {
         guard allowed.contains(booking.status) else { throw refusal(booking, what) }
     }
 
-    private static func expired(_ booking: Booking) -> DomainError {
+    static func expired(_ booking: Booking) -> DomainError {
         DomainError(
             .bookingExpired,
             booking.kind == .request

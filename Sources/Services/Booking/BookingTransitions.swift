@@ -90,6 +90,11 @@ struct BookingTransitions: Sendable {
         }
         try order.rights?.check(booking, order.command, now: ledger.at)
         let decision = try decide(booking, order.command, ledger.at)
+        if !PaymentRules.keepsMoney(decision.booking.status) {
+            try await PaymentDesk(pool: store.pool, clock: clock).requestAtEnd(
+                booking, decision, actor: order.actor, reason: order.reason, ledger.at,
+                transaction, &last)
+        }
         if let slot = decision.releases { ledger.release(booking.quantity, of: slot) }
         let taken = decision.takes ?? decision.successorSlot(order)
         if let slot = taken { try ledger.take(booking.quantity, of: slot) }

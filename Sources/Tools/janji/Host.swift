@@ -28,6 +28,9 @@ struct Host: Sendable {
     /// What `rpcurl top` shows.
     let channelz = ChannelzRegistry()
 
+    /// Largest message of a call: an uploaded file of 5 MiB and what is around it.
+    static let maxMessageBytes = 6 << 20
+
     /// Every contract of the system, for reflection, routes and access rules.
     static let contracts = DescriptorPool(SchemaFiles.all + RPCFiles.all + WellKnownFiles.all)
 

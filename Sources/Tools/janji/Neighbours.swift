@@ -32,9 +32,11 @@ final class Neighbours: Sendable {
         // Calls fail fast during a back-off: a neighbour that was restarted is found soon.
         channels.maxBackoff = .seconds(5)
         channels.channelz = host.channelz
+        channels.maxMessageBytes = Host.maxMessageBytes
         for role in Role.allCases where role != .gateway {
             if roles.contains(role) {
-                local[role] = InProcessChannel(router: router, loop: host.loop)
+                local[role] = InProcessChannel(
+                    router: router, loop: host.loop, maxMessageBytes: Host.maxMessageBytes)
             } else {
                 let address = try host.configuration.address(of: role)
                 remote[role] = try HTTP2Channel(
@@ -76,7 +78,7 @@ final class Neighbours: Sendable {
     /// The role that serves a gRPC service, by the context in its package.
     static func role(of service: String) -> Role? {
         let context = ServiceTokens.audience(of: service)
-        return Role.allCases.first { $0 != .gateway && $0.context == context }
+        return Role.allCases.first { $0.contexts.contains(context) }
     }
 
     func close() {

@@ -25,6 +25,15 @@ enum Role: String, CaseIterable, Sendable {
     /// The context in the package names of its services: the audience of its tokens.
     var context: String { self == .auth ? "identity" : rawValue }
 
+    /// Every context in the package names of its services.
+    var contexts: [String] {
+        switch self {
+        case .gateway: []
+        case .booking: [context, "payment"]
+        default: [context]
+        }
+    }
+
     /// The schema that it alone may touch.
     var schema: String? {
         switch self {

@@ -1,6 +1,7 @@
 import Booking
 import Domain
 import Environment
+import FakeProvider
 import Identity
 import Lifecycle
 import Loop
@@ -18,6 +19,8 @@ struct RoleParts {
     let host: Host
     let router: Router
     let neighbours: Neighbours
+    /// Of `up`, while no real one is configured.
+    var fakeProvider: FakeProvider?
 
     func parts(of role: Role) throws -> [Part] {
         switch role {
@@ -60,6 +63,13 @@ struct RoleParts {
             BookingService(
                 pool: pool, clock: host.clock, captcha: NoCaptcha(), committed: committed))
         router.register(OfferingService(pool: pool))
+        let payments = try Payments(host, fake: fakeProvider)
+        router.register(
+            PaymentService(
+                pool: pool, clock: host.clock, providers: payments.providers,
+                tokens: host.bookingTokens,
+                captcha: NoCaptcha(), site: host.configuration.text(.site) ?? "",
+                committed: committed))
         router.register(DeskService(pool: pool, clock: host.clock))
         router.register(InventoryService(pool: pool, clock: host.clock, committed: committed))
         router.register(AvailabilityService(pool: pool, feed: feed, clock: host.clock))
@@ -88,6 +98,12 @@ struct RoleParts {
                 NoShowSweeper(
                     pool: pool, clock: host.clock, loop: host.loop, logger: host.logger,
                     committed: committed)
+            ),
+            (
+                "payment-sweeper",
+                PaymentSweeper(
+                    pool: pool, providers: payments.providers, clock: host.clock,
+                    loop: host.loop, logger: host.logger, committed: committed)
             ),
             (
                 "expiry-sweeper",

@@ -60,13 +60,37 @@ struct Setting: Sendable {
     static let captcha = Setting(
         "CAPTCHA_PROVIDER", "none: everybody passes (no other provider is built in yet)",
         default: "none")
+    static let site = Setting(
+        "JANJI_SITE_URL",
+        "where customers find the site, https://school.example: payment pages lead back there",
+        default: "")
+    static let midtransKey = Setting(
+        "JANJI_MIDTRANS_SERVER_KEY", "server key of Midtrans; absent: no payments by it")
+    static let midtransSnap = Setting(
+        "JANJI_MIDTRANS_SNAP_URL", "where Midtrans makes payment pages",
+        default: "https://app.midtrans.com")
+    static let midtransCore = Setting(
+        "JANJI_MIDTRANS_API_URL", "where Midtrans tells states and takes refunds",
+        default: "https://api.midtrans.com")
+    static let xenditKey = Setting(
+        "JANJI_XENDIT_SECRET_KEY", "secret key of Xendit; absent: no payments by it")
+    static let xenditToken = Setting(
+        "JANJI_XENDIT_CALLBACK_TOKEN", "the token that Xendit shows with its callbacks")
+    static let xenditURL = Setting(
+        "JANJI_XENDIT_URL", "where Xendit is found", default: "https://api.xendit.co")
+    static let fakePayments = Setting(
+        "JANJI_FAKE_PAYMENTS",
+        "loopback port of the pretended payment provider that `up` runs while none is configured; "
+            + "0: any free one; off: none", default: "0")
     static let redis = Setting("REDIS_URL", "accepted and ignored: nothing is kept in Redis (X-31)")
     static let webPort = Setting("WS_PORT", "accepted as another name of NOTIFICATION_PORT")
 
     static let general: [Setting] = [
         port, host, data, logLevel, databaseURL, databasePool, kafkaBrokers, kafkaGroup, kafkaPort,
         jwtSecret, allowedOrigins, adminEmail, adminPassword, defaultZone, demo, rateLimit,
-        cookieSecure, certificate, certificateKey, certificateAuthority, captcha, redis, webPort,
+        cookieSecure, certificate, certificateKey, certificateAuthority, captcha, site,
+        midtransKey, midtransSnap, midtransCore, xenditKey, xenditToken, xenditURL, fakePayments,
+        redis, webPort,
     ]
 
     static var all: [Setting] { general + Role.allCases.flatMap(\.settings) }

@@ -104,7 +104,7 @@ final class Station: Sendable {
     }
 
     func makeRPCServer() -> RPCServer {
-        var configuration = ServerConfiguration()
+        var configuration = ServerConfiguration(maxMessageBytes: Host.maxMessageBytes)
         configuration.channelz = host.channelz
         return RPCServer(
             router: router, configuration: configuration,

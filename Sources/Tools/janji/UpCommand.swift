@@ -90,7 +90,10 @@ struct UpCommand {
         let station = try Station(host, roles: Role.allCases)
         let stop = StopSignal(loop: loop)
         try await station.ensureTopics()
-        let builder = RoleParts(host: host, router: station.router, neighbours: station.neighbours)
+        let fake = try await Payments.fake(configuration, loop)
+        let builder = RoleParts(
+            host: host, router: station.router, neighbours: station.neighbours,
+            fakeProvider: fake)
         let auth = builder.auth()
         var parts = auth.parts
         for role in Role.allCases where role != .auth { parts += try builder.parts(of: role) }
@@ -108,6 +111,11 @@ struct UpCommand {
                 "doors",
                 Doors(ports: [port], rpc: rpc, edge: edge, loop: loop, logger: logger)
             ))
+        if let fake {
+            let scheme = configuration.isSet(.certificate) ? "https" : "http"
+            let base = "\(scheme)://\(port.address)/api/payments/callbacks"
+            parts.append(("fake-payments", FakeCallbacks(provider: fake, base: base)))
+        }
         let password =
             try configuration.text(.adminPassword) ?? data.secret("admin-password", bytes: 9)
         let email = try configuration.required(.adminEmail)

@@ -5,6 +5,7 @@ enum ContractOptions {
     static let access: Int32 = 50001
     static let httpSuccess: Int32 = 50002
     static let sessionCookie: Int32 = 50003
+    static let bodyLimit: Int32 = 50004
     static let httpHeader: Int32 = 50012
     static let httpStatus: Int32 = 50021
     static let jsonLowerCase: Int32 = 50031

@@ -31,6 +31,8 @@ final class Route: Sendable {
     let cookie: CommonV1.SessionCookie
     let successStatus: HTTPStatus
     let body: Body
+    /// Largest request body, bytes, when it is not the edge's own limit.
+    let bodyLimit: Int?
     let responseBody: String?
     let variables: [Variable]
     /// The request's `idempotency_key`, when it has one.
@@ -62,6 +64,7 @@ final class Route: Sendable {
             throw ProtobufError(.schema, "\(method.fullName): http_success is no success status")
         }
         successStatus = HTTPStatus(rawValue: status)
+        bodyLimit = Self.option(method, ContractOptions.bodyLimit).map { Int($0) }
         switch rule.body {
         case "": body = .none
         case "*": body = .whole

@@ -62,6 +62,14 @@ final class Gateway: @unchecked Sendable {  // confined to the edge's loop
 
     // MARK: Deciding
 
+    /// The limit of a route that takes larger bodies than the others; nil for the others.
+    func bodyLimit(_ head: HTTPRequestHead) -> Int? {
+        guard let segments = try? head.pathSegments(),
+            case .found(let route) = routes.match(head.method, segments)
+        else { return nil }
+        return route.bodyLimit
+    }
+
     /// What to do with a request, and under which name it is counted and logged.
     func begin(_ request: EdgeRequest) -> (step: Step, label: String) {
         let head = request.head

@@ -18,6 +18,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
     private var body: [UInt8] = []
     private var requestID = ""
     private var wantsContinue = false
+    private var hasLargeBody = false
     private var isAdvancing = false
     private var peerEnded = false
     private var isReading = true
@@ -91,6 +92,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
 
     func socketDidClose(_ error: (any Error)?) {
         task?.cancel()
+        endLargeBody()
         resumeStream()
         if phase != .upgraded { server.closed(self) }
         phase = .closing
@@ -117,6 +119,25 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
         }
     }
 
+    /// Lets a body in that is larger than usual, where the route takes such.
+    private func allowLargeBody(_ head: HTTPRequestHead) {
+        let usual = configuration.maxBodyBytes
+        guard head.isChunked || head.contentLength ?? 0 > usual,
+            let limit = server.gateway.bodyLimit(head), limit > usual
+        else { return }
+        guard server.beginLargeBody() else {
+            return refuse(.unavailable("too many files are arriving; try again soon"))
+        }
+        hasLargeBody = true
+        parser.bodyLimit = limit
+    }
+
+    private func endLargeBody() {
+        guard hasLargeBody else { return }
+        hasLargeBody = false
+        server.endLargeBody()
+    }
+
     private func take(_ event: HTTPRequestEvent) {
         switch event {
         case .head(let head):
@@ -125,6 +146,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
             requestID = RequestID.accept(head.headers.first("x-request-id"))
             wantsContinue = head.expectsContinue
             enter(.body, configuration.requestTimeout)
+            allowLargeBody(head)
         case .body(let bytes):
             wantsContinue = false
             body += bytes
@@ -190,6 +212,7 @@ final class HTTPConnection: StreamSocketHandler, @unchecked Sendable {  // confi
     }
 
     private func endAnswer(keepAlive: Bool) {
+        endLargeBody()
         task = nil
         head = nil
         if keepAlive {

@@ -1,0 +1,86 @@
+public import Environment
+
+/// The rules of money: (charge, report) → charge, and (booking, account) → what the booking's
+/// payment status must be and what must go back. No I/O.
+public enum PaymentRules {
+    /// What a report does to a charge.
+    public enum Verdict: Sendable, Hashable {
+        case changed(Payment)
+        /// It says what is known already, or what a later report has overtaken.
+        case unchanged
+        /// It is about other money than the charge.
+        case refused(Mismatch)
+    }
+
+    public enum Mismatch: String, Sendable, Hashable {
+        case amount = "wrong_amount"
+        case currency = "wrong_currency"
+        case payment = "other_payment"
+    }
+
+    /// Reports come twice, late and in any order: only a higher rank counts.
+    public static func apply(_ report: PaymentReport, to payment: Payment, now: Instant) -> Verdict
+    {
+        guard report.payment == payment.id else { return .refused(.payment) }
+        guard report.currency == payment.currency else { return .refused(.currency) }
+        guard report.amount == payment.amount else { return .refused(.amount) }
+        guard report.status.rank > payment.status.rank else { return .unchanged }
+        var next = payment
+        next.status = report.status
+        if !report.providerPaymentID.isEmpty { next.providerPaymentID = report.providerPaymentID }
+        if !report.method.isEmpty { next.method = report.method }
+        next.fee = max(0, report.fee)
+        switch report.status {
+        case .completed:
+            next.paidAt = report.paidAt ?? now
+            next.failure = ""
+        case .failed: next.failure = report.said
+        case .expired, .pending: break
+        }
+        return .changed(next)
+    }
+
+    /// Whether a booking of this status may keep its customer's money: the others give it back.
+    public static func keepsMoney(_ status: Booking.Status) -> Bool {
+        switch status {
+        case .pending, .pendingPayment, .confirmed, .inProgress, .completed, .noShow, .rescheduled:
+            true
+        case .cancelled, .rejected, .expired: false
+        }
+    }
+
+    /// What must go back of a charge because it was completed: all of it where the booking has
+    /// ended meanwhile, and what exceeds the price where it was paid twice.
+    public static func surplus(
+        _ payment: Payment, _ booking: Booking, _ account: PaymentAccount
+    ) -> CancellationQuote {
+        let excess =
+            keepsMoney(booking.status) ? account.kept - booking.finalAmount : payment.amount
+        return CancellationQuote(excess, of: payment, in: account)
+    }
+
+    /// The command that brings a booking's payment status in line with its account; nil when it
+    /// is.
+    public static func command(_ booking: Booking, _ account: PaymentAccount) -> BookingCommand? {
+        let net = account.charged - account.refunded
+        switch booking.paymentStatus {
+        case .notRequired: return account.open == nil ? nil : .paymentOpened
+        case .pending, .failed:
+            if account.charged > 0 { return .paid }
+            if booking.paymentStatus == .failed {
+                return account.open == nil ? nil : .paymentOpened
+            }
+            guard account.open == nil, let last = account.payments.last,
+                last.status == .failed || last.status == .expired
+            else { return nil }
+            return .paymentFailed
+        case .paid, .partiallyRefunded:
+            if net == 0 { return .refunded(entire: true) }
+            if net < booking.finalAmount, account.refunded > 0, booking.paymentStatus == .paid {
+                return .refunded(entire: false)
+            }
+            return nil
+        case .refunded: return nil
+        }
+    }
+}

@@ -1,0 +1,376 @@
+import Crypto
+import Domain
+public import Environment
+public import Postgres
+import Protobuf
+public import RPC
+public import Schema
+
+/// The RPCs of `janji.payment.v1.Payments`.
+public struct PaymentService: PaymentV1.PaymentsService {
+    let desk: PaymentDesk
+    let opening: PaymentOpening
+    let callbacks: CallbackDesk
+    let proofs: ProofStore
+    private let tokens: BookingTokens
+    private let captcha: any CaptchaVerifier
+    private let site: String
+    private let committed: @Sendable () -> Void
+
+    /// - Parameters:
+    ///   - site: where customers reach us, `https://school.example`; empty without one.
+    ///   - committed: called after every commit with events: wakes the outbox relay.
+    public init(
+        pool: PostgresPool, clock: Clock, providers: PaymentProviders, tokens: BookingTokens,
+        captcha: any CaptchaVerifier, site: String = "",
+        committed: @escaping @Sendable () -> Void
+    ) {
+        desk = PaymentDesk(pool: pool, clock: clock)
+        opening = PaymentOpening(desk: desk, providers: providers)
+        callbacks = CallbackDesk(desk: desk, providers: providers)
+        proofs = ProofStore(pool: pool)
+        self.tokens = tokens
+        self.captcha = captcha
+        self.site = site
+        self.committed = committed
+    }
+
+    // MARK: Customers
+
+    public func create(
+        _ request: PaymentV1.CreateRequest, _ context: ServerContext
+    ) async throws -> PaymentV1.CreateResponse {
+        var rules = FieldRules()
+        if !request.returnPath.isEmpty {
+            rules.text(request.returnPath, "return_path", limit: 500)
+            // "//host" would lead elsewhere.
+            if !request.returnPath.hasPrefix("/") || request.returnPath.hasPrefix("//") {
+                rules.refuse("return_path", "is not a path of this site")
+            }
+        }
+        let booking = try admitted(
+            request.bookingId, request.manageToken, request.idempotencyKey, &rules, context)
+        let url = site.isEmpty || request.returnPath.isEmpty ? nil : site + request.returnPath
+        return try await mapped {
+            try await opening.create(
+                booking, provider: request.provider, returnURL: url,
+                actor: context.principal.actor, use(request.idempotencyKey, request, context))
+        }
+    }
+
+    public func uploadProof(
+        _ request: PaymentV1.UploadProofRequest, _ context: ServerContext
+    ) async throws -> PaymentV1.UploadProofResponse {
+        try await captcha.verify(request.captchaToken)
+        let content = request.file?.data ?? []
+        guard content.count <= ProofStore.sizeLimit else {
+            throw DomainError(.payloadTooLarge, "the file is larger than 5 MiB")
+        }
+        guard let type = ProofStore.type(of: content) else {
+            throw DomainError(
+                .unsupportedMediaType, "the file is no JPEG, PNG, WebP or PDF")
+        }
+        let proof = ProofStore.Proof(id: .random(), contentType: type, content: content)
+        try await mapped { try await proofs.keep(proof, at: desk.clock.now()) }
+        var response = PaymentV1.UploadProofResponse()
+        response.proofId = proof.id.description
+        response.size = Int32(content.count)
+        response.contentType = type
+        return response
+    }
+
+    public func submitProof(
+        _ request: PaymentV1.SubmitProofRequest, _ context: ServerContext
+    ) async throws -> PaymentV1.SubmitProofResponse {
+        var rules = FieldRules()
+        let proof = rules.uuid(request.proofId, "proof_id")
+        let booking = try admitted(
+            request.bookingId, request.manageToken, request.idempotencyKey, &rules, context)
+        guard let proof else { throw Self.noPayment }
+        return try await perform(request.idempotencyKey, request, context) { transaction, last in
+            var subject = try await desk.lock(booking, transaction)
+            let now = desk.clock.now()
+            if let open = subject.account.open {
+                throw DomainError(
+                    .invalidTransition, "a payment by \(open.provider) is open already")
+            }
+            var payment = try PaymentOpening.charge(subject, "manual", now)
+            payment.method = "proof"
+            try await desk.add(
+                payment, to: &subject, nextQuestion: nil, actor: context.principal.actor, now,
+                transaction, &last)
+            guard try await proofs.claim(proof, for: payment.id, transaction) else {
+                throw DomainError(
+                    .validationFailed, "there is no such uploaded file, or it is used already",
+                    violations: [DomainError.Violation("proof_id", "names no free upload")])
+            }
+            payment.proofID = proof
+            var response = PaymentV1.SubmitProofResponse()
+            response.payment = PaymentV1.Payment(payment)
+            return response
+        }
+    }
+
+    public func quoteCancellation(
+        _ request: PaymentV1.QuoteCancellationRequest, _ context: ServerContext
+    ) async throws -> PaymentV1.QuoteCancellationResponse {
+        var rules = FieldRules()
+        let booking = try admitted(
+            request.bookingId, request.manageToken, nil, &rules, context)
+        return try await quote(booking)
+    }
+
+    public func quoteCancellationForAdmin(
+        _ request: PaymentV1.QuoteCancellationRequest, _ context: ServerContext
+    ) async throws -> PaymentV1.QuoteCancellationResponse {
+        try await quote(try Self.id(request.bookingId, "booking_id"))
+    }
+
+    private func quote(_ booking: UUID) async throws -> PaymentV1.QuoteCancellationResponse {
+        try await mapped {
+            try await desk.store.pool.transaction { transaction in
+                let subject = try await desk.lock(booking, transaction)
+                let terms = try await desk.store.terms(of: subject.booking.id, transaction)
+                return PaymentV1.QuoteCancellationResponse(
+                    CancellationQuote(
+                        subject.account, terms.policy, price: subject.booking.finalAmount,
+                        startsAt: terms.startsAt,
+                        now: desk.clock.now()), subject.booking)
+            }
+        }
+    }
+
+    // MARK: Providers
+
+    public func providerCallback(
+        _ request: PaymentV1.ProviderCallbackRequest, _ context: ServerContext
+    ) async throws -> PaymentV1.ProviderCallbackResponse {
+        let callback = PaymentCallback(
+            body: request.body?.data ?? [], token: request.callbackToken)
+        let outcome = try await mapped {
+            try await callbacks.take(callback, from: request.provider)
+        }
+        var response = PaymentV1.ProviderCallbackResponse()
+        response.outcome = outcome.rawValue
+        return response
+    }
+
+    // MARK: Admins
+
+    public func getProof(
+        _ request: PaymentV1.GetProofRequest, _ context: ServerContext
+    ) async throws -> GoogleApi.HttpBody {
+        let payment = try Self.id(request.paymentId, "payment_id")
+        guard let proof = try await mapped({ try await proofs.find(payment: payment) }) else {
+            throw DomainError(.paymentNotFound, "the payment has no proof")
+        }
+        var body = GoogleApi.HttpBody()
+        body.contentType = proof.contentType
+        body.data = proof.content
+        return body
+    }
+
+    public func reviewProof(
+        _ request: PaymentV1.ReviewProofRequest, _ context: ServerContext
+    ) async throws -> PaymentV1.ReviewProofResponse {
+        var rules = FieldRules()
+        rules.text(request.reason, "reason", limit: 500, required: !request.approve)
+        let id = rules.uuid(request.paymentId, "payment_id")
+        try check(&rules, key: request.idempotencyKey)
+        guard let id else { throw Self.noPayment }
+        return try await perform(request.idempotencyKey, request, context) { transaction, last in
+            guard let known = try await desk.store.payment(id), known.provider == "manual" else {
+                throw Self.noPayment
+            }
+            var subject = try await desk.lock(known.bookingID, transaction)
+            let now = desk.clock.now()
+            guard var payment = subject.account.payments.first(where: { $0.id == id }) else {
+                throw Self.noPayment
+            }
+            guard payment.status == .pending else {
+                throw DomainError(
+                    .invalidTransition,
+                    "a payment that is \(payment.status.rawValue) cannot be reviewed")
+            }
+            payment.status = request.approve ? .completed : .failed
+            payment.paidAt = request.approve ? now : nil
+            payment.failure = request.approve ? "" : request.reason
+            try await desk.change(
+                payment, of: &subject, actor: context.principal.actor, now, transaction, &last)
+            var response = PaymentV1.ReviewProofResponse()
+            response.payment = PaymentV1.Payment(payment)
+            return response
+        }
+    }
+
+    public func refund(
+        _ request: PaymentV1.RefundRequest, _ context: ServerContext
+    ) async throws -> PaymentV1.RefundResponse {
+        var rules = FieldRules()
+        rules.text(request.reason, "reason", limit: 500)
+        let booking = rules.uuid(request.bookingId, "booking_id")
+        if let amount = request.amount, amount <= 0 { rules.refuse("amount", "is not positive") }
+        try check(&rules, key: request.idempotencyKey)
+        guard let booking else { throw Self.noPayment }
+        return try await perform(request.idempotencyKey, request, context) { transaction, last in
+            var subject = try await desk.lock(booking, transaction)
+            let now = desk.clock.now()
+            let quote = try Self.refund(request.amount, subject)
+            let made = try await desk.request(
+                quote, reason: request.reason,
+                key: request.idempotencyKey.map { "asked:\($0)" } ?? "asked:\(UUID.random())",
+                actor: context.principal.actor, of: &subject, now, transaction, &last)
+            var response = PaymentV1.RefundResponse()
+            response.refunds = made.compactMap { refund in
+                subject.account.payments.first { $0.id == refund.paymentID }.map {
+                    PaymentV1.Refund(refund, of: $0)
+                }
+            }
+            return response
+        }
+    }
+
+    /// What is asked for, if that much is left and the booking does not stay without any.
+    static func refund(_ amount: Int64?, _ subject: PaymentCase) throws(DomainError)
+        -> CancellationQuote
+    {
+        let account = subject.account
+        guard account.charged > 0 else {
+            throw DomainError(.invalidTransition, "nothing was paid")
+        }
+        guard let quote = CancellationQuote(amount ?? account.kept, of: account) else {
+            throw DomainError(
+                .invalidTransition, "only \(account.kept) of what was paid is left")
+        }
+        if quote.kept == 0,
+            !BookingState.isLegal(subject.booking.status, .refunded)
+        {
+            throw DomainError(
+                .invalidTransition,
+                "a booking that is \(subject.booking.status.rawValue) is cancelled to give "
+                    + "everything back")
+        }
+        return quote
+    }
+
+    public func settleRefund(
+        _ request: PaymentV1.SettleRefundRequest, _ context: ServerContext
+    ) async throws -> PaymentV1.SettleRefundResponse {
+        var rules = FieldRules()
+        rules.text(request.reason, "reason", limit: 500, required: !request.completed)
+        let id = rules.uuid(request.refundId, "refund_id")
+        try check(&rules, key: request.idempotencyKey)
+        guard let id else { throw Self.noPayment }
+        return try await perform(request.idempotencyKey, request, context) { transaction, last in
+            guard let booking = try await desk.store.bookingID(ofRefund: id, transaction) else {
+                throw DomainError(.paymentNotFound, "there is no such refund")
+            }
+            var subject = try await desk.lock(booking, transaction)
+            let now = desk.clock.now()
+            guard var refund = subject.account.refunds.first(where: { $0.id == id }),
+                let payment = subject.account.payments.first(where: { $0.id == refund.paymentID })
+            else { throw DomainError(.paymentNotFound, "there is no such refund") }
+            guard refund.status == .requested else {
+                throw DomainError(
+                    .invalidTransition,
+                    "a refund that is \(refund.status.rawValue) cannot be settled")
+            }
+            refund.status = request.completed ? .completed : .failed
+            refund.completedAt = request.completed ? now : nil
+            refund.failure = request.completed ? "" : request.reason
+            try await desk.change(
+                refund, of: &subject, providerRefundID: nil, nextAttempt: nil,
+                actor: context.principal.actor, now, transaction, &last)
+            var response = PaymentV1.SettleRefundResponse()
+            response.refund = PaymentV1.Refund(refund, of: payment)
+            return response
+        }
+    }
+
+    public func list(
+        _ request: PaymentV1.ListRequest, _ context: ServerContext
+    ) async throws -> PaymentV1.ListResponse {
+        let booking = try Self.id(request.bookingId, "booking_id")
+        let account = try await mapped { try await desk.store.account(of: booking) }
+        var response = PaymentV1.ListResponse()
+        response.payments = account.payments.map { PaymentV1.Payment($0) }
+        response.refunds = account.refunds.compactMap { refund in
+            account.payments.first { $0.id == refund.paymentID }.map {
+                PaymentV1.Refund(refund, of: $0)
+            }
+        }
+        response.charged = account.charged
+        response.refunded = account.refunded
+        response.refundDue = account.due
+        response.currency = account.payments.first?.currency ?? ""
+        return response
+    }
+
+    public func listOpen(
+        _ request: PaymentV1.ListOpenRequest, _ context: ServerContext
+    ) async throws -> PaymentV1.ListOpenResponse {
+        try await mapped {
+            var response = PaymentV1.ListOpenResponse()
+            response.proofs = try await desk.store.proofsToReview().map { PaymentV1.Payment($0) }
+            response.refunds = try await desk.store.refundsByHand().map {
+                PaymentV1.Refund($0, of: $1)
+            }
+            return response
+        }
+    }
+
+    // MARK: Pieces
+
+    private static let noPayment = DomainError(.paymentNotFound, "there is no such payment")
+
+    private static func id(_ text: String, _ field: String) throws(DomainError) -> UUID {
+        var rules = FieldRules()
+        let id = rules.uuid(text, field)
+        try rules.check()
+        guard let id else { throw noPayment }
+        return id
+    }
+
+    private func check(_ rules: inout FieldRules, key: String?) throws(DomainError) {
+        if let key { rules.text(key, "idempotency_key", limit: 200) }
+        try rules.check()
+    }
+
+    /// The booking, when the caller may manage it: with its token, or as staff.
+    private func admitted(
+        _ text: String, _ token: String, _ key: String?, _ rules: inout FieldRules,
+        _ context: ServerContext
+    ) throws(DomainError) -> UUID {
+        let booking = rules.uuid(text, "booking_id")
+        try check(&rules, key: key)
+        guard let booking else { throw Self.noPayment }
+        if context.principal.isAdmin { return booking }
+        guard tokens.booking(managedBy: token) == booking else {
+            throw DomainError(.forbidden, "the manage token is not one of this booking")
+        }
+        return booking
+    }
+
+    private func use(_ key: String?, _ request: some Message, _ context: ServerContext)
+        -> IdempotencyTable.Use?
+    {
+        key.map { IdempotencyTable.Use($0, for: request, context, at: desk.clock.now()) }
+    }
+
+    private func perform<Response: Message>(
+        _ key: String?, _ request: some Message, _ context: ServerContext,
+        _ body: (PostgresTransaction, inout [SQL]) async throws -> Response
+    ) async throws -> Response {
+        try await mapped {
+            try await IdempotencyTable.perform(
+                use(key, request, context), on: desk.store.pool, body)
+        }
+    }
+
+    private func mapped<T>(
+        _ body: nonisolated(nonsending) () async throws -> T
+    ) async throws -> T {
+        defer { committed() }
+        return try await DomainError.mapping(body)
+    }
+}

@@ -1,0 +1,115 @@
+import Domain
+public import Environment
+public import Lifecycle
+public import Loop
+public import Postgres
+public import Telemetry
+
+/// Asks providers about charges whose callback has not come, hands due refunds to them, and
+/// deletes uploads that nobody named. Nothing depends on it being on time; several may run.
+public struct PaymentSweeper: Service {
+    private let desk: PaymentDesk
+    private let callbacks: CallbackDesk
+    private let providers: PaymentProviders
+    private let loop: EventLoop
+    private let interval: Duration
+    private let logger: Logger
+    private let committed: @Sendable () -> Void
+
+    public init(
+        pool: PostgresPool, providers: PaymentProviders, clock: Clock, loop: EventLoop,
+        interval: Duration = .seconds(10), logger: Logger,
+        committed: @escaping @Sendable () -> Void
+    ) {
+        desk = PaymentDesk(pool: pool, clock: clock)
+        callbacks = CallbackDesk(desk: desk, providers: providers)
+        self.providers = providers
+        self.loop = loop
+        self.interval = interval
+        self.logger = logger
+        self.committed = committed
+    }
+
+    static let batch = 20
+    static let proofBatch = 100
+
+    public func run() async throws {
+        while true {
+            do {
+                while try await sweep() {}
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                logger.warning("the payment sweep waits", ["error": LogValue(describing: error)])
+            }
+            try await loop.sleep(for: interval)
+        }
+    }
+
+    /// - Returns: whether there may be more to do at once.
+    func sweep() async throws -> Bool {
+        let payments = try await desk.store.questions(limit: Self.batch)
+        for payment in payments {
+            try await attempt("a payment", payment.id) { try await callbacks.inquire(payment) }
+        }
+        let refunds = try await desk.store.refundsToMake(limit: Self.batch)
+        for (refund, payment) in refunds {
+            try await attempt("a refund", refund.id) { try await make(refund, of: payment) }
+        }
+        let proofs = try await ProofStore(pool: desk.store.pool).forget(limit: Self.proofBatch)
+        if !payments.isEmpty || !refunds.isEmpty { committed() }
+        return payments.count == Self.batch || refunds.count == Self.batch
+            || proofs == Self.proofBatch
+    }
+
+    /// One provider that does not answer must not keep the others' turn.
+    private func attempt(
+        _ what: String, _ id: UUID, _ body: () async throws -> Bool
+    ) async throws {
+        do {
+            _ = try await body()
+        } catch let error as PaymentProviderError {
+            logger.warning(
+                "\(what) is asked about again later",
+                ["id": .string("\(id)"), "error": LogValue(describing: error)])
+        }
+    }
+
+    private func make(_ refund: Refund, of payment: Payment) async throws -> Bool {
+        guard let provider = providers[payment.provider] else {
+            try await settle(refund, of: payment, nil, "the provider is not configured any more")
+            return true
+        }
+        switch try await provider.refund(refund, of: payment) {
+        case .completed(let id): try await settle(refund, of: payment, id, nil)
+        case .waiting: return false
+        case .impossible(let why): try await settle(refund, of: payment, nil, why)
+        }
+        return true
+    }
+
+    /// What the provider cannot do stays due, for a person to do.
+    private func settle(
+        _ refund: Refund, of payment: Payment, _ providerRefundID: String?, _ failure: String?
+    ) async throws {
+        try await desk.store.pool.transaction { transaction in
+            var subject = try await desk.lock(payment.bookingID, transaction)
+            let now = desk.clock.now()
+            guard var next = subject.account.refunds.first(where: { $0.id == refund.id }),
+                next.status == .requested
+            else { return }
+            if let failure {
+                next.failure = failure
+            } else {
+                next.status = .completed
+                next.completedAt = now
+                next.failure = ""
+            }
+            var last: [SQL] = []
+            try await desk.change(
+                next, of: &subject, providerRefundID: providerRefundID, nextAttempt: nil,
+                actor: "provider:\(payment.provider)", now, transaction, &last)
+            try await transaction.commit(with: last)
+        }
+    }
+}

@@ -1,0 +1,22 @@
+public import Environment
+
+/// Money that goes back from one charge.
+public struct Refund: Sendable, Hashable {
+    public enum Status: String, Sendable, Hashable, CaseIterable {
+        /// Due; the provider, or an admin, has to do it.
+        case requested
+        case completed, failed
+    }
+
+    public var id: UUID
+    public var paymentID: UUID
+    public var amount: Int64
+    public var reason: String
+    public var actor: String
+    /// Unique within its charge, and what the provider knows it by.
+    public var key: String
+    public var status = Status.requested
+    public var requestedAt: Instant
+    public var completedAt: Instant?
+    public var failure = ""
+}

@@ -1,0 +1,227 @@
+import Domain
+import Environment
+import FakeProvider
+import HTTPClient
+import Postgres
+import RPC
+import Schema
+import Telemetry
+import Testing
+
+@testable import Booking
+
+/// A fixture with the payment service in front of pretended providers on a real socket.
+final class PaymentStage: Sendable {
+    let fixture: Fixture
+    let provider: FakeProvider
+    let client: HTTPClient
+    let service: PaymentService
+    let sweeper: PaymentSweeper
+    let slot: SlotPlan
+    static let tokens = BookingTokens(secret: [UInt8](repeating: 7, count: 32))
+    static let price: Int64 = 100_001
+
+    init(_ name: String, capacity: Int = 200) async throws {
+        fixture = try await Fixture("pay_\(name)")
+        provider = try await FakeProvider.start(on: Fixture.loop)
+        provider.set(.keep)
+        client = HTTPClient(loop: Fixture.loop)
+        let providers = PaymentProviders([
+            Midtrans(
+                client: client, serverKey: provider.keys.midtransServerKey, snapURL: provider.url,
+                coreURL: provider.url),
+            Xendit(
+                client: client, secretKey: provider.keys.xenditSecretKey,
+                callbackToken: provider.keys.xenditCallbackToken, url: provider.url),
+        ])
+        service = PaymentService(
+            pool: fixture.pool, clock: .system, providers: providers,
+            tokens: Self.tokens,
+            captcha: NoCaptcha(), site: "https://school.example", committed: {})
+        sweeper = PaymentSweeper(
+            pool: fixture.pool, providers: providers, clock: .system, loop: Fixture.loop,
+            logger: Logger(label: "test", sink: .discarding), committed: {})
+        slot = SlotPlan(.random(), .random(), capacity: capacity)
+        try await fixture.publish([slot])
+    }
+
+    func close() async {
+        await client.close()
+        await provider.close()
+    }
+
+    /// A booking that holds a seat and waits for its payment.
+    func booking(seconds: Int = 3600, status: String = "pending_payment", price: Int64 = price)
+        async throws -> UUID
+    {
+        let id = UUID.random()
+        let basis = status == "pending" ? nil : "customer"
+        let seat = status == "pending" ? nil : slot.id
+        _ = try await fixture.pool.transaction { [fixture, slot] transaction in
+            try await transaction.batch([
+                """
+                update slot set taken = taken + \(seat == nil ? 0 : 1)::int where id = \(slot.id)
+                """,
+                """
+                insert into booking (id, offering_id, applicant_key, status, confirmed_slot_id,
+                    assignment_basis, expires_at, created_at, kind, payment_status, total)
+                values (\(id), \(fixture.piano), \(Array(id.description.utf8)), \(status),
+                    \(nullable: seat), \(nullable: basis),
+                    clock_timestamp() + \(seconds)::int * interval '1 second', clock_timestamp(),
+                    'appointment', \(price > 0 ? "pending" : "not_required"), \(price))
+                """,
+                """
+                insert into booking_history (booking_id, at, to_status, actor, action, version)
+                values (\(id), clock_timestamp(), \(status), 'public', 'created', 1)
+                """,
+            ])
+        }
+        return id
+    }
+
+    // MARK: Calls
+
+    @discardableResult
+    func create(
+        _ booking: UUID, _ change: (inout PaymentV1.CreateRequest) -> Void = { _ in }
+    ) async throws -> PaymentV1.Payment {
+        var request = PaymentV1.CreateRequest()
+        request.bookingId = booking.description
+        request.manageToken = PaymentStage.tokens.manage(booking)
+        change(&request)
+        let answer = try await service.create(
+            request, ServerContext(method: PaymentV1.PaymentsMethods.create))
+        return try #require(answer.payment)
+    }
+
+    @discardableResult
+    func deliver(_ callback: FakeProvider.Callback) async throws -> String {
+        try await deliver(callback.dialect.rawValue, callback.body, callback.token)
+    }
+
+    @discardableResult
+    func deliver(_ provider: String, _ body: [UInt8], _ token: String) async throws -> String {
+        var request = PaymentV1.ProviderCallbackRequest()
+        request.provider = provider
+        request.body = GoogleApi.HttpBody()
+        request.body?.data = body
+        request.callbackToken = token
+        return try await service.providerCallback(
+            request, ServerContext(method: PaymentV1.PaymentsMethods.providerCallback)
+        ).outcome
+    }
+
+    /// The customer pays, and the callback arrives.
+    @discardableResult
+    func pay(_ payment: PaymentV1.Payment) async throws -> String {
+        provider.change(payment.id, to: .paid)
+        return try await deliver(try #require(provider.kept.last))
+    }
+
+    func refund(
+        _ booking: UUID, _ amount: Int64?, key: String? = nil
+    ) async throws -> [PaymentV1.Refund] {
+        var request = PaymentV1.RefundRequest()
+        request.bookingId = booking.description
+        request.amount = amount
+        request.reason = "goodwill"
+        request.idempotencyKey = key
+        return try await service.refund(
+            request, Fixture.admin(PaymentV1.PaymentsMethods.refund)
+        ).refunds
+    }
+
+    func ledger(_ booking: UUID) async throws -> PaymentV1.ListResponse {
+        var request = PaymentV1.ListRequest()
+        request.bookingId = booking.description
+        return try await service.list(request, Fixture.admin(PaymentV1.PaymentsMethods.list))
+    }
+
+    /// Everything that is to be done is done now.
+    func sweep() async throws {
+        try await fixture.pool.execute(
+            """
+            update payment_record set next_question_at = clock_timestamp()
+            where next_question_at is not null
+            """)
+        try await fixture.pool.execute(
+            """
+            update refund set next_attempt_at = clock_timestamp() where next_attempt_at is not null
+            """)
+        while try await sweeper.sweep() {}
+    }
+
+    func expire(_ booking: UUID) async throws {
+        try await fixture.lapse(booking.description)
+        try await BookingTransitions(
+            store: BookingStore(pool: fixture.pool), clock: .system
+        ).expire(booking)
+    }
+
+    /// "status payment_status".
+    func state(_ booking: UUID) async throws -> String {
+        try await fixture.text(
+            "select status || ' ' || payment_status from booking where id = \(booking)")
+    }
+
+    func history(_ booking: UUID) async throws -> String {
+        try await fixture.text(
+            """
+            select string_agg(action, ',' order by version) from booking_history
+            where booking_id = \(booking)
+            """)
+    }
+
+    /// What must hold in the whole database, whatever has happened.
+    func checkInvariants(_ location: SourceLocation = #_sourceLocation) async throws {
+        let wrong: [(String, SQL)] = [
+            (
+                "seats taken are those of bookings that hold one",
+                """
+                select count(*) from slot s where taken <> (select coalesce(sum(quantity), 0)
+                    from booking b where b.confirmed_slot_id = s.id and b.status in
+                    ('pending_payment', 'confirmed', 'in_progress', 'completed', 'no_show'))
+                """
+            ),
+            (
+                "more went back than came",
+                "select count(*) from payment_balance where refunded + due > charged"
+            ),
+            (
+                "the ledger and the balance differ",
+                """
+                select count(*) from payment_balance b where charged - refunded <>
+                    (select coalesce(sum(amount), 0) from payment_ledger l
+                     where l.booking_id = b.booking_id)
+                """
+            ),
+            (
+                "an ended booking keeps money that is not the policy's",
+                """
+                select count(*) from payment_balance p join booking b on b.id = p.booking_id
+                where b.status in ('cancelled', 'expired', 'rejected') and
+                    charged - refunded - due > case when b.status = 'cancelled'
+                        then b.final_amount / 10 + 1 else 0 end
+                """
+            ),
+            (
+                "a confirmed booking is not paid",
+                """
+                select count(*) from payment_balance p join booking b on b.id = p.booking_id
+                where b.kind = 'appointment' and b.status = 'confirmed' and b.final_amount > 0
+                    and b.payment_status = 'paid' and charged - refunded - due <> b.final_amount
+                """
+            ),
+            (
+                "versions without their history",
+                """
+                select count(*) from booking b where version <>
+                    (select count(*) from booking_history h where h.booking_id = b.id)
+                """
+            ),
+        ]
+        for (what, sql) in wrong {
+            #expect(try await fixture.number(sql) == 0, "\(what)", sourceLocation: location)
+        }
+    }
+}
