@@ -1224,76 +1224,64 @@ extension PaymentV1.PaymentsService {
     public func register(in router: RPC::Router) {
         router.describe(PaymentV1.paymentFile)
         router.handle(PaymentV1.PaymentsMethods.create) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: PaymentV1.CreateRequest.self)
+            let request = try await call.receiveOnly(as: PaymentV1.CreateRequest.self)
             let response: PaymentV1.CreateResponse = try await self.create(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(PaymentV1.PaymentsMethods.uploadProof) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: PaymentV1.UploadProofRequest.self)
+            let request = try await call.receiveOnly(as: PaymentV1.UploadProofRequest.self)
             let response: PaymentV1.UploadProofResponse = try await self.uploadProof(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(PaymentV1.PaymentsMethods.submitProof) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: PaymentV1.SubmitProofRequest.self)
+            let request = try await call.receiveOnly(as: PaymentV1.SubmitProofRequest.self)
             let response: PaymentV1.SubmitProofResponse = try await self.submitProof(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(PaymentV1.PaymentsMethods.getProof) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: PaymentV1.GetProofRequest.self)
+            let request = try await call.receiveOnly(as: PaymentV1.GetProofRequest.self)
             let response: GoogleApi.HttpBody = try await self.getProof(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(PaymentV1.PaymentsMethods.reviewProof) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: PaymentV1.ReviewProofRequest.self)
+            let request = try await call.receiveOnly(as: PaymentV1.ReviewProofRequest.self)
             let response: PaymentV1.ReviewProofResponse = try await self.reviewProof(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(PaymentV1.PaymentsMethods.providerCallback) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: PaymentV1.ProviderCallbackRequest.self)
+            let request = try await call.receiveOnly(as: PaymentV1.ProviderCallbackRequest.self)
             let response: PaymentV1.ProviderCallbackResponse = try await self.providerCallback(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(PaymentV1.PaymentsMethods.refund) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: PaymentV1.RefundRequest.self)
+            let request = try await call.receiveOnly(as: PaymentV1.RefundRequest.self)
             let response: PaymentV1.RefundResponse = try await self.refund(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(PaymentV1.PaymentsMethods.settleRefund) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: PaymentV1.SettleRefundRequest.self)
+            let request = try await call.receiveOnly(as: PaymentV1.SettleRefundRequest.self)
             let response: PaymentV1.SettleRefundResponse = try await self.settleRefund(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(PaymentV1.PaymentsMethods.list) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: PaymentV1.ListRequest.self)
+            let request = try await call.receiveOnly(as: PaymentV1.ListRequest.self)
             let response: PaymentV1.ListResponse = try await self.list(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(PaymentV1.PaymentsMethods.listOpen) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: PaymentV1.ListOpenRequest.self)
+            let request = try await call.receiveOnly(as: PaymentV1.ListOpenRequest.self)
             let response: PaymentV1.ListOpenResponse = try await self.listOpen(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(PaymentV1.PaymentsMethods.quoteCancellation) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: PaymentV1.QuoteCancellationRequest.self)
+            let request = try await call.receiveOnly(as: PaymentV1.QuoteCancellationRequest.self)
             let response: PaymentV1.QuoteCancellationResponse = try await self.quoteCancellation(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
         router.handle(PaymentV1.PaymentsMethods.quoteCancellationForAdmin) { call in
-            let bytes = try await call.receiveOnly()
-            let request = try call.decode(bytes, as: PaymentV1.QuoteCancellationRequest.self)
+            let request = try await call.receiveOnly(as: PaymentV1.QuoteCancellationRequest.self)
             let response: PaymentV1.QuoteCancellationResponse = try await self.quoteCancellationForAdmin(request, call.context)
-            try call.sendOnly(try call.encode(response))
+            try call.sendOnly(response)
         }
     }
 }
