@@ -67,7 +67,7 @@ struct ChainTests {
                 await failure {
                     _ = try await channel.unary(
                         Methods.unary, [0],
-                        options: byTask ? CallOptions() : .timeout(.milliseconds(300)))
+                        options: byTask ? CallOptions() : .timeout(.seconds(2)))
                 }
             }
             #expect(try await started.wait())
