@@ -163,9 +163,8 @@ struct CompressionCallTests {
     @Test("a client learns whether a response was compressed")
     func responseFlag() async throws {
         let (server, _) = try await bed()
-        var configuration = ChannelConfiguration()
-        configuration.compression.accepted = .all
-        let channel = try server.channel(configuration)
+        // Says by itself what it accepts.
+        let channel = try server.channel()
         for (message, flag) in [(text, true), ([4], false)] {
             let call = try await channel.start(
                 Methods.unary, metadata: Metadata(), options: CallOptions())
@@ -175,6 +174,20 @@ struct CompressionCallTests {
             #expect(await call.responseIsCompressed == flag)
             #expect(try await call.receive() == nil)
         }
+    }
+
+    @Test("a client that accepts nothing is sent nothing compressed")
+    func nothingAccepted() async throws {
+        let (server, _) = try await bed()
+        var configuration = ChannelConfiguration()
+        configuration.compression.accepted = []
+        let channel = try server.channel(configuration)
+        let call = try await channel.start(
+            Methods.unary, metadata: Metadata(), options: CallOptions())
+        try await call.send(text)
+        call.finish()
+        #expect(try await call.receive() == [0] + text)
+        #expect(await call.responseIsCompressed == false)
     }
 
     @Test("a client refuses what it cannot inflate")

@@ -1,5 +1,6 @@
 import BenchSchema
 import Compression
+import Environment
 import Glibc
 import Loop
 import RPC
@@ -126,5 +127,46 @@ struct PythonPeerTests {
             executable: python ?? "", arguments: ["-c", PythonPeerTests.script, server.target],
             environment: nil, user: nil, output: nil, on: server.loop)
         #expect(await child.waitForExit() == 0)
+    }
+
+    private static let compressingServer = """
+        import sys, grpc
+        from concurrent import futures
+        echo = grpc.unary_unary_rpc_method_handler(lambda request, context: request)
+        handler = grpc.method_handlers_generic_handler('test.T', {'Unary': echo})
+        server = grpc.server(
+            futures.ThreadPoolExecutor(1), handlers=[handler],
+            compression=getattr(grpc.Compression, sys.argv[2]))
+        server.add_insecure_port('unix:' + sys.argv[1])
+        server.start()
+        server.wait_for_termination()
+        """
+
+    @Test(
+        "a grpcio server that compresses: channels say by themselves that it may",
+        .enabled(if: python != nil), arguments: ["Gzip", "Deflate"])
+    func compressingServer(algorithm: String) async throws {
+        let loop = EventLoop(name: "grpcio")
+        let path = "/tmp/janji-grpcio-\(getpid())-\(algorithm).sock"
+        let child = try await ChildProcess.start(
+            executable: python ?? "",
+            arguments: ["-c", PythonPeerTests.compressingServer, path, algorithm],
+            environment: nil, user: nil, output: nil, on: loop)
+        defer {
+            child.signal(SIGKILL)
+            unlink(path)
+        }
+        var configuration = ChannelConfiguration()
+        configuration.firstBackoff = .milliseconds(50)
+        let channel = try HTTP2Channel(
+            target: "unix:\(path)", loop: loop, configuration: configuration)
+        let call = try await channel.start(
+            Methods.unary, metadata: Metadata(),
+            options: CallOptions(deadline: .after(.seconds(40)), waitForReady: true))
+        let large = [UInt8](repeating: 7, count: 5000)
+        try await call.send(large)
+        call.finish()
+        #expect(try await call.receive() == large)
+        #expect(await call.responseIsCompressed)
     }
 }

@@ -37,6 +37,8 @@ import Testing
         Row("health http://h:1/ a.B", .health(service: "a.B")),
         Row("http://h list", .list(service: nil), "h:80"),
         Row("unix:///run/s list", .list(service: nil), "unix:/run/s"),
+        Row("-unix /run/s list", .list(service: nil), "unix:/run/s"),
+        Row("-unix -protoset f run.s list", .list(service: nil), "unix:run.s"),
         Row("[::1]:7 list", .list(service: nil), "[::1]:7"),
         Row("http://[::1] list", .list(service: nil), "[::1]:80"),
         Row("-protoset f list", .list(service: nil), nil),

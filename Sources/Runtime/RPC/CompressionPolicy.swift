@@ -8,7 +8,7 @@ public struct CompressionPolicy: Sendable, Hashable {
     /// Smaller messages leave as they are, unless the sender insists (`compress: true`). Bytes.
     public var minimumBytes: Int
     /// What the peer may use. A server refuses anything else with UNIMPLEMENTED; a channel
-    /// announces it with every call (by default only with calls that compress themselves).
+    /// announces it with every call (when empty, only with calls that compress themselves).
     public var accepted: CompressionAlgorithms
 
     public init(

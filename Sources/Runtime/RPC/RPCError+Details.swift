@@ -60,14 +60,17 @@ extension RPCError.Detail: CustomStringConvertible {
     /// The standard details as JSON, `google.rpc.RetryInfo {"retryDelay":"3s"}`; of others the
     /// type and the size.
     public var description: String {
-        let name = String(typeName)
-        if let schema = Self.pool.message(name), value.count <= Self.longestPrinted,
-            let message = try? DynamicMessage(decoding: value, schema: schema),
-            let json = try? ProtoJSON.print(message, pool: Self.pool)
-        {
-            return "\(name) \(String(decoding: json, as: UTF8.self))"
-        }
-        return "\(name) of \(value.count) bytes"
+        guard let json else { return "\(typeName) of \(value.count) bytes" }
+        return "\(typeName) \(String(decoding: json, as: UTF8.self))"
+    }
+
+    /// A standard detail as ProtoJSON; nil for others, for long ones and for what does not decode.
+    package var json: [UInt8]? {
+        guard value.count <= Self.longestPrinted,
+            let schema = Self.pool.message(String(typeName)),
+            let message = try? DynamicMessage(decoding: value, schema: schema)
+        else { return nil }
+        return try? ProtoJSON.print(message, pool: Self.pool)
     }
 
     private static let longestPrinted = 4096

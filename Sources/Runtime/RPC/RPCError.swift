@@ -68,7 +68,8 @@ public struct RPCError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What the other side may read.
     public var message: String
     public var details: [Detail]
-    /// Trailing metadata that came, or goes, with the status.
+    /// Trailing metadata that came, or goes, with the status; the header of an answer that is not
+    /// gRPC's (`retry-after`, `www-authenticate`, …).
     public var metadata: Metadata
     public var blame: Blame
     /// What happened underneath (a system error, a GOAWAY, a reset); never sent to the peer.

@@ -23,6 +23,7 @@ public final class RPCServer: Sendable {
     let metrics: ServerMetrics?
     private let logger: Logger
     let roster: ServerRoster
+    private let failures = Mutex(FailureLog())
 
     /// - Parameter router: frozen from now on.
     public init(
@@ -168,8 +169,13 @@ public final class RPCServer: Sendable {
     }
 
     func connectionFailed(_ connection: any ServedConnection, _ cause: String) {
+        let now = connection.loop.milliseconds
+        guard let untold = failures.withLock({ $0.admit(at: now) }) else { return }
         logger.warning(
             "connection failed",
-            ["peer": .string(connection.peer.address), "cause": .string(cause)])
+            [
+                "peer": .string(connection.peer.address), "cause": .string(cause),
+                "untold": .int(Int64(untold)),
+            ])
     }
 }

@@ -8,15 +8,31 @@ enum ConnectionAdvice {
         guard let failure = error.connectionFailure, let address = session.address?.text,
             failure != .lost || !session.wasReached
         else { return nil }
-        let cause = error.cause ?? error.message
-        return Failure(sentence(cause, address, session.settings))
+        return Failure(
+            sentence(failure, error.cause ?? error.message, address, session.settings))
     }
 
-    static func sentence(_ cause: String, _ address: String, _ settings: Settings) -> String {
-        func has(_ names: String...) -> Bool { names.contains { cause.contains($0) } }
-        if has("server speaks TLS on this port") {
-            return "\(address) speaks TLS; add -tls, -cacert FILE or -insecure"
+    /// - Parameter cause: what happened, in the system's or OpenSSL's words.
+    static func sentence(
+        _ failure: ConnectionFailure, _ cause: String, _ address: String, _ settings: Settings
+    ) -> String {
+        switch failure {
+        case .resolution: "the host name of \(address) cannot be resolved: \(cause)"
+        case .connect: connect(cause, address, settings)
+        case .tls: tls(cause, address)
+        case .http2 where cause.hasPrefix("TLS: "), .lost where cause.hasPrefix("TLS: "):
+            tls(cause, address)
+        case .http2 where cause.contains("server speaks TLS on this port"),
+            .lost where cause.contains("server speaks TLS on this port"):
+            "\(address) speaks TLS; add -tls, -cacert FILE or -insecure"
+        case .http2, .lost:
+            "\(address) accepted the connection and ended it without an answer (\(cause)); is it "
+                + "an HTTP/1 port? rpcurl speaks HTTP/2, and TLS by -tls or https://"
         }
+    }
+
+    private static func tls(_ cause: String, _ address: String) -> String {
+        func has(_ names: String...) -> Bool { names.contains { cause.contains($0) } }
         if has("not TLS") { return "\(address): \(cause); without TLS flags it is plaintext" }
         if has("certificate is refused") {
             return "\(address): \(cause); -cacert FILE trusts another authority, -servername NAME "
@@ -25,15 +41,18 @@ enum ConnectionAdvice {
         if has("wants a certificate") {
             return "\(address): \(cause); -cert FILE and -key FILE show one"
         }
-        if cause.hasPrefix("TLS: ") { return "\(address): \(cause)" }
+        return "\(address): \(cause)"
+    }
+
+    private static func connect(
+        _ cause: String, _ address: String, _ settings: Settings
+    ) -> String {
+        func has(_ names: String...) -> Bool { names.contains { cause.contains($0) } }
         if has("ECONNREFUSED") {
             return "nothing listens at \(address); is the server running, and is the port right?"
         }
         if has("ENOENT"), address.hasPrefix("unix:") {
             return "there is no socket \(address); is the server running?"
-        }
-        if has("EAI_", "ENOTFOUND") {
-            return "the host name of \(address) cannot be resolved: \(cause)"
         }
         if has("ETIMEDOUT", "ECANCELED") {
             let seconds = settings.connectTimeout.secondsValue
@@ -42,8 +61,6 @@ enum ConnectionAdvice {
         }
         if has("ENETUNREACH", "EHOSTUNREACH") { return "\(address) cannot be reached: \(cause)" }
         if has("EACCES", "EPERM") { return "no permission to connect to \(address): \(cause)" }
-        return
-            "\(address) accepted the connection and ended it without an answer (\(cause)); is it "
-            + "an HTTP/1 port? rpcurl speaks HTTP/2, and TLS by -tls or https://"
+        return "no connection to \(address): \(cause)"
     }
 }

@@ -81,6 +81,20 @@ struct ConnectTests {
                 + #""details":[{"type":"google.rpc.Thing","value":"AQIDBA"}]}"#)
     }
 
+    @Test("a detail of google.rpc is readable beside its bytes")
+    func debug() async throws {
+        let (_, peer) = try await bed()
+        let answer = try await peer.request(
+            path: Self.book, contentType: "application/json",
+            pieces: [Array(#"{"id":"gone"}"#.utf8)])
+        #expect(answer.fields[":status"] == "404")
+        #expect(
+            answer.body.text
+                == #"{"code":"not_found","message":"gone","details":[{"type":"#
+                + #""google.rpc.ErrorInfo","value":"CgRHT05FEgFi","#
+                + #""debug":{"reason":"GONE","domain":"b"}}]}"#)
+    }
+
     @Test("HTTP's content-encoding both ways", arguments: [CompressionAlgorithm.gzip, .deflate])
     func compression(algorithm: CompressionAlgorithm) async throws {
         var configuration = ServerConfiguration()

@@ -21,6 +21,9 @@ enum WebBed {
                 call.context.responseMetadata = Metadata(["x-head": "h"])
                 call.context.trailingMetadata = Metadata(["x-tail": "t"])
                 if booking.id == "fail" { throw failure }
+                if booking.id == "gone" {
+                    throw RPCError(.notFound, "gone").with(GoogleRpc.ErrorInfo("GONE", in: "b"))
+                }
                 if let value = call.context.metadata.first("x-note") { booking.note = value }
                 if let left = call.context.remaining { booking.endUnix = left.components.seconds }
                 booking.confirmed = call.context.requestIsCompressed

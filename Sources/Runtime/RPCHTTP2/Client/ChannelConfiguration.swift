@@ -1,3 +1,4 @@
+import Compression
 public import HTTP2
 public import RPC
 public import TLS
@@ -52,9 +53,9 @@ public struct ChannelConfiguration: Sendable {
 
     // MARK: Calls
 
-    /// Of requests, unless the call says otherwise, and what servers may answer with. Default:
-    /// none. `maxMessageBytes` is for the inflated size.
-    public var compression = CompressionPolicy()
+    /// Of requests, unless the call says otherwise (default: none), and what servers may answer
+    /// with (default: gzip and deflate). `maxMessageBytes` is for the inflated size.
+    public var compression = CompressionPolicy(accepted: .all)
     /// Request bytes that are kept so that a call can be repeated: of one call, beyond which it is
     /// sent as it is and not repeated any more, and of all calls with a retry policy together.
     public var maxReplayBytesPerCall = 256 << 10

@@ -154,7 +154,10 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
             let code =
                 received.httpStatus == 200
                 ? RPCError.Code.unknown : StatusMapping.code(ofHTTP: received.httpStatus)
-            return abort(RPCError(code, "the server does not speak gRPC: \(why)", blame: .peer))
+            return abort(
+                RPCError(
+                    code, "the server does not speak gRPC: \(why)", metadata: received.metadata,
+                    blame: .peer))
         }
         var metadata = received.metadata
         if let attempts { attempts.streamDidAnswer(self, &metadata) }

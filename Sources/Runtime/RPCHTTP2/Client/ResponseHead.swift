@@ -74,7 +74,8 @@ final class ResponseHead {
             if httpStatus != 0, httpStatus != 200 {
                 return RPCError(
                     StatusMapping.code(ofHTTP: httpStatus),
-                    "the server answered with HTTP status \(httpStatus)", blame: .peer)
+                    "the server answered with HTTP status \(httpStatus)", metadata: metadata,
+                    blame: .peer)
             }
             return RPCError(.unknown, "the server sent no grpc-status", blame: .peer)
         }

@@ -28,15 +28,21 @@ enum ConnectError {
                 (
                     "details",
                     .array(
-                        error.details.map { detail in
-                            let type = detail.typeURL.split(separator: "/").last ?? ""
-                            let value = MetadataBase64.encode(detail.value)
-                            return .object([
-                                ("type", .string(String(type))),
-                                ("value", .string(String(decoding: value, as: UTF8.self))),
-                            ])
-                        })
+                        error.details.map { json($0) })
                 ))
+        }
+        return .object(members)
+    }
+
+    /// With `debug`, for who reads it, when the type is one of google.rpc.
+    private static func json(_ detail: RPCError.Detail) -> JSONValue {
+        let value = MetadataBase64.encode(detail.value)
+        var members: [(key: String, value: JSONValue)] = [
+            ("type", .string(String(detail.typeName))),
+            ("value", .string(String(decoding: value, as: UTF8.self))),
+        ]
+        if let json = detail.json, let debug = try? JSONValue.parse(json) {
+            members.append(("debug", debug))
         }
         return .object(members)
     }

@@ -11,8 +11,10 @@ struct Address: Sendable, Hashable {
     static func isLikely(_ argument: String) -> Bool { argument.contains(":") }
 
     /// `host:port`, `unix:/path`, `http://host[:port]`, `https://host[:port]`.
+    /// - Parameter isPath: the text is the path of a UNIX socket (`-unix`).
     /// - Throws: `Failure` with the form that was expected.
-    init(_ text: String) throws(Failure) {
+    init(_ text: String, isPath: Bool = false) throws(Failure) {
+        let text = isPath && !text.hasPrefix("unix:") ? "unix:\(text)" : text
         self.text = text
         isSecure = text.hasPrefix("https://")
         if text.hasPrefix("unix:") {

@@ -42,11 +42,11 @@ enum Arguments {
         }
         let isOptional = settings.hasSchemaFiles || profile.address != nil
         var address: Address?
-        if let next = rest.first, !isOptional || Address.isLikely(next) {
-            address = try Address(next)
+        if let next = rest.first, !isOptional || settings.isUnix || Address.isLikely(next) {
+            address = try Address(next, isPath: settings.isUnix)
             rest.removeFirst()
         } else if let text = profile.address {
-            address = try Address(text)
+            address = try Address(text, isPath: settings.isUnix)
         }
         if verb == nil, let next = rest.first, let found = Verb.named(next) {
             verb = found

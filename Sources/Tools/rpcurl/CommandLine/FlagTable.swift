@@ -97,6 +97,7 @@ extension Flag {
         Flag("servername", value: "NAME", help: "name to ask for and to check by TLS") {
             $0.tls.serverName = $1
         },
+        Flag("unix", help: "ADDRESS is the path of a UNIX socket", set: \.isUnix),
         Flag(
             "plaintext", help: "no TLS; the default for addresses without https://",
             set: \.tls.isRefused),

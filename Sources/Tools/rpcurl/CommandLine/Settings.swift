@@ -23,6 +23,8 @@ struct Settings: Sendable {
     var importPaths = LayeredList()
     var useReflection = false
     var descriptorSetOutput: String?
+    /// The address is the path of a UNIX socket.
+    var isUnix = false
     var authority: String?
     var tls = TLSSettings()
     var userAgent = "rpcurl/1.0"

@@ -30,8 +30,10 @@ final class Patient {
         guard let address = session.address else { throw Failure.usage("no address") }
         let context = try session.settings.tls.context(for: address)
         var last: any Error = Failure("\(address.text) has no address")
+        var step = ConnectionFailure.resolution
         do {
             for socket in try await address.sockets(on: session.loop) {
+                step = .connect
                 do {
                     let stream = try await StreamSocket.connect(
                         to: socket, on: session.loop, timeout: session.settings.connectTimeout)
@@ -50,14 +52,17 @@ final class Patient {
         }
         guard let connection else {
             throw Failure(
-                ConnectionAdvice.sentence("\(last)", address.text, session.settings))
+                ConnectionAdvice.sentence(step, "\(last)", address.text, session.settings))
         }
         let hasSettings = await connection.wait(session.settings.connectTimeout) {
             connection.hasSettings
         }
         guard hasSettings else {
-            let cause = connection.end ?? "no HTTP/2 SETTINGS"
-            throw Failure(ConnectionAdvice.sentence(cause, address.text, session.settings))
+            let isTLS = tls.map { $0.agreement == nil } ?? false
+            throw Failure(
+                ConnectionAdvice.sentence(
+                    isTLS ? .tls : .http2, connection.end ?? "no HTTP/2 SETTINGS", address.text,
+                    session.settings))
         }
     }
 
