@@ -23,6 +23,19 @@ struct Payments: Sendable {
         configuration.isSet(.midtransKey) || configuration.isSet(.xenditKey)
     }
 
+    /// Where payment pages lead back to: with the pretended provider to our own port, when nothing
+    /// else is said.
+    static func site(
+        _ configuration: Configuration, isPretended: Bool
+    ) throws(ConfigurationError) -> String {
+        if let site = configuration.text(.site), !site.isEmpty {
+            return site.hasSuffix("/") ? String(site.dropLast()) : site
+        }
+        guard isPretended else { return "" }
+        let scheme = configuration.isSet(.certificate) ? "https" : "http"
+        return "\(scheme)://\(try configuration.required(.host)):\(try configuration.port(.port))"
+    }
+
     private static func configured(
         _ configuration: Configuration, _ client: HTTPClient, _ clock: Clock
     ) throws(ConfigurationError) -> [any PaymentProvider] {

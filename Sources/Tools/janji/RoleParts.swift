@@ -68,7 +68,8 @@ struct RoleParts {
             PaymentService(
                 pool: pool, clock: host.clock, providers: payments.providers,
                 tokens: host.bookingTokens,
-                captcha: NoCaptcha(), site: host.configuration.text(.site) ?? "",
+                captcha: NoCaptcha(),
+                site: try Payments.site(host.configuration, isPretended: fakeProvider != nil),
                 committed: committed))
         router.register(DeskService(pool: pool, clock: host.clock))
         router.register(InventoryService(pool: pool, clock: host.clock, committed: committed))
