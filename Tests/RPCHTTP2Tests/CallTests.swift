@@ -3,6 +3,7 @@ import Loop
 import Protobuf
 import RPC
 import RPCHTTP2
+import Synchronization
 import Telemetry
 import TestKit
 import Testing
@@ -127,22 +128,27 @@ struct CallTests {
 
     @Test("a deadline reaches the server, ends the call at both ends and cancels the handler")
     func deadline() async throws {
-        let ended = Signal<Bool>()
-        let server = try await TestServer { router in
-            router.handle(Methods.unary) { call in
-                let remaining = call.context.remaining ?? .seconds(99)
-                #expect(remaining <= .milliseconds(150))
-                try? await call.loop.sleep(for: .seconds(20))
-                await ended.set(call.context.isCancelled)
+        try await growingDeadline { timeout in
+            let hasBegun = Mutex(false)
+            let ended = Signal<Bool>()
+            let server = try await TestServer { router in
+                router.handle(Methods.unary) { call in
+                    hasBegun.withLock { $0 = true }
+                    let remaining = call.context.remaining ?? .seconds(99)
+                    #expect(remaining <= timeout)
+                    try? await call.loop.sleep(for: .seconds(20))
+                    await ended.set(call.context.isCancelled)
+                }
             }
+            let channel = try server.channel()
+            let error = await failure {
+                _ = try await channel.unary(Methods.unary, [1], options: .timeout(timeout))
+            }
+            #expect(error?.code == .deadlineExceeded)
+            guard hasBegun.withLock({ $0 }) else { return false }
+            #expect(try await ended.wait())
+            return true
         }
-        let channel = try server.channel()
-        let error = await failure {
-            _ = try await channel.unary(
-                Methods.unary, [1], options: .timeout(.milliseconds(150)))
-        }
-        #expect(error?.code == .deadlineExceeded)
-        #expect(try await ended.wait())
     }
 
     @Test("cancelling the client's task cancels the handler")

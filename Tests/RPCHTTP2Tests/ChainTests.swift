@@ -47,36 +47,43 @@ struct ChainTests {
 
     @Test("a client's cancelled task, and a deadline, end both handlers; both connections live on")
     func cancel() async throws {
-        for byTask in [true, false] {
-            let started = Signal<Bool>()
-            let first = Signal<Bool>()
-            let second = Signal<Bool>()
-            let below = try await TestServer { router in
-                router.handle(Methods.unary) { call in
-                    guard try await call.receiveOnly() == [0] else { return try call.sendOnly([7]) }
-                    call.context.onCancel { Task { await second.set(true) } }
-                    await started.set(true)
-                    try await call.loop.sleep(for: .seconds(60))
-                }
+        #expect(try await cancelsBothHandlers(timeout: nil))
+        try await growingDeadline { try await cancelsBothHandlers(timeout: $0) }
+    }
+
+    /// False when the time was over before the last handler had begun.
+    private func cancelsBothHandlers(timeout: Duration?) async throws -> Bool {
+        let started = Signal<Bool>()
+        let first = Signal<Bool>()
+        let second = Signal<Bool>()
+        let below = try await TestServer { router in
+            router.handle(Methods.unary) { call in
+                guard try await call.receiveOnly() == [0] else { return try call.sendOnly([7]) }
+                call.context.onCancel { Task { await second.set(true) } }
+                await started.set(true)
+                try await call.loop.sleep(for: .seconds(60))
             }
-            let relayed = try await relay(to: below) { context in
-                context.onCancel { Task { await first.set(true) } }
-            }
-            let channel = try relayed.channel()
-            let task = Task {
-                await failure {
-                    _ = try await channel.unary(
-                        Methods.unary, [0],
-                        options: byTask ? CallOptions() : .timeout(.seconds(2)))
-                }
-            }
-            #expect(try await started.wait())
-            if byTask { task.cancel() }
-            #expect(await task.value?.code == (byTask ? .cancelled : .deadlineExceeded))
-            #expect(try await first.wait())
-            #expect(try await second.wait())
-            #expect(try await channel.unary(Methods.unary, [1]) == [7])
         }
+        let relayed = try await relay(to: below) { context in
+            context.onCancel { Task { await first.set(true) } }
+        }
+        let channel = try relayed.channel()
+        let task = Task {
+            let error = await failure {
+                _ = try await channel.unary(
+                    Methods.unary, [0],
+                    options: timeout.map { .timeout($0) } ?? CallOptions())
+            }
+            await started.set(false)
+            return error
+        }
+        guard try await started.wait() else { return false }
+        if timeout == nil { task.cancel() }
+        #expect(await task.value?.code == (timeout == nil ? .cancelled : .deadlineExceeded))
+        #expect(try await first.wait())
+        #expect(try await second.wait())
+        #expect(try await channel.unary(Methods.unary, [1]) == [7])
+        return true
     }
 
     @Test("a handler that ends early takes its open child call with it")

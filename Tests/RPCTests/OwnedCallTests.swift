@@ -1,6 +1,7 @@
 import Loop
 import Protobuf
 import RPC
+import Synchronization
 import TestKit
 import Testing
 
@@ -137,12 +138,18 @@ struct OwnedCallTests {
             try call.sendOnly([1])
         }
         #expect(try await bed.unary() == [1])
-        let slow = Bed { call in
-            try? await call.loop.sleep(for: .seconds(30))
-            call.context.onCancel { Task { await late.set(true) } }
+        try await growingDeadline { timeout in
+            let hasBegun = Mutex(false)
+            let slow = Bed { call in
+                hasBegun.withLock { $0 = true }
+                try? await call.loop.sleep(for: .seconds(30))
+                call.context.onCancel { Task { await late.set(true) } }
+            }
+            _ = await failure { _ = try await slow.unary(options: .timeout(timeout)) }
+            guard hasBegun.withLock({ $0 }) else { return false }
+            #expect(try await late.wait())
+            return true
         }
-        _ = await failure { _ = try await slow.unary(options: .timeout(.milliseconds(10))) }
-        #expect(try await late.wait())
     }
 
     @Test("back-pressure in process: a flood of empty messages waits as well, in both directions")
