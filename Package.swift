@@ -268,3 +268,22 @@ if Context.environment["JANJI_FUZZ"] != nil {
             name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Driver",
             swiftSettings: settings))
 }
+
+// Some test targets and what they need, nothing else: JANJI_TESTS="Loop RPC" swift test.
+if let suites = Context.environment["JANJI_TESTS"] {
+    var waiting = suites.split(separator: " ").map { "\($0)Tests" }
+    var kept: Set<String> = []
+    while let name = waiting.popLast() {
+        guard kept.insert(name).inserted,
+            let target = package.targets.first(where: { $0.name == name })
+        else { continue }
+        for dependency in target.dependencies {
+            switch dependency {
+            case .targetItem(let name, _), .byNameItem(let name, _): waiting.append(name)
+            default: break
+            }
+        }
+    }
+    package.targets.removeAll { !kept.contains($0.name) }
+    package.products = []
+}

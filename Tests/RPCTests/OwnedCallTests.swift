@@ -147,7 +147,8 @@ struct OwnedCallTests {
             }
             _ = await failure { _ = try await slow.unary(options: .timeout(timeout)) }
             guard hasBegun.withLock({ $0 }) else { return false }
-            #expect(try await late.wait())
+            let isCalled = try await late.wait()
+            #expect(isCalled)
             return true
         }
     }
