@@ -24,6 +24,7 @@ struct Fixture {
     let pool: PostgresPool
     let bookings: BookingService
     let inventory: InventoryService
+    let catalogue: CatalogueService
     let availability: AvailabilityService
     let feed: AvailabilityFeed
     /// How often a service said that there are new events.
@@ -57,6 +58,7 @@ struct Fixture {
         }
         bookings = BookingService(pool: pool, clock: clock, captcha: captcha, committed: poke)
         inventory = InventoryService(pool: pool, clock: clock, committed: poke)
+        catalogue = CatalogueService(pool: pool, clock: clock, committed: poke)
         feed = AvailabilityFeed(
             pool: pool, kafka: .init(brokers: kafka), loop: Self.loop, logger: logger,
             metrics: Metrics())
@@ -67,13 +69,18 @@ struct Fixture {
 
     // MARK: What there is to book
 
-    func publish(_ course: UUID, _ code: String, _ policy: BookingV1.ClaimPolicy) async throws {
+    func publish(
+        _ course: UUID, _ code: String, _ claimAt: BookingV1.ClaimPolicy, policy: String = "",
+        location: UUID? = nil
+    ) async throws {
         var request = BookingV1.PublishOfferingRequest()
         var offering = BookingV1.Offering()
         offering.id = course.description
         offering.code = code
         offering.title = "Course \(code)"
-        offering.claimAt = policy
+        offering.claimAt = claimAt
+        offering.policy = policy
+        offering.locationId = location?.description
         offering.timeZone = "Asia/Jakarta"
         request.offering = offering
         _ = try await inventory.publishOffering(
@@ -89,6 +96,73 @@ struct Fixture {
         request.slots = slots.map(\.message)
         return try await inventory.publishSlots(
             request, Self.service(BookingV1.InventoryMethods.publishSlots))
+    }
+
+    func publish(_ slots: [BookingV1.SlotPublication]) async throws {
+        var request = BookingV1.PublishSlotsRequest()
+        request.courseId = piano.description
+        request.slots = slots
+        _ = try await inventory.publishSlots(
+            request, Self.service(BookingV1.InventoryMethods.publishSlots))
+    }
+
+    /// Saves the policy `test`: a school's, changed.
+    @discardableResult
+    func policy(
+        _ change: (inout BookingV1.Policy) -> Void
+    ) async throws -> BookingV1.Policy? {
+        var request = BookingV1.SavePolicyRequest()
+        var policy = BookingV1.Policy()
+        (policy.code, policy.entry, policy.payment) = ("test", .request, .manual)
+        change(&policy)
+        request.policy = policy
+        return try await catalogue.savePolicy(
+            request, Self.admin(BookingV1.CatalogueMethods.savePolicy)
+        ).policy
+    }
+
+    func save(_ resource: UUID, _ kind: String, _ name: String) async throws {
+        var request = BookingV1.SaveResourceRequest()
+        var message = BookingV1.Resource()
+        (message.id, message.kind, message.name) = (resource.description, kind, name)
+        request.resource = message
+        _ = try await catalogue.saveResource(
+            request, Self.admin(BookingV1.CatalogueMethods.saveResource))
+    }
+
+    func blocking(
+        _ resource: UUID, _ from: Instant, _ to: Instant, id: String? = nil
+    ) async throws -> BookingV1.Block {
+        var request = BookingV1.BlockResourceRequest()
+        (request.id, request.resourceId) = (id, resource.description)
+        request.startTime = .init(from)
+        request.endTime = .init(to)
+        request.reason = "repair"
+        return try await catalogue.blockResource(
+            request, Self.admin(BookingV1.CatalogueMethods.blockResource)
+        ).block ?? .init()
+    }
+
+    /// Nil when the resource is occupied.
+    func block(
+        _ resource: UUID, _ from: Instant, _ to: Instant, id: String? = nil
+    ) async throws -> BookingV1.Block? {
+        do {
+            return try await blocking(resource, from, to, id: id)
+        } catch let error as DomainError where error.code == .scheduleConflict {
+            return nil
+        }
+    }
+
+    func update(
+        _ slot: SlotPlan, _ change: (inout BookingV1.UpdateSlotRequest) -> Void
+    ) async throws -> BookingV1.Slot {
+        var request = BookingV1.UpdateSlotRequest()
+        request.slotId = slot.id.description
+        change(&request)
+        return try await catalogue.updateSlot(
+            request, Self.admin(BookingV1.CatalogueMethods.updateSlot)
+        ).slot ?? .init()
     }
 
     // MARK: Calls
@@ -146,6 +220,13 @@ struct Fixture {
         request.scheduleId = slot.id.description
         change(&request)
         return try await bookings.assignSlot(
+            request, Self.admin(BookingV1.BookingsMethods.assignSlot))
+    }
+
+    func assign(_ id: String, _ slot: String) async throws {
+        var request = BookingV1.AssignSlotRequest()
+        (request.bookingId, request.scheduleId, request.reason) = (id, slot, "test")
+        _ = try await bookings.assignSlot(
             request, Self.admin(BookingV1.BookingsMethods.assignSlot))
     }
 

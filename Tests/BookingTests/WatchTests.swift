@@ -115,6 +115,86 @@ extension ServerTests {
             await stage.close()
         }
 
+        @Test("a watcher that comes back is told what it missed; what is forgotten is a reset")
+        func resume() async throws {
+            let stage = try await Stage("watch_resume")
+            let fixture = stage.fixture
+            let slots = (9...12).map { SlotPlan(.random(), .random(), hour: $0) }
+            let foreign = SlotPlan(.random(), .random(), hour: 15)
+            try await fixture.publish(slots)
+            try await fixture.publish([foreign], of: fixture.choir)
+            try await stage.settle()
+            try await stage.feedIsReady()
+            func first(
+                _ token: String, _ count: Int
+            ) async throws -> [BookingV1.WatchResponse] {
+                var request = BookingV1.WatchRequest()
+                request.courseId = "PIANO-101"
+                request.resumeToken = token
+                var answers: [BookingV1.WatchResponse] = []
+                for try await answer in try await stage.client.watch(request) {
+                    answers.append(answer)
+                    if answers.count == count { break }
+                }
+                return answers
+            }
+            let start = try #require(try await first("", 1).first)
+            #expect(start.snapshotSlots?.count == 4)
+            #expect(!start.resumeToken.isEmpty)
+            // Nothing happened: nothing is sent but that.
+            let nothing = try #require(try await first(start.resumeToken, 1).first)
+            guard case .resumed? = nothing.event else {
+                Issue.record("it was resumed")
+                return
+            }
+            #expect(nothing.resumeToken == start.resumeToken)
+            // While nobody watches: two of the course, one of another.
+            try await fixture.assign(try await fixture.confirmed(slots[1]), slots[1])
+            try await fixture.assign(try await fixture.confirmed(slots[2]), slots[2])
+            let other = try await fixture.request("z@example.com", foreign, nil, fixture.choir)
+            try await fixture.confirm(other.id) { $0.scheduleId = foreign.id.description }
+            try await stage.settle()
+            let missed = try await first(start.resumeToken, 3)
+            #expect(
+                Set(missed.compactMap { $0.changedSlot?.id })
+                    == Set(slots[1...2].map(\.id.description)))
+            #expect(missed.dropFirst().allSatisfy { $0.changedSlot?.slotsRemaining == 0 })
+            #expect(missed.map(\.resumeToken.isEmpty) == [true, true, false])
+            let end = try #require(missed.last?.resumeToken)
+            #expect(try await first(end, 1).first?.resumeToken == end)
+            for token in ["nonsense", "\(UUID.random()).0", "\(start.resumeToken)9999"] {
+                let again = try #require(try await first(token, 1).first)
+                guard case .snapshot(let snapshot)? = again.event else {
+                    Issue.record("\(token) was followed")
+                    continue
+                }
+                #expect(snapshot.reset)
+                #expect(snapshot.slots.count == 2)
+            }
+            await stage.close()
+        }
+
+        @Test("changes are kept for a while, each slot once; before that nothing is known")
+        func changes() {
+            var changes = SlotChanges(life: .random())
+            let start = changes.position
+            let ids = (0..<3).map { _ in UUID.random() }
+            for index in 0..<10 { changes.append(ids[index % 3]) }
+            #expect(changes.since(start) == ids)
+            let middle = changes.position
+            #expect(changes.since(middle) == [])
+            #expect(SlotChanges.Position(middle.text) == middle)
+            for _ in 0..<SlotChanges.limit { changes.append(ids[0]) }
+            #expect(changes.since(middle) == [ids[0]])
+            for _ in 0..<SlotChanges.limit { changes.append(ids[1]) }
+            #expect(changes.since(start) == nil)
+            #expect(changes.since(.init(life: .random(), count: 5)) == nil)
+            #expect(changes.since(.init(life: start.life, count: 1_000_000)) == nil)
+            for text in ["", ".", "x.1", "\(start.life)", "\(start.life).-1", "\(start.life).1.2"] {
+                #expect(SlotChanges.Position(text) == nil)
+            }
+        }
+
         private static func slot() -> Slot {
             let start = Instant.now() + .seconds(3600)
             return Slot(

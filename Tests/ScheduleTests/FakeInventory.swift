@@ -1,4 +1,5 @@
 import Domain
+import Environment
 import RPC
 import Schema
 import Synchronization
@@ -9,6 +10,8 @@ final class FakeInventory: BookingV1.InventoryService {
         var offerings: [String: BookingV1.Offering] = [:]
         var slots: [String: BookingV1.SlotPublication] = [:]
         var calls = 0
+        /// When everything is occupied.
+        var busy: Set<Instant> = []
         var failure: (any Error)?
         /// Keeps what it is given and then answers with the failure: the answer is lost.
         var losesAnswers = false
@@ -44,15 +47,41 @@ final class FakeInventory: BookingV1.InventoryService {
     func publishSlots(
         _ request: BookingV1.PublishSlotsRequest, _ context: ServerContext
     ) async throws -> BookingV1.PublishSlotsResponse {
+        var response = BookingV1.PublishSlotsResponse()
         try take { state in
-            for slot in request.slots { state.slots[slot.id] = slot }
+            for slot in request.slots {
+                let start = slot.startTime.map { Instant($0) }
+                if request.skipConflicts, let start, state.busy.contains(start) {
+                    response.skippedSlotIds.append(slot.id)
+                } else if !request.dryRun {
+                    state.slots[slot.id] = slot
+                }
+            }
         }
-        return BookingV1.PublishSlotsResponse()
+        return response
     }
 
     func checkConflicts(
         _ request: BookingV1.CheckConflictsRequest, _ context: ServerContext
     ) async throws -> BookingV1.CheckConflictsResponse {
         BookingV1.CheckConflictsResponse()
+    }
+}
+
+/// A catalogue that knows one location.
+final class FakeCatalogue: Sendable, BookingV1.CatalogueService {
+    static let location = UUID.random()
+
+    func getLocation(
+        _ request: BookingV1.GetLocationRequest, _ context: ServerContext
+    ) async throws -> BookingV1.GetLocationResponse {
+        guard request.locationId == Self.location.description else {
+            throw DomainError(.locationNotFound, "there is no such location")
+        }
+        var response = BookingV1.GetLocationResponse()
+        var location = BookingV1.Location()
+        (location.id, location.timeZone) = (request.locationId, "Europe/Berlin")
+        response.location = location
+        return response
     }
 }

@@ -35,6 +35,7 @@ struct Fixture {
             loop: Self.loop, logger: logger, metrics: Metrics())
         let remote = Router(logger: logger)
         remote.register(inventory)
+        remote.register(FakeCatalogue())
         let channel = InProcessChannel(router: remote, loop: Self.loop)
         let router = Router(interceptors: [AsAdmin()], logger: logger)
         router.register(

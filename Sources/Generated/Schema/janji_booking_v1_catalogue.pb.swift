@@ -75,50 +75,49 @@ extension BookingV1 {
             CghjYXBhY2l0eRgDIAEoBUgAUghjYXBhY2l0eYgBARIZCgVwcmljZRgEIAEoA0gBUgVwcmljZYgBARIiCgppZl92
             ZXJzaW9uGAUgASgDSAJSCWlmVmVyc2lvbogBAUILCglfY2FwYWNpdHlCCAoGX3ByaWNlQg0KC19pZl92ZXJzaW9u
             IkAKElVwZGF0ZVNsb3RSZXNwb25zZRIqCgRzbG90GAEgASgLMhYuamFuamkuYm9va2luZy52MS5TbG90UgRzbG90
-            IlwKE1dpdGhkcmF3U2xvdFJlcXVlc3QSFwoHc2xvdF9pZBgBIAEoCVIGc2xvdElkEhQKBWZvcmNlGAIgASgIUgVm
-            b3JjZRIWCgZyZWFzb24YAyABKAlSBnJlYXNvbiJjChRXaXRoZHJhd1Nsb3RSZXNwb25zZRIqCgRzbG90GAEgASgL
-            MhYuamFuamkuYm9va2luZy52MS5TbG90UgRzbG90Eh8KC2Jvb2tpbmdfaWRzGAIgAygJUgpib29raW5nSWRzKlsK
-            BUVudHJ5EhUKEUVOVFJZX1VOU1BFQ0lGSUVEEAASEQoNRU5UUllfUkVRVUVTVBABEg4KCkVOVFJZX0hPTEQQAhIS
-            Cg5FTlRSWV9FWFRFUk5BTBADGgT4thgBKpwBCgtQYXltZW50TW9kZRIcChhQQVlNRU5UX01PREVfVU5TUEVDSUZJ
-            RUQQABIdChlQQVlNRU5UX01PREVfTk9UX1JFUVVJUkVEEAESGAoUUEFZTUVOVF9NT0RFX0FUX0RFU0sQAhIXChNQ
-            QVlNRU5UX01PREVfTUFOVUFMEAMSFwoTUEFZTUVOVF9NT0RFX09OTElORRAEGgT4thgBMt4SCglDYXRhbG9ndWUS
-            fwoNTGlzdExvY2F0aW9ucxImLmphbmppLmJvb2tpbmcudjEuTGlzdExvY2F0aW9uc1JlcXVlc3QaJy5qYW5qaS5i
-            b29raW5nLnYxLkxpc3RMb2NhdGlvbnNSZXNwb25zZSIdkAIBiLUYAYLT5JMCEBIOL2FwaS9sb2NhdGlvbnMShwEK
-            C0dldExvY2F0aW9uEiQuamFuamkuYm9va2luZy52MS5HZXRMb2NhdGlvblJlcXVlc3QaJS5qYW5qaS5ib29raW5n
-            LnYxLkdldExvY2F0aW9uUmVzcG9uc2UiK5ACAYi1GAGC0+STAh4SHC9hcGkvbG9jYXRpb25zL3tsb2NhdGlvbl9p
-            ZH0ShAEKDFNhdmVMb2NhdGlvbhIlLmphbmppLmJvb2tpbmcudjEuU2F2ZUxvY2F0aW9uUmVxdWVzdBomLmphbmpp
-            LmJvb2tpbmcudjEuU2F2ZUxvY2F0aW9uUmVzcG9uc2UiJZACAoi1GAKC0+STAhgaEy9hcGkvbG9jYXRpb25zL3tp
-            ZH06ASoSkAEKDkRlbGV0ZUxvY2F0aW9uEicuamFuamkuYm9va2luZy52MS5EZWxldGVMb2NhdGlvblJlcXVlc3Qa
-            KC5qYW5qaS5ib29raW5nLnYxLkRlbGV0ZUxvY2F0aW9uUmVzcG9uc2UiK5ACAoi1GAKC0+STAh4qHC9hcGkvbG9j
-            YXRpb25zL3tsb2NhdGlvbl9pZH0SewoMTGlzdFBvbGljaWVzEiUuamFuamkuYm9va2luZy52MS5MaXN0UG9saWNp
-            ZXNSZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5MaXN0UG9saWNpZXNSZXNwb25zZSIckAIBiLUYAoLT5JMCDxIN
-            L2FwaS9wb2xpY2llcxKLAQoKU2F2ZVBvbGljeRIjLmphbmppLmJvb2tpbmcudjEuU2F2ZVBvbGljeVJlcXVlc3Qa
-            JC5qYW5qaS5ib29raW5nLnYxLlNhdmVQb2xpY3lSZXNwb25zZSIykAICiLUYAoLT5JMCJRobL2FwaS9wb2xpY2ll
-            cy97cG9saWN5LmNvZGV9OgZwb2xpY3kSggEKDERlbGV0ZVBvbGljeRIlLmphbmppLmJvb2tpbmcudjEuRGVsZXRl
-            UG9saWN5UmVxdWVzdBomLmphbmppLmJvb2tpbmcudjEuRGVsZXRlUG9saWN5UmVzcG9uc2UiI5ACAoi1GAKC0+ST
-            AhYqFC9hcGkvcG9saWNpZXMve2NvZGV9ErwBChZTYXZlQ2FuY2VsbGF0aW9uUG9saWN5Ei8uamFuamkuYm9va2lu
-            Zy52MS5TYXZlQ2FuY2VsbGF0aW9uUG9saWN5UmVxdWVzdBowLmphbmppLmJvb2tpbmcudjEuU2F2ZUNhbmNlbGxh
-            dGlvblBvbGljeVJlc3BvbnNlIj+QAgKItRgCgtPkkwIyGigvYXBpL2NhbmNlbGxhdGlvbi1wb2xpY2llcy97cG9s
-            aWN5LmNvZGV9OgZwb2xpY3kSfwoNTGlzdFJlc291cmNlcxImLmphbmppLmJvb2tpbmcudjEuTGlzdFJlc291cmNl
-            c1JlcXVlc3QaJy5qYW5qaS5ib29raW5nLnYxLkxpc3RSZXNvdXJjZXNSZXNwb25zZSIdkAIBiLUYAYLT5JMCEBIO
-            L2FwaS9yZXNvdXJjZXMSlAEKDFNhdmVSZXNvdXJjZRIlLmphbmppLmJvb2tpbmcudjEuU2F2ZVJlc291cmNlUmVx
-            dWVzdBomLmphbmppLmJvb2tpbmcudjEuU2F2ZVJlc291cmNlUmVzcG9uc2UiNZACAoi1GAKC0+STAigaHC9hcGkv
-            cmVzb3VyY2VzL3tyZXNvdXJjZS5pZH06CHJlc291cmNlEpABCg5EZWxldGVSZXNvdXJjZRInLmphbmppLmJvb2tp
-            bmcudjEuRGVsZXRlUmVzb3VyY2VSZXF1ZXN0GiguamFuamkuYm9va2luZy52MS5EZWxldGVSZXNvdXJjZVJlc3Bv
-            bnNlIiuQAgKItRgCgtPkkwIeKhwvYXBpL3Jlc291cmNlcy97cmVzb3VyY2VfaWR9EpwBCg1CbG9ja1Jlc291cmNl
-            EiYuamFuamkuYm9va2luZy52MS5CbG9ja1Jlc291cmNlUmVxdWVzdBonLmphbmppLmJvb2tpbmcudjEuQmxvY2tS
-            ZXNvdXJjZVJlc3BvbnNlIjqQAgKItRgCkLUYyQGC0+STAigiIy9hcGkvcmVzb3VyY2VzL3tyZXNvdXJjZV9pZH0v
-            YmxvY2tzOgEqEo0BCg9VbmJsb2NrUmVzb3VyY2USKC5qYW5qaS5ib29raW5nLnYxLlVuYmxvY2tSZXNvdXJjZVJl
-            cXVlc3QaKS5qYW5qaS5ib29raW5nLnYxLlVuYmxvY2tSZXNvdXJjZVJlc3BvbnNlIiWQAgKItRgCgtPkkwIYKhYv
-            YXBpL2Jsb2Nrcy97YmxvY2tfaWR9EosBCgpMaXN0QmxvY2tzEiMuamFuamkuYm9va2luZy52MS5MaXN0QmxvY2tz
-            UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuTGlzdEJsb2Nrc1Jlc3BvbnNlIjKQAgGItRgCgtPkkwIlEiMvYXBp
-            L3Jlc291cmNlcy97cmVzb3VyY2VfaWR9L2Jsb2NrcxJvCglMaXN0U2xvdHMSIi5qYW5qaS5ib29raW5nLnYxLkxp
-            c3RTbG90c1JlcXVlc3QaIy5qYW5qaS5ib29raW5nLnYxLkxpc3RTbG90c1Jlc3BvbnNlIhmQAgGItRgCgtPkkwIM
-            EgovYXBpL3Nsb3RzEn8KClVwZGF0ZVNsb3QSIy5qYW5qaS5ib29raW5nLnYxLlVwZGF0ZVNsb3RSZXF1ZXN0GiQu
-            amFuamkuYm9va2luZy52MS5VcGRhdGVTbG90UmVzcG9uc2UiJpACAoi1GAKC0+STAhkyFC9hcGkvc2xvdHMve3Ns
-            b3RfaWR9OgEqEoIBCgxXaXRoZHJhd1Nsb3QSJS5qYW5qaS5ib29raW5nLnYxLldpdGhkcmF3U2xvdFJlcXVlc3Qa
-            Ji5qYW5qaS5ib29raW5nLnYxLldpdGhkcmF3U2xvdFJlc3BvbnNlIiOQAgKItRgCgtPkkwIWKhQvYXBpL3Nsb3Rz
-            L3tzbG90X2lkfWIGcHJvdG8z
+            IkQKE1dpdGhkcmF3U2xvdFJlcXVlc3QSFwoHc2xvdF9pZBgBIAEoCVIGc2xvdElkEhQKBWZvcmNlGAIgASgIUgVm
+            b3JjZSJjChRXaXRoZHJhd1Nsb3RSZXNwb25zZRIqCgRzbG90GAEgASgLMhYuamFuamkuYm9va2luZy52MS5TbG90
+            UgRzbG90Eh8KC2Jvb2tpbmdfaWRzGAIgAygJUgpib29raW5nSWRzKlsKBUVudHJ5EhUKEUVOVFJZX1VOU1BFQ0lG
+            SUVEEAASEQoNRU5UUllfUkVRVUVTVBABEg4KCkVOVFJZX0hPTEQQAhISCg5FTlRSWV9FWFRFUk5BTBADGgT4thgB
+            KpwBCgtQYXltZW50TW9kZRIcChhQQVlNRU5UX01PREVfVU5TUEVDSUZJRUQQABIdChlQQVlNRU5UX01PREVfTk9U
+            X1JFUVVJUkVEEAESGAoUUEFZTUVOVF9NT0RFX0FUX0RFU0sQAhIXChNQQVlNRU5UX01PREVfTUFOVUFMEAMSFwoT
+            UEFZTUVOVF9NT0RFX09OTElORRAEGgT4thgBMt4SCglDYXRhbG9ndWUSfwoNTGlzdExvY2F0aW9ucxImLmphbmpp
+            LmJvb2tpbmcudjEuTGlzdExvY2F0aW9uc1JlcXVlc3QaJy5qYW5qaS5ib29raW5nLnYxLkxpc3RMb2NhdGlvbnNS
+            ZXNwb25zZSIdkAIBiLUYAYLT5JMCEBIOL2FwaS9sb2NhdGlvbnMShwEKC0dldExvY2F0aW9uEiQuamFuamkuYm9v
+            a2luZy52MS5HZXRMb2NhdGlvblJlcXVlc3QaJS5qYW5qaS5ib29raW5nLnYxLkdldExvY2F0aW9uUmVzcG9uc2Ui
+            K5ACAYi1GAGC0+STAh4SHC9hcGkvbG9jYXRpb25zL3tsb2NhdGlvbl9pZH0ShAEKDFNhdmVMb2NhdGlvbhIlLmph
+            bmppLmJvb2tpbmcudjEuU2F2ZUxvY2F0aW9uUmVxdWVzdBomLmphbmppLmJvb2tpbmcudjEuU2F2ZUxvY2F0aW9u
+            UmVzcG9uc2UiJZACAoi1GAKC0+STAhgaEy9hcGkvbG9jYXRpb25zL3tpZH06ASoSkAEKDkRlbGV0ZUxvY2F0aW9u
+            EicuamFuamkuYm9va2luZy52MS5EZWxldGVMb2NhdGlvblJlcXVlc3QaKC5qYW5qaS5ib29raW5nLnYxLkRlbGV0
+            ZUxvY2F0aW9uUmVzcG9uc2UiK5ACAoi1GAKC0+STAh4qHC9hcGkvbG9jYXRpb25zL3tsb2NhdGlvbl9pZH0SewoM
+            TGlzdFBvbGljaWVzEiUuamFuamkuYm9va2luZy52MS5MaXN0UG9saWNpZXNSZXF1ZXN0GiYuamFuamkuYm9va2lu
+            Zy52MS5MaXN0UG9saWNpZXNSZXNwb25zZSIckAIBiLUYAoLT5JMCDxINL2FwaS9wb2xpY2llcxKLAQoKU2F2ZVBv
+            bGljeRIjLmphbmppLmJvb2tpbmcudjEuU2F2ZVBvbGljeVJlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLlNhdmVQ
+            b2xpY3lSZXNwb25zZSIykAICiLUYAoLT5JMCJRobL2FwaS9wb2xpY2llcy97cG9saWN5LmNvZGV9OgZwb2xpY3kS
+            ggEKDERlbGV0ZVBvbGljeRIlLmphbmppLmJvb2tpbmcudjEuRGVsZXRlUG9saWN5UmVxdWVzdBomLmphbmppLmJv
+            b2tpbmcudjEuRGVsZXRlUG9saWN5UmVzcG9uc2UiI5ACAoi1GAKC0+STAhYqFC9hcGkvcG9saWNpZXMve2NvZGV9
+            ErwBChZTYXZlQ2FuY2VsbGF0aW9uUG9saWN5Ei8uamFuamkuYm9va2luZy52MS5TYXZlQ2FuY2VsbGF0aW9uUG9s
+            aWN5UmVxdWVzdBowLmphbmppLmJvb2tpbmcudjEuU2F2ZUNhbmNlbGxhdGlvblBvbGljeVJlc3BvbnNlIj+QAgKI
+            tRgCgtPkkwIyGigvYXBpL2NhbmNlbGxhdGlvbi1wb2xpY2llcy97cG9saWN5LmNvZGV9OgZwb2xpY3kSfwoNTGlz
+            dFJlc291cmNlcxImLmphbmppLmJvb2tpbmcudjEuTGlzdFJlc291cmNlc1JlcXVlc3QaJy5qYW5qaS5ib29raW5n
+            LnYxLkxpc3RSZXNvdXJjZXNSZXNwb25zZSIdkAIBiLUYAYLT5JMCEBIOL2FwaS9yZXNvdXJjZXMSlAEKDFNhdmVS
+            ZXNvdXJjZRIlLmphbmppLmJvb2tpbmcudjEuU2F2ZVJlc291cmNlUmVxdWVzdBomLmphbmppLmJvb2tpbmcudjEu
+            U2F2ZVJlc291cmNlUmVzcG9uc2UiNZACAoi1GAKC0+STAigaHC9hcGkvcmVzb3VyY2VzL3tyZXNvdXJjZS5pZH06
+            CHJlc291cmNlEpABCg5EZWxldGVSZXNvdXJjZRInLmphbmppLmJvb2tpbmcudjEuRGVsZXRlUmVzb3VyY2VSZXF1
+            ZXN0GiguamFuamkuYm9va2luZy52MS5EZWxldGVSZXNvdXJjZVJlc3BvbnNlIiuQAgKItRgCgtPkkwIeKhwvYXBp
+            L3Jlc291cmNlcy97cmVzb3VyY2VfaWR9EpwBCg1CbG9ja1Jlc291cmNlEiYuamFuamkuYm9va2luZy52MS5CbG9j
+            a1Jlc291cmNlUmVxdWVzdBonLmphbmppLmJvb2tpbmcudjEuQmxvY2tSZXNvdXJjZVJlc3BvbnNlIjqQAgKItRgC
+            kLUYyQGC0+STAigiIy9hcGkvcmVzb3VyY2VzL3tyZXNvdXJjZV9pZH0vYmxvY2tzOgEqEo0BCg9VbmJsb2NrUmVz
+            b3VyY2USKC5qYW5qaS5ib29raW5nLnYxLlVuYmxvY2tSZXNvdXJjZVJlcXVlc3QaKS5qYW5qaS5ib29raW5nLnYx
+            LlVuYmxvY2tSZXNvdXJjZVJlc3BvbnNlIiWQAgKItRgCgtPkkwIYKhYvYXBpL2Jsb2Nrcy97YmxvY2tfaWR9EosB
+            CgpMaXN0QmxvY2tzEiMuamFuamkuYm9va2luZy52MS5MaXN0QmxvY2tzUmVxdWVzdBokLmphbmppLmJvb2tpbmcu
+            djEuTGlzdEJsb2Nrc1Jlc3BvbnNlIjKQAgGItRgCgtPkkwIlEiMvYXBpL3Jlc291cmNlcy97cmVzb3VyY2VfaWR9
+            L2Jsb2NrcxJvCglMaXN0U2xvdHMSIi5qYW5qaS5ib29raW5nLnYxLkxpc3RTbG90c1JlcXVlc3QaIy5qYW5qaS5i
+            b29raW5nLnYxLkxpc3RTbG90c1Jlc3BvbnNlIhmQAgGItRgCgtPkkwIMEgovYXBpL3Nsb3RzEn8KClVwZGF0ZVNs
+            b3QSIy5qYW5qaS5ib29raW5nLnYxLlVwZGF0ZVNsb3RSZXF1ZXN0GiQuamFuamkuYm9va2luZy52MS5VcGRhdGVT
+            bG90UmVzcG9uc2UiJpACAoi1GAKC0+STAhkyFC9hcGkvc2xvdHMve3Nsb3RfaWR9OgEqEoIBCgxXaXRoZHJhd1Ns
+            b3QSJS5qYW5qaS5ib29raW5nLnYxLldpdGhkcmF3U2xvdFJlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLldpdGhk
+            cmF3U2xvdFJlc3BvbnNlIiOQAgKItRgCgtPkkwIWKhQvYXBpL3Nsb3RzL3tzbG90X2lkfWIGcHJvdG8z
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -1085,7 +1084,6 @@ extension BookingV1 {
     public struct WithdrawSlotRequest: Protobuf::Message {
         public var slotId: Swift::String = ""
         public var force: Swift::Bool = false
-        public var reason: Swift::String = ""
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -1096,14 +1094,12 @@ extension BookingV1 {
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.slotId = reader.string(0)
             self.force = reader.bool(1)
-            self.reason = reader.string(2)
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.string(0, self.slotId)
             writer.bool(1, self.force)
-            writer.string(2, self.reason)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -1305,8 +1301,8 @@ extension BookingV1 {
             _ context: RPC::ServerContext
         ) async throws -> BookingV1.UpdateSlotResponse
 
-        /// Takes a slot off for good. Refused with CAPACITY_EXCEEDED while somebody has a seat in it,
-        /// unless forced: then the answer names the bookings that need another slot.
+        /// Takes a slot off for good and frees its resources. Refused with INVALID_TRANSITION while
+        /// somebody has a seat in it, unless forced: then the answer names the bookings that need another.
         func withdrawSlot(
             _ request: BookingV1.WithdrawSlotRequest,
             _ context: RPC::ServerContext
@@ -1707,8 +1703,8 @@ extension BookingV1 {
             ).scope(body)
         }
 
-        /// Takes a slot off for good. Refused with CAPACITY_EXCEEDED while somebody has a seat in it,
-        /// unless forced: then the answer names the bookings that need another slot.
+        /// Takes a slot off for good and frees its resources. Refused with INVALID_TRANSITION while
+        /// somebody has a seat in it, unless forced: then the answer names the bookings that need another.
         public func withdrawSlot(
             _ request: BookingV1.WithdrawSlotRequest,
             metadata: RPC::Metadata = RPC::Metadata(),

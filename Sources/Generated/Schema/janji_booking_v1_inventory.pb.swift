@@ -19,23 +19,23 @@ extension BookingV1 {
             b20SOQoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCXN0YXJ0VGltZRI1Cghl
             bmRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSB2VuZFRpbWUSGgoIY2FwYWNpdHkYBiAB
             KAVSCGNhcGFjaXR5Ej0KCXJlc291cmNlcxgHIAMoCzIfLmphbmppLmJvb2tpbmcudjEuTmFtZWRSZXNvdXJjZVIJ
-            cmVzb3VyY2VzEhkKBXByaWNlGAggASgDSABSBXByaWNliAEBQggKBl9wcmljZSKSAQoTUHVibGlzaFNsb3RzUmVx
+            cmVzb3VyY2VzEhkKBXByaWNlGAggASgDSABSBXByaWNliAEBQggKBl9wcmljZSKrAQoTUHVibGlzaFNsb3RzUmVx
             dWVzdBIbCgljb3Vyc2VfaWQYASABKAlSCGNvdXJzZUlkEjcKBXNsb3RzGAIgAygLMiEuamFuamkuYm9va2luZy52
-            MS5TbG90UHVibGljYXRpb25SBXNsb3RzEiUKDnNraXBfY29uZmxpY3RzGAMgASgIUg1za2lwQ29uZmxpY3RzIrIB
-            ChRQdWJsaXNoU2xvdHNSZXNwb25zZRIYCgdjcmVhdGVkGAEgASgFUgdjcmVhdGVkEhwKCXVuY2hhbmdlZBgCIAEo
-            BVIJdW5jaGFuZ2VkEigKEHNraXBwZWRfc2xvdF9pZHMYAyADKAlSDnNraXBwZWRTbG90SWRzEjgKCWNvbmZsaWN0
-            cxgEIAMoCzIaLmphbmppLmJvb2tpbmcudjEuQ29uZmxpY3RSCWNvbmZsaWN0cyKRAgoVQ2hlY2tDb25mbGljdHNS
-            ZXF1ZXN0EiMKDWluc3RydWN0b3JfaWQYASABKAlSDGluc3RydWN0b3JJZBIXCgdyb29tX2lkGAIgASgJUgZyb29t
-            SWQSOQoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCXN0YXJ0VGltZRI1Cghl
-            bmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSB2VuZFRpbWUSMQoSZXhjbHVkZV9ib29r
-            aW5nX2lkGAUgASgJSABSEGV4Y2x1ZGVCb29raW5nSWSIAQFCFQoTX2V4Y2x1ZGVfYm9va2luZ19pZCJSChZDaGVj
-            a0NvbmZsaWN0c1Jlc3BvbnNlEjgKCWNvbmZsaWN0cxgBIAMoCzIaLmphbmppLmJvb2tpbmcudjEuQ29uZmxpY3RS
-            CWNvbmZsaWN0czLSAgoJSW52ZW50b3J5Em8KD1B1Ymxpc2hPZmZlcmluZxIoLmphbmppLmJvb2tpbmcudjEuUHVi
-            bGlzaE9mZmVyaW5nUmVxdWVzdBopLmphbmppLmJvb2tpbmcudjEuUHVibGlzaE9mZmVyaW5nUmVzcG9uc2UiB5AC
-            Aoi1GAMSZgoMUHVibGlzaFNsb3RzEiUuamFuamkuYm9va2luZy52MS5QdWJsaXNoU2xvdHNSZXF1ZXN0GiYuamFu
-            amkuYm9va2luZy52MS5QdWJsaXNoU2xvdHNSZXNwb25zZSIHkAICiLUYAxJsCg5DaGVja0NvbmZsaWN0cxInLmph
-            bmppLmJvb2tpbmcudjEuQ2hlY2tDb25mbGljdHNSZXF1ZXN0GiguamFuamkuYm9va2luZy52MS5DaGVja0NvbmZs
-            aWN0c1Jlc3BvbnNlIgeQAgGItRgDYgZwcm90bzM=
+            MS5TbG90UHVibGljYXRpb25SBXNsb3RzEiUKDnNraXBfY29uZmxpY3RzGAMgASgIUg1za2lwQ29uZmxpY3RzEhcK
+            B2RyeV9ydW4YBCABKAhSBmRyeVJ1biKyAQoUUHVibGlzaFNsb3RzUmVzcG9uc2USGAoHY3JlYXRlZBgBIAEoBVIH
+            Y3JlYXRlZBIcCgl1bmNoYW5nZWQYAiABKAVSCXVuY2hhbmdlZBIoChBza2lwcGVkX3Nsb3RfaWRzGAMgAygJUg5z
+            a2lwcGVkU2xvdElkcxI4Cgljb25mbGljdHMYBCADKAsyGi5qYW5qaS5ib29raW5nLnYxLkNvbmZsaWN0Ugljb25m
+            bGljdHMikQIKFUNoZWNrQ29uZmxpY3RzUmVxdWVzdBIjCg1pbnN0cnVjdG9yX2lkGAEgASgJUgxpbnN0cnVjdG9y
+            SWQSFwoHcm9vbV9pZBgCIAEoCVIGcm9vbUlkEjkKCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYu
+            VGltZXN0YW1wUglzdGFydFRpbWUSNQoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1w
+            UgdlbmRUaW1lEjEKEmV4Y2x1ZGVfYm9va2luZ19pZBgFIAEoCUgAUhBleGNsdWRlQm9va2luZ0lkiAEBQhUKE19l
+            eGNsdWRlX2Jvb2tpbmdfaWQiUgoWQ2hlY2tDb25mbGljdHNSZXNwb25zZRI4Cgljb25mbGljdHMYASADKAsyGi5q
+            YW5qaS5ib29raW5nLnYxLkNvbmZsaWN0Ugljb25mbGljdHMy0gIKCUludmVudG9yeRJvCg9QdWJsaXNoT2ZmZXJp
+            bmcSKC5qYW5qaS5ib29raW5nLnYxLlB1Ymxpc2hPZmZlcmluZ1JlcXVlc3QaKS5qYW5qaS5ib29raW5nLnYxLlB1
+            Ymxpc2hPZmZlcmluZ1Jlc3BvbnNlIgeQAgKItRgDEmYKDFB1Ymxpc2hTbG90cxIlLmphbmppLmJvb2tpbmcudjEu
+            UHVibGlzaFNsb3RzUmVxdWVzdBomLmphbmppLmJvb2tpbmcudjEuUHVibGlzaFNsb3RzUmVzcG9uc2UiB5ACAoi1
+            GAMSbAoOQ2hlY2tDb25mbGljdHMSJy5qYW5qaS5ib29raW5nLnYxLkNoZWNrQ29uZmxpY3RzUmVxdWVzdBooLmph
+            bmppLmJvb2tpbmcudjEuQ2hlY2tDb25mbGljdHNSZXNwb25zZSIHkAIBiLUYA2IGcHJvdG8z
             """,
         dependencies: [GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -132,6 +132,8 @@ extension BookingV1 {
         public var slots: [BookingV1.SlotPublication] = []
         /// Leaves out what would be refused, and all offers whose resources are blocked.
         public var skipConflicts: Swift::Bool = false
+        /// Answers as if, and changes nothing.
+        public var dryRun: Swift::Bool = false
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -143,6 +145,7 @@ extension BookingV1 {
             self.courseId = reader.string(0)
             self.slots = try reader.messages(1, BookingV1.SlotPublication.self)
             self.skipConflicts = reader.bool(2)
+            self.dryRun = reader.bool(3)
             self.unknownFields = reader.unknownFields
         }
 
@@ -150,6 +153,7 @@ extension BookingV1 {
             writer.string(0, self.courseId)
             writer.messages(1, self.slots)
             writer.bool(2, self.skipConflicts)
+            writer.bool(3, self.dryRun)
             writer.unknownFields(self.unknownFields)
         }
     }

@@ -14,65 +14,118 @@ extension ScheduleV1 {
         base64: """
             CiBqYW5qaS9zY2hlZHVsZS92MS9zY2hlZHVsZS5wcm90bxIRamFuamkuc2NoZWR1bGUudjEaHGdvb2dsZS9hcGkv
             YW5ub3RhdGlvbnMucHJvdG8aH2dvb2dsZS9wcm90b2J1Zi90aW1lc3RhbXAucHJvdG8aG2phbmppL2Jvb2tpbmcv
-            djEvc2xvdC5wcm90bxodamFuamkvY29tbW9uL3YxL29wdGlvbnMucHJvdG8i3gEKBkNvdXJzZRIOCgJpZBgBIAEo
+            djEvc2xvdC5wcm90bxodamFuamkvY29tbW9uL3YxL29wdGlvbnMucHJvdG8i8gIKBkNvdXJzZRIOCgJpZBgBIAEo
             CVICaWQSEgoEY29kZRgCIAEoCVIEY29kZRIUCgV0aXRsZRgDIAEoCVIFdGl0bGUSIAoLZGVzY3JpcHRpb24YBCAB
             KAlSC2Rlc2NyaXB0aW9uEiEKDG1heF9zdHVkZW50cxgFIAEoBVILbWF4U3R1ZGVudHMSOAoIY2xhaW1fYXQYBiAB
             KA4yHS5qYW5qaS5ib29raW5nLnYxLkNsYWltUG9saWN5UgdjbGFpbUF0EhsKCXRpbWVfem9uZRgHIAEoCVIIdGlt
-            ZVpvbmUiMAoKSW5zdHJ1Y3RvchIOCgJpZBgBIAEoCVICaWQSEgoEbmFtZRgCIAEoCVIEbmFtZSJGCgRSb29tEg4K
-            AmlkGAEgASgJUgJpZBISCgRuYW1lGAIgASgJUgRuYW1lEhoKCGNhcGFjaXR5GAMgASgFUghjYXBhY2l0eSKIAgoN
-            Q2xhc3NTY2hlZHVsZRIOCgJpZBgBIAEoCVICaWQSGwoJY291cnNlX2lkGAIgASgJUghjb3Vyc2VJZBIjCg1pbnN0
-            cnVjdG9yX2lkGAMgASgJUgxpbnN0cnVjdG9ySWQSFwoHcm9vbV9pZBgEIAEoCVIGcm9vbUlkEjkKCnN0YXJ0X3Rp
-            bWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglzdGFydFRpbWUSNQoIZW5kX3RpbWUYBiABKAsy
-            Gi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgdlbmRUaW1lEhoKCGNhcGFjaXR5GAcgASgFUghjYXBhY2l0eSIq
-            ChJMaXN0Q291cnNlc1JlcXVlc3QSFAoFcXVlcnkYASABKAlSBXF1ZXJ5IkoKE0xpc3RDb3Vyc2VzUmVzcG9uc2US
-            MwoHY291cnNlcxgBIAMoCzIZLmphbmppLnNjaGVkdWxlLnYxLkNvdXJzZVIHY291cnNlcyIvChBHZXRDb3Vyc2VS
-            ZXF1ZXN0EhsKCWNvdXJzZV9pZBgBIAEoCVIIY291cnNlSWQiRgoRR2V0Q291cnNlUmVzcG9uc2USMQoGY291cnNl
-            GAEgASgLMhkuamFuamkuc2NoZWR1bGUudjEuQ291cnNlUgZjb3Vyc2UilAEKGUxpc3RDbGFzc1NjaGVkdWxlc1Jl
-            cXVlc3QSGwoJY291cnNlX2lkGAEgASgJUghjb3Vyc2VJZBIuCgRmcm9tGAIgASgLMhouZ29vZ2xlLnByb3RvYnVm
-            LlRpbWVzdGFtcFIEZnJvbRIqCgJ0bxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSAnRvIlwKGkxp
-            c3RDbGFzc1NjaGVkdWxlc1Jlc3BvbnNlEj4KCXNjaGVkdWxlcxgBIAMoCzIgLmphbmppLnNjaGVkdWxlLnYxLkNs
-            YXNzU2NoZWR1bGVSCXNjaGVkdWxlcyIYChZMaXN0SW5zdHJ1Y3RvcnNSZXF1ZXN0IloKF0xpc3RJbnN0cnVjdG9y
-            c1Jlc3BvbnNlEj8KC2luc3RydWN0b3JzGAEgAygLMh0uamFuamkuc2NoZWR1bGUudjEuSW5zdHJ1Y3RvclILaW5z
-            dHJ1Y3RvcnMiEgoQTGlzdFJvb21zUmVxdWVzdCJCChFMaXN0Um9vbXNSZXNwb25zZRItCgVyb29tcxgBIAMoCzIX
-            LmphbmppLnNjaGVkdWxlLnYxLlJvb21SBXJvb21zIvcBChNDcmVhdGVDb3Vyc2VSZXF1ZXN0EhMKAmlkGAEgASgJ
-            SABSAmlkiAEBEhIKBGNvZGUYAiABKAlSBGNvZGUSFAoFdGl0bGUYAyABKAlSBXRpdGxlEiAKC2Rlc2NyaXB0aW9u
-            GAQgASgJUgtkZXNjcmlwdGlvbhIhCgxtYXhfc3R1ZGVudHMYBSABKAVSC21heFN0dWRlbnRzEjgKCGNsYWltX2F0
-            GAYgASgOMh0uamFuamkuYm9va2luZy52MS5DbGFpbVBvbGljeVIHY2xhaW1BdBIbCgl0aW1lX3pvbmUYByABKAlS
-            CHRpbWVab25lQgUKA19pZCJJChRDcmVhdGVDb3Vyc2VSZXNwb25zZRIxCgZjb3Vyc2UYASABKAsyGS5qYW5qaS5z
-            Y2hlZHVsZS52MS5Db3Vyc2VSBmNvdXJzZSJJChdDcmVhdGVJbnN0cnVjdG9yUmVxdWVzdBITCgJpZBgBIAEoCUgA
-            UgJpZIgBARISCgRuYW1lGAIgASgJUgRuYW1lQgUKA19pZCJZChhDcmVhdGVJbnN0cnVjdG9yUmVzcG9uc2USPQoK
-            aW5zdHJ1Y3RvchgBIAEoCzIdLmphbmppLnNjaGVkdWxlLnYxLkluc3RydWN0b3JSCmluc3RydWN0b3IiXwoRQ3Jl
-            YXRlUm9vbVJlcXVlc3QSEwoCaWQYASABKAlIAFICaWSIAQESEgoEbmFtZRgCIAEoCVIEbmFtZRIaCghjYXBhY2l0
-            eRgDIAEoBVIIY2FwYWNpdHlCBQoDX2lkIkEKEkNyZWF0ZVJvb21SZXNwb25zZRIrCgRyb29tGAEgASgLMhcuamFu
-            amkuc2NoZWR1bGUudjEuUm9vbVIEcm9vbSL6AQoQTmV3Q2xhc3NTY2hlZHVsZRITCgJpZBgBIAEoCUgAUgJpZIgB
-            ARIjCg1pbnN0cnVjdG9yX2lkGAIgASgJUgxpbnN0cnVjdG9ySWQSFwoHcm9vbV9pZBgDIAEoCVIGcm9vbUlkEjkK
-            CnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglzdGFydFRpbWUSNQoIZW5kX3Rp
-            bWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgdlbmRUaW1lEhoKCGNhcGFjaXR5GAYgASgFUghj
-            YXBhY2l0eUIFCgNfaWQifQobQ3JlYXRlQ2xhc3NTY2hlZHVsZXNSZXF1ZXN0EhsKCWNvdXJzZV9pZBgBIAEoCVII
-            Y291cnNlSWQSQQoJc2NoZWR1bGVzGAIgAygLMiMuamFuamkuc2NoZWR1bGUudjEuTmV3Q2xhc3NTY2hlZHVsZVIJ
-            c2NoZWR1bGVzIl4KHENyZWF0ZUNsYXNzU2NoZWR1bGVzUmVzcG9uc2USPgoJc2NoZWR1bGVzGAEgAygLMiAuamFu
-            amkuc2NoZWR1bGUudjEuQ2xhc3NTY2hlZHVsZVIJc2NoZWR1bGVzMvEJCghTY2hlZHVsZRJ5CgtMaXN0Q291cnNl
-            cxIlLmphbmppLnNjaGVkdWxlLnYxLkxpc3RDb3Vyc2VzUmVxdWVzdBomLmphbmppLnNjaGVkdWxlLnYxLkxpc3RD
-            b3Vyc2VzUmVzcG9uc2UiG5ACAYi1GAGC0+STAg4SDC9hcGkvY291cnNlcxJ/CglHZXRDb3Vyc2USIy5qYW5qaS5z
-            Y2hlZHVsZS52MS5HZXRDb3Vyc2VSZXF1ZXN0GiQuamFuamkuc2NoZWR1bGUudjEuR2V0Q291cnNlUmVzcG9uc2Ui
-            J5ACAYi1GAGC0+STAhoSGC9hcGkvY291cnNlcy97Y291cnNlX2lkfRKkAQoSTGlzdENsYXNzU2NoZWR1bGVzEiwu
-            amFuamkuc2NoZWR1bGUudjEuTGlzdENsYXNzU2NoZWR1bGVzUmVxdWVzdBotLmphbmppLnNjaGVkdWxlLnYxLkxp
-            c3RDbGFzc1NjaGVkdWxlc1Jlc3BvbnNlIjGQAgGItRgBgtPkkwIkEiIvYXBpL2NvdXJzZXMve2NvdXJzZV9pZH0v
-            c2NoZWR1bGVzEokBCg9MaXN0SW5zdHJ1Y3RvcnMSKS5qYW5qaS5zY2hlZHVsZS52MS5MaXN0SW5zdHJ1Y3RvcnNS
-            ZXF1ZXN0GiouamFuamkuc2NoZWR1bGUudjEuTGlzdEluc3RydWN0b3JzUmVzcG9uc2UiH5ACAYi1GAGC0+STAhIS
-            EC9hcGkvaW5zdHJ1Y3RvcnMScQoJTGlzdFJvb21zEiMuamFuamkuc2NoZWR1bGUudjEuTGlzdFJvb21zUmVxdWVz
-            dBokLmphbmppLnNjaGVkdWxlLnYxLkxpc3RSb29tc1Jlc3BvbnNlIhmQAgGItRgBgtPkkwIMEgovYXBpL3Jvb21z
-            EoEBCgxDcmVhdGVDb3Vyc2USJi5qYW5qaS5zY2hlZHVsZS52MS5DcmVhdGVDb3Vyc2VSZXF1ZXN0GicuamFuamku
-            c2NoZWR1bGUudjEuQ3JlYXRlQ291cnNlUmVzcG9uc2UiIIi1GAKQtRjJAYLT5JMCESIML2FwaS9jb3Vyc2VzOgEq
-            EpEBChBDcmVhdGVJbnN0cnVjdG9yEiouamFuamkuc2NoZWR1bGUudjEuQ3JlYXRlSW5zdHJ1Y3RvclJlcXVlc3Qa
-            Ky5qYW5qaS5zY2hlZHVsZS52MS5DcmVhdGVJbnN0cnVjdG9yUmVzcG9uc2UiJIi1GAKQtRjJAYLT5JMCFSIQL2Fw
-            aS9pbnN0cnVjdG9yczoBKhJ5CgpDcmVhdGVSb29tEiQuamFuamkuc2NoZWR1bGUudjEuQ3JlYXRlUm9vbVJlcXVl
-            c3QaJS5qYW5qaS5zY2hlZHVsZS52MS5DcmVhdGVSb29tUmVzcG9uc2UiHoi1GAKQtRjJAYLT5JMCDyIKL2FwaS9y
-            b29tczoBKhKvAQoUQ3JlYXRlQ2xhc3NTY2hlZHVsZXMSLi5qYW5qaS5zY2hlZHVsZS52MS5DcmVhdGVDbGFzc1Nj
-            aGVkdWxlc1JlcXVlc3QaLy5qYW5qaS5zY2hlZHVsZS52MS5DcmVhdGVDbGFzc1NjaGVkdWxlc1Jlc3BvbnNlIjaI
-            tRgCkLUYyQGC0+STAiciIi9hcGkvY291cnNlcy97Y291cnNlX2lkfS9zY2hlZHVsZXM6ASpiBnByb3RvMw==
+            ZVpvbmUSJAoLbG9jYXRpb25faWQYCCABKAlIAFIKbG9jYXRpb25JZIgBARIWCgZwb2xpY3kYCSABKAlSBnBvbGlj
+            eRIUCgVwcmljZRgKIAEoA1IFcHJpY2USGgoIY3VycmVuY3kYCyABKAlSCGN1cnJlbmN5EhIKBGtpbmQYDCABKAlS
+            BGtpbmRCDgoMX2xvY2F0aW9uX2lkIjAKCkluc3RydWN0b3ISDgoCaWQYASABKAlSAmlkEhIKBG5hbWUYAiABKAlS
+            BG5hbWUiRgoEUm9vbRIOCgJpZBgBIAEoCVICaWQSEgoEbmFtZRgCIAEoCVIEbmFtZRIaCghjYXBhY2l0eRgDIAEo
+            BVIIY2FwYWNpdHkigAMKDUNsYXNzU2NoZWR1bGUSDgoCaWQYASABKAlSAmlkEhsKCWNvdXJzZV9pZBgCIAEoCVII
+            Y291cnNlSWQSIwoNaW5zdHJ1Y3Rvcl9pZBgDIAEoCVIMaW5zdHJ1Y3RvcklkEhcKB3Jvb21faWQYBCABKAlSBnJv
+            b21JZBI5CgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJc3RhcnRUaW1lEjUK
+            CGVuZF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIHZW5kVGltZRIaCghjYXBhY2l0eRgH
+            IAEoBVIIY2FwYWNpdHkSIQoMcmVzb3VyY2VfaWRzGAggAygJUgtyZXNvdXJjZUlkcxIZCgVwcmljZRgJIAEoA0gA
+            UgVwcmljZYgBARIgCglzZXJpZXNfaWQYCiABKAlIAVIIc2VyaWVzSWSIAQFCCAoGX3ByaWNlQgwKCl9zZXJpZXNf
+            aWQiKgoSTGlzdENvdXJzZXNSZXF1ZXN0EhQKBXF1ZXJ5GAEgASgJUgVxdWVyeSJKChNMaXN0Q291cnNlc1Jlc3Bv
+            bnNlEjMKB2NvdXJzZXMYASADKAsyGS5qYW5qaS5zY2hlZHVsZS52MS5Db3Vyc2VSB2NvdXJzZXMiLwoQR2V0Q291
+            cnNlUmVxdWVzdBIbCgljb3Vyc2VfaWQYASABKAlSCGNvdXJzZUlkIkYKEUdldENvdXJzZVJlc3BvbnNlEjEKBmNv
+            dXJzZRgBIAEoCzIZLmphbmppLnNjaGVkdWxlLnYxLkNvdXJzZVIGY291cnNlIpQBChlMaXN0Q2xhc3NTY2hlZHVs
+            ZXNSZXF1ZXN0EhsKCWNvdXJzZV9pZBgBIAEoCVIIY291cnNlSWQSLgoEZnJvbRgCIAEoCzIaLmdvb2dsZS5wcm90
+            b2J1Zi5UaW1lc3RhbXBSBGZyb20SKgoCdG8YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgJ0byJc
+            ChpMaXN0Q2xhc3NTY2hlZHVsZXNSZXNwb25zZRI+CglzY2hlZHVsZXMYASADKAsyIC5qYW5qaS5zY2hlZHVsZS52
+            MS5DbGFzc1NjaGVkdWxlUglzY2hlZHVsZXMiGAoWTGlzdEluc3RydWN0b3JzUmVxdWVzdCJaChdMaXN0SW5zdHJ1
+            Y3RvcnNSZXNwb25zZRI/CgtpbnN0cnVjdG9ycxgBIAMoCzIdLmphbmppLnNjaGVkdWxlLnYxLkluc3RydWN0b3JS
+            C2luc3RydWN0b3JzIhIKEExpc3RSb29tc1JlcXVlc3QiQgoRTGlzdFJvb21zUmVzcG9uc2USLQoFcm9vbXMYASAD
+            KAsyFy5qYW5qaS5zY2hlZHVsZS52MS5Sb29tUgVyb29tcyKLAwoTQ3JlYXRlQ291cnNlUmVxdWVzdBITCgJpZBgB
+            IAEoCUgAUgJpZIgBARISCgRjb2RlGAIgASgJUgRjb2RlEhQKBXRpdGxlGAMgASgJUgV0aXRsZRIgCgtkZXNjcmlw
+            dGlvbhgEIAEoCVILZGVzY3JpcHRpb24SIQoMbWF4X3N0dWRlbnRzGAUgASgFUgttYXhTdHVkZW50cxI4CghjbGFp
+            bV9hdBgGIAEoDjIdLmphbmppLmJvb2tpbmcudjEuQ2xhaW1Qb2xpY3lSB2NsYWltQXQSGwoJdGltZV96b25lGAcg
+            ASgJUgh0aW1lWm9uZRIkCgtsb2NhdGlvbl9pZBgIIAEoCUgBUgpsb2NhdGlvbklkiAEBEhYKBnBvbGljeRgJIAEo
+            CVIGcG9saWN5EhQKBXByaWNlGAogASgDUgVwcmljZRIaCghjdXJyZW5jeRgLIAEoCVIIY3VycmVuY3kSEgoEa2lu
+            ZBgMIAEoCVIEa2luZEIFCgNfaWRCDgoMX2xvY2F0aW9uX2lkIkkKFENyZWF0ZUNvdXJzZVJlc3BvbnNlEjEKBmNv
+            dXJzZRgBIAEoCzIZLmphbmppLnNjaGVkdWxlLnYxLkNvdXJzZVIGY291cnNlIo0CChNVcGRhdGVDb3Vyc2VSZXF1
+            ZXN0EhsKCWNvdXJzZV9pZBgBIAEoCVIIY291cnNlSWQSFAoFdGl0bGUYAiABKAlSBXRpdGxlEiAKC2Rlc2NyaXB0
+            aW9uGAMgASgJUgtkZXNjcmlwdGlvbhIhCgxtYXhfc3R1ZGVudHMYBCABKAVSC21heFN0dWRlbnRzEiQKC2xvY2F0
+            aW9uX2lkGAUgASgJSABSCmxvY2F0aW9uSWSIAQESFgoGcG9saWN5GAYgASgJUgZwb2xpY3kSFAoFcHJpY2UYByAB
+            KANSBXByaWNlEhoKCGN1cnJlbmN5GAggASgJUghjdXJyZW5jeUIOCgxfbG9jYXRpb25faWQiSQoUVXBkYXRlQ291
+            cnNlUmVzcG9uc2USMQoGY291cnNlGAEgASgLMhkuamFuamkuc2NoZWR1bGUudjEuQ291cnNlUgZjb3Vyc2UiSQoX
+            Q3JlYXRlSW5zdHJ1Y3RvclJlcXVlc3QSEwoCaWQYASABKAlIAFICaWSIAQESEgoEbmFtZRgCIAEoCVIEbmFtZUIF
+            CgNfaWQiWQoYQ3JlYXRlSW5zdHJ1Y3RvclJlc3BvbnNlEj0KCmluc3RydWN0b3IYASABKAsyHS5qYW5qaS5zY2hl
+            ZHVsZS52MS5JbnN0cnVjdG9yUgppbnN0cnVjdG9yIl8KEUNyZWF0ZVJvb21SZXF1ZXN0EhMKAmlkGAEgASgJSABS
+            AmlkiAEBEhIKBG5hbWUYAiABKAlSBG5hbWUSGgoIY2FwYWNpdHkYAyABKAVSCGNhcGFjaXR5QgUKA19pZCJBChJD
+            cmVhdGVSb29tUmVzcG9uc2USKwoEcm9vbRgBIAEoCzIXLmphbmppLnNjaGVkdWxlLnYxLlJvb21SBHJvb20iwgIK
+            EE5ld0NsYXNzU2NoZWR1bGUSEwoCaWQYASABKAlIAFICaWSIAQESIwoNaW5zdHJ1Y3Rvcl9pZBgCIAEoCVIMaW5z
+            dHJ1Y3RvcklkEhcKB3Jvb21faWQYAyABKAlSBnJvb21JZBI5CgpzdGFydF90aW1lGAQgASgLMhouZ29vZ2xlLnBy
+            b3RvYnVmLlRpbWVzdGFtcFIJc3RhcnRUaW1lEjUKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRp
+            bWVzdGFtcFIHZW5kVGltZRIaCghjYXBhY2l0eRgGIAEoBVIIY2FwYWNpdHkSIQoMcmVzb3VyY2VfaWRzGAcgAygJ
+            UgtyZXNvdXJjZUlkcxIZCgVwcmljZRgIIAEoA0gBUgVwcmljZYgBAUIFCgNfaWRCCAoGX3ByaWNlIn0KG0NyZWF0
+            ZUNsYXNzU2NoZWR1bGVzUmVxdWVzdBIbCgljb3Vyc2VfaWQYASABKAlSCGNvdXJzZUlkEkEKCXNjaGVkdWxlcxgC
+            IAMoCzIjLmphbmppLnNjaGVkdWxlLnYxLk5ld0NsYXNzU2NoZWR1bGVSCXNjaGVkdWxlcyJeChxDcmVhdGVDbGFz
+            c1NjaGVkdWxlc1Jlc3BvbnNlEj4KCXNjaGVkdWxlcxgBIAMoCzIgLmphbmppLnNjaGVkdWxlLnYxLkNsYXNzU2No
+            ZWR1bGVSCXNjaGVkdWxlcyJQCgpXZWVrbHlSdWxlEhIKBGRheXMYASADKAlSBGRheXMSFAoFdGltZXMYAiADKAlS
+            BXRpbWVzEhgKB21pbnV0ZXMYAyABKAVSB21pbnV0ZXMi9QMKFUdlbmVyYXRlU2VyaWVzUmVxdWVzdBITCgJpZBgB
+            IAEoCUgAUgJpZIgBARIbCgljb3Vyc2VfaWQYAiABKAlSCGNvdXJzZUlkEjMKBXJ1bGVzGAMgAygLMh0uamFuamku
+            c2NoZWR1bGUudjEuV2Vla2x5UnVsZVIFcnVsZXMSGwoJZnJvbV9kYXRlGAQgASgJUghmcm9tRGF0ZRIdCgp1bnRp
+            bF9kYXRlGAUgASgJUgl1bnRpbERhdGUSFAoFY291bnQYBiABKAVSBWNvdW50Eh4KCmV4Y2VwdGlvbnMYByADKAlS
+            CmV4Y2VwdGlvbnMSGgoIaG9saWRheXMYCCADKAlSCGhvbGlkYXlzEiMKDWluc3RydWN0b3JfaWQYCSABKAlSDGlu
+            c3RydWN0b3JJZBIXCgdyb29tX2lkGAogASgJUgZyb29tSWQSIQoMcmVzb3VyY2VfaWRzGAsgAygJUgtyZXNvdXJj
+            ZUlkcxIaCghjYXBhY2l0eRgMIAEoBVIIY2FwYWNpdHkSGQoFcHJpY2UYDSABKANIAVIFcHJpY2WIAQESJQoOc2tp
+            cF9jb25mbGljdHMYDiABKAhSDXNraXBDb25mbGljdHMSFwoHZHJ5X3J1bhgPIAEoCFIGZHJ5UnVuQgUKA19pZEII
+            CgZfcHJpY2UibQoMU2tpcHBlZENsYXNzEhIKBGRhdGUYASABKAlSBGRhdGUSEgoEdGltZRgCIAEoCVIEdGltZRI1
+            CgZyZWFzb24YAyABKA4yHS5qYW5qaS5zY2hlZHVsZS52MS5Ta2lwUmVhc29uUgZyZWFzb24ihwIKFkdlbmVyYXRl
+            U2VyaWVzUmVzcG9uc2USGwoJc2VyaWVzX2lkGAEgASgJUghzZXJpZXNJZBI+CglzY2hlZHVsZXMYAiADKAsyIC5q
+            YW5qaS5zY2hlZHVsZS52MS5DbGFzc1NjaGVkdWxlUglzY2hlZHVsZXMSOQoHc2tpcHBlZBgDIAMoCzIfLmphbmpp
+            LnNjaGVkdWxlLnYxLlNraXBwZWRDbGFzc1IHc2tpcHBlZBI4Cgljb25mbGljdHMYBCADKAsyGi5qYW5qaS5ib29r
+            aW5nLnYxLkNvbmZsaWN0Ugljb25mbGljdHMSGwoJdGltZV96b25lGAUgASgJUgh0aW1lWm9uZSq1AQoKU2tpcFJl
+            YXNvbhIbChdTS0lQX1JFQVNPTl9VTlNQRUNJRklFRBAAEhkKFVNLSVBfUkVBU09OX0VYQ0VQVElPThABEhcKE1NL
+            SVBfUkVBU09OX0hPTElEQVkQAhIYChRTS0lQX1JFQVNPTl9DT05GTElDVBADEhsKF1NLSVBfUkVBU09OX05PX1NV
+            Q0hfREFZEAQSGQoVU0tJUF9SRUFTT05fU0FNRV9USU1FEAUaBPi2GAEynwwKCFNjaGVkdWxlEnkKC0xpc3RDb3Vy
+            c2VzEiUuamFuamkuc2NoZWR1bGUudjEuTGlzdENvdXJzZXNSZXF1ZXN0GiYuamFuamkuc2NoZWR1bGUudjEuTGlz
+            dENvdXJzZXNSZXNwb25zZSIbkAIBiLUYAYLT5JMCDhIML2FwaS9jb3Vyc2VzEn8KCUdldENvdXJzZRIjLmphbmpp
+            LnNjaGVkdWxlLnYxLkdldENvdXJzZVJlcXVlc3QaJC5qYW5qaS5zY2hlZHVsZS52MS5HZXRDb3Vyc2VSZXNwb25z
+            ZSInkAIBiLUYAYLT5JMCGhIYL2FwaS9jb3Vyc2VzL3tjb3Vyc2VfaWR9EqQBChJMaXN0Q2xhc3NTY2hlZHVsZXMS
+            LC5qYW5qaS5zY2hlZHVsZS52MS5MaXN0Q2xhc3NTY2hlZHVsZXNSZXF1ZXN0Gi0uamFuamkuc2NoZWR1bGUudjEu
+            TGlzdENsYXNzU2NoZWR1bGVzUmVzcG9uc2UiMZACAYi1GAGC0+STAiQSIi9hcGkvY291cnNlcy97Y291cnNlX2lk
+            fS9zY2hlZHVsZXMSiQEKD0xpc3RJbnN0cnVjdG9ycxIpLmphbmppLnNjaGVkdWxlLnYxLkxpc3RJbnN0cnVjdG9y
+            c1JlcXVlc3QaKi5qYW5qaS5zY2hlZHVsZS52MS5MaXN0SW5zdHJ1Y3RvcnNSZXNwb25zZSIfkAIBiLUYAYLT5JMC
+            EhIQL2FwaS9pbnN0cnVjdG9ycxJxCglMaXN0Um9vbXMSIy5qYW5qaS5zY2hlZHVsZS52MS5MaXN0Um9vbXNSZXF1
+            ZXN0GiQuamFuamkuc2NoZWR1bGUudjEuTGlzdFJvb21zUmVzcG9uc2UiGZACAYi1GAGC0+STAgwSCi9hcGkvcm9v
+            bXMSgQEKDENyZWF0ZUNvdXJzZRImLmphbmppLnNjaGVkdWxlLnYxLkNyZWF0ZUNvdXJzZVJlcXVlc3QaJy5qYW5q
+            aS5zY2hlZHVsZS52MS5DcmVhdGVDb3Vyc2VSZXNwb25zZSIgiLUYApC1GMkBgtPkkwIRIgwvYXBpL2NvdXJzZXM6
+            ASoSiwEKDFVwZGF0ZUNvdXJzZRImLmphbmppLnNjaGVkdWxlLnYxLlVwZGF0ZUNvdXJzZVJlcXVlc3QaJy5qYW5q
+            aS5zY2hlZHVsZS52MS5VcGRhdGVDb3Vyc2VSZXNwb25zZSIqkAICiLUYAoLT5JMCHRoYL2FwaS9jb3Vyc2VzL3tj
+            b3Vyc2VfaWR9OgEqEpEBChBDcmVhdGVJbnN0cnVjdG9yEiouamFuamkuc2NoZWR1bGUudjEuQ3JlYXRlSW5zdHJ1
+            Y3RvclJlcXVlc3QaKy5qYW5qaS5zY2hlZHVsZS52MS5DcmVhdGVJbnN0cnVjdG9yUmVzcG9uc2UiJIi1GAKQtRjJ
+            AYLT5JMCFSIQL2FwaS9pbnN0cnVjdG9yczoBKhJ5CgpDcmVhdGVSb29tEiQuamFuamkuc2NoZWR1bGUudjEuQ3Jl
+            YXRlUm9vbVJlcXVlc3QaJS5qYW5qaS5zY2hlZHVsZS52MS5DcmVhdGVSb29tUmVzcG9uc2UiHoi1GAKQtRjJAYLT
+            5JMCDyIKL2FwaS9yb29tczoBKhKvAQoUQ3JlYXRlQ2xhc3NTY2hlZHVsZXMSLi5qYW5qaS5zY2hlZHVsZS52MS5D
+            cmVhdGVDbGFzc1NjaGVkdWxlc1JlcXVlc3QaLy5qYW5qaS5zY2hlZHVsZS52MS5DcmVhdGVDbGFzc1NjaGVkdWxl
+            c1Jlc3BvbnNlIjaItRgCkLUYyQGC0+STAiciIi9hcGkvY291cnNlcy97Y291cnNlX2lkfS9zY2hlZHVsZXM6ASoS
+            nQEKDkdlbmVyYXRlU2VyaWVzEiguamFuamkuc2NoZWR1bGUudjEuR2VuZXJhdGVTZXJpZXNSZXF1ZXN0GikuamFu
+            amkuc2NoZWR1bGUudjEuR2VuZXJhdGVTZXJpZXNSZXNwb25zZSI2kAICiLUYApC1GMkBgtPkkwIkIh8vYXBpL2Nv
+            dXJzZXMve2NvdXJzZV9pZH0vc2VyaWVzOgEqYgZwcm90bzM=
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
+
+    public struct SkipReason: Swift::RawRepresentable, Swift::Sendable, Swift::Hashable {
+        public var rawValue: Swift::Int32
+
+        public init(rawValue: Swift::Int32) { self.rawValue = rawValue }
+
+        public static let unspecified = ScheduleV1.SkipReason(rawValue: 0)
+        public static let exception = ScheduleV1.SkipReason(rawValue: 1)
+        public static let holiday = ScheduleV1.SkipReason(rawValue: 2)
+        public static let conflict = ScheduleV1.SkipReason(rawValue: 3)
+        /// The clocks of the zone skip the day.
+        public static let noSuchDay = ScheduleV1.SkipReason(rawValue: 4)
+        /// The clocks are put forward: it would begin when another one does.
+        public static let sameTime = ScheduleV1.SkipReason(rawValue: 5)
+
+        public static let schema: Protobuf::EnumSchema = ScheduleV1.scheduleFile
+            .enumeration("janji.schedule.v1.SkipReason")
+    }
 
     public struct Course: Protobuf::Message {
         public var id: Swift::String = ""
@@ -83,6 +136,15 @@ extension ScheduleV1 {
         public var maxStudents: Swift::Int32 = 0
         public var claimAt: BookingV1.ClaimPolicy = BookingV1.ClaimPolicy(rawValue: 0)
         public var timeZone: Swift::String = ""
+        public var locationId: Swift::String?
+        /// The policy it is booked by.
+        public var policy: Swift::String = ""
+        /// Of one seat, in minor units of `currency`.
+        public var price: Swift::Int64 = 0
+        /// ISO 4217.
+        public var currency: Swift::String = ""
+        /// `course`, `service`, `rental`, …
+        public var kind: Swift::String = ""
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -98,6 +160,11 @@ extension ScheduleV1 {
             self.maxStudents = reader.int32(4)
             self.claimAt = BookingV1.ClaimPolicy(rawValue: reader.enumeration(5))
             self.timeZone = reader.string(6)
+            if reader.has(7) { self.locationId = reader.string(7) }
+            self.policy = reader.string(8)
+            self.price = reader.int64(9)
+            self.currency = reader.string(10)
+            self.kind = reader.string(11)
             self.unknownFields = reader.unknownFields
         }
 
@@ -109,6 +176,11 @@ extension ScheduleV1 {
             writer.int32(4, self.maxStudents)
             writer.enumeration(5, self.claimAt.rawValue)
             writer.string(6, self.timeZone)
+            if let value = self.locationId { writer.setString(7, value) }
+            writer.string(8, self.policy)
+            writer.int64(9, self.price)
+            writer.string(10, self.currency)
+            writer.string(11, self.kind)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -170,6 +242,11 @@ extension ScheduleV1 {
         public var startTime: GoogleProtobuf.Timestamp?
         public var endTime: GoogleProtobuf.Timestamp?
         public var capacity: Swift::Int32 = 0
+        /// More resources, of any kind.
+        public var resourceIds: [Swift::String] = []
+        /// The course's when absent.
+        public var price: Swift::Int64?
+        public var seriesId: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -185,6 +262,9 @@ extension ScheduleV1 {
             self.startTime = try reader.message(4, GoogleProtobuf.Timestamp.self)
             self.endTime = try reader.message(5, GoogleProtobuf.Timestamp.self)
             self.capacity = reader.int32(6)
+            self.resourceIds = reader.strings(7)
+            if reader.has(8) { self.price = reader.int64(8) }
+            if reader.has(9) { self.seriesId = reader.string(9) }
             self.unknownFields = reader.unknownFields
         }
 
@@ -196,6 +276,9 @@ extension ScheduleV1 {
             writer.message(4, self.startTime)
             writer.message(5, self.endTime)
             writer.int32(6, self.capacity)
+            writer.strings(7, self.resourceIds)
+            if let value = self.price { writer.setInt64(8, value) }
+            if let value = self.seriesId { writer.setString(9, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -409,8 +492,16 @@ extension ScheduleV1 {
         public var description: Swift::String = ""
         public var maxStudents: Swift::Int32 = 0
         public var claimAt: BookingV1.ClaimPolicy = BookingV1.ClaimPolicy(rawValue: 0)
-        /// DEFAULT_TZ when empty.
+        /// DEFAULT_TZ when empty; in a location its zone holds.
         public var timeZone: Swift::String = ""
+        public var locationId: Swift::String?
+        /// `school` when empty.
+        public var policy: Swift::String = ""
+        public var price: Swift::Int64 = 0
+        /// `IDR` when empty.
+        public var currency: Swift::String = ""
+        /// A word in lower case: `course` when empty, `service`, `rental`, …
+        public var kind: Swift::String = ""
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -426,6 +517,11 @@ extension ScheduleV1 {
             self.maxStudents = reader.int32(4)
             self.claimAt = BookingV1.ClaimPolicy(rawValue: reader.enumeration(5))
             self.timeZone = reader.string(6)
+            if reader.has(7) { self.locationId = reader.string(7) }
+            self.policy = reader.string(8)
+            self.price = reader.int64(9)
+            self.currency = reader.string(10)
+            self.kind = reader.string(11)
             self.unknownFields = reader.unknownFields
         }
 
@@ -437,6 +533,11 @@ extension ScheduleV1 {
             writer.int32(4, self.maxStudents)
             writer.enumeration(5, self.claimAt.rawValue)
             writer.string(6, self.timeZone)
+            if let value = self.locationId { writer.setString(7, value) }
+            writer.string(8, self.policy)
+            writer.int64(9, self.price)
+            writer.string(10, self.currency)
+            writer.string(11, self.kind)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -449,6 +550,70 @@ extension ScheduleV1 {
 
         public static let schema: Protobuf::MessageSchema = ScheduleV1.scheduleFile
             .message("janji.schedule.v1.CreateCourseResponse")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.course = try reader.message(0, ScheduleV1.Course.self)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.message(0, self.course)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct UpdateCourseRequest: Protobuf::Message {
+        /// UUID or code.
+        public var courseId: Swift::String = ""
+        public var title: Swift::String = ""
+        public var description: Swift::String = ""
+        public var maxStudents: Swift::Int32 = 0
+        public var locationId: Swift::String?
+        /// `school` when empty.
+        public var policy: Swift::String = ""
+        public var price: Swift::Int64 = 0
+        /// `IDR` when empty.
+        public var currency: Swift::String = ""
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = ScheduleV1.scheduleFile
+            .message("janji.schedule.v1.UpdateCourseRequest")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.courseId = reader.string(0)
+            self.title = reader.string(1)
+            self.description = reader.string(2)
+            self.maxStudents = reader.int32(3)
+            if reader.has(4) { self.locationId = reader.string(4) }
+            self.policy = reader.string(5)
+            self.price = reader.int64(6)
+            self.currency = reader.string(7)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.string(0, self.courseId)
+            writer.string(1, self.title)
+            writer.string(2, self.description)
+            writer.int32(3, self.maxStudents)
+            if let value = self.locationId { writer.setString(4, value) }
+            writer.string(5, self.policy)
+            writer.int64(6, self.price)
+            writer.string(7, self.currency)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct UpdateCourseResponse: Protobuf::Message {
+        public var course: ScheduleV1.Course?
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = ScheduleV1.scheduleFile
+            .message("janji.schedule.v1.UpdateCourseResponse")
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.course = try reader.message(0, ScheduleV1.Course.self)
@@ -550,6 +715,7 @@ extension ScheduleV1 {
         }
     }
 
+    /// Instructor and room, or resources, or all of them.
     public struct NewClassSchedule: Protobuf::Message {
         public var id: Swift::String?
         public var instructorId: Swift::String = ""
@@ -558,6 +724,10 @@ extension ScheduleV1 {
         public var endTime: GoogleProtobuf.Timestamp?
         /// The course's max_students when 0.
         public var capacity: Swift::Int32 = 0
+        /// More resources, of any kind; known to the catalogue, at most 18.
+        public var resourceIds: [Swift::String] = []
+        /// The course's when absent.
+        public var price: Swift::Int64?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -572,6 +742,8 @@ extension ScheduleV1 {
             self.startTime = try reader.message(3, GoogleProtobuf.Timestamp.self)
             self.endTime = try reader.message(4, GoogleProtobuf.Timestamp.self)
             self.capacity = reader.int32(5)
+            self.resourceIds = reader.strings(6)
+            if reader.has(7) { self.price = reader.int64(7) }
             self.unknownFields = reader.unknownFields
         }
 
@@ -582,6 +754,8 @@ extension ScheduleV1 {
             writer.message(3, self.startTime)
             writer.message(4, self.endTime)
             writer.int32(5, self.capacity)
+            writer.strings(6, self.resourceIds)
+            if let value = self.price { writer.setInt64(7, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -629,6 +803,169 @@ extension ScheduleV1 {
             writer.unknownFields(self.unknownFields)
         }
     }
+
+    /// On these days at these times.
+    public struct WeeklyRule: Protobuf::Message {
+        /// Lower-case English names of days.
+        public var days: [Swift::String] = []
+        /// HH:MM
+        public var times: [Swift::String] = []
+        /// 1…1,440
+        public var minutes: Swift::Int32 = 0
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = ScheduleV1.scheduleFile
+            .message("janji.schedule.v1.WeeklyRule")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.days = reader.strings(0)
+            self.times = reader.strings(1)
+            self.minutes = reader.int32(2)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.strings(0, self.days)
+            writer.strings(1, self.times)
+            writer.int32(2, self.minutes)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct GenerateSeriesRequest: Protobuf::Message {
+        /// Chosen by the caller for idempotent creation; a new UUID when absent.
+        public var id: Swift::String?
+        public var courseId: Swift::String = ""
+        /// At most 20.
+        public var rules: [ScheduleV1.WeeklyRule] = []
+        /// YYYY-MM-DD, as all days here.
+        public var fromDate: Swift::String = ""
+        /// Inclusive, at most 732 days after from_date; either this or count, or both.
+        public var untilDate: Swift::String = ""
+        /// So many classes, what is left out not counted; at most 1,000.
+        public var count: Swift::Int32 = 0
+        /// Days without a class.
+        public var exceptions: [Swift::String] = []
+        /// Days without any class, told apart in the answer only.
+        public var holidays: [Swift::String] = []
+        public var instructorId: Swift::String = ""
+        public var roomId: Swift::String = ""
+        public var resourceIds: [Swift::String] = []
+        /// The course's max_students when 0.
+        public var capacity: Swift::Int32 = 0
+        public var price: Swift::Int64?
+        /// Leaves out what is in conflict; without it one conflict refuses the series.
+        public var skipConflicts: Swift::Bool = false
+        /// Answers as if, and changes nothing.
+        public var dryRun: Swift::Bool = false
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = ScheduleV1.scheduleFile
+            .message("janji.schedule.v1.GenerateSeriesRequest")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            if reader.has(0) { self.id = reader.string(0) }
+            self.courseId = reader.string(1)
+            self.rules = try reader.messages(2, ScheduleV1.WeeklyRule.self)
+            self.fromDate = reader.string(3)
+            self.untilDate = reader.string(4)
+            self.count = reader.int32(5)
+            self.exceptions = reader.strings(6)
+            self.holidays = reader.strings(7)
+            self.instructorId = reader.string(8)
+            self.roomId = reader.string(9)
+            self.resourceIds = reader.strings(10)
+            self.capacity = reader.int32(11)
+            if reader.has(12) { self.price = reader.int64(12) }
+            self.skipConflicts = reader.bool(13)
+            self.dryRun = reader.bool(14)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            if let value = self.id { writer.setString(0, value) }
+            writer.string(1, self.courseId)
+            writer.messages(2, self.rules)
+            writer.string(3, self.fromDate)
+            writer.string(4, self.untilDate)
+            writer.int32(5, self.count)
+            writer.strings(6, self.exceptions)
+            writer.strings(7, self.holidays)
+            writer.string(8, self.instructorId)
+            writer.string(9, self.roomId)
+            writer.strings(10, self.resourceIds)
+            writer.int32(11, self.capacity)
+            if let value = self.price { writer.setInt64(12, value) }
+            writer.bool(13, self.skipConflicts)
+            writer.bool(14, self.dryRun)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    /// What the rules ask for and the series does not have.
+    public struct SkippedClass: Protobuf::Message {
+        public var date: Swift::String = ""
+        public var time: Swift::String = ""
+        public var reason: ScheduleV1.SkipReason = ScheduleV1.SkipReason(rawValue: 0)
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = ScheduleV1.scheduleFile
+            .message("janji.schedule.v1.SkippedClass")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.date = reader.string(0)
+            self.time = reader.string(1)
+            self.reason = ScheduleV1.SkipReason(rawValue: reader.enumeration(2))
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.string(0, self.date)
+            writer.string(1, self.time)
+            writer.enumeration(2, self.reason.rawValue)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct GenerateSeriesResponse: Protobuf::Message {
+        public var seriesId: Swift::String = ""
+        public var schedules: [ScheduleV1.ClassSchedule] = []
+        public var skipped: [ScheduleV1.SkippedClass] = []
+        /// What is in the way of the first skipped ones.
+        public var conflicts: [BookingV1.Conflict] = []
+        /// Whose clocks the rules mean.
+        public var timeZone: Swift::String = ""
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = ScheduleV1.scheduleFile
+            .message("janji.schedule.v1.GenerateSeriesResponse")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.seriesId = reader.string(0)
+            self.schedules = try reader.messages(1, ScheduleV1.ClassSchedule.self)
+            self.skipped = try reader.messages(2, ScheduleV1.SkippedClass.self)
+            self.conflicts = try reader.messages(3, BookingV1.Conflict.self)
+            self.timeZone = reader.string(4)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.string(0, self.seriesId)
+            writer.messages(1, self.schedules)
+            writer.messages(2, self.skipped)
+            writer.messages(3, self.conflicts)
+            writer.string(4, self.timeZone)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
 }
 
 extension ScheduleV1 {
@@ -658,6 +995,10 @@ extension ScheduleV1 {
             service: "janji.schedule.v1.Schedule", name: "CreateCourse",
             kind: .unary, idempotency: .unknown)
 
+        public static let updateCourse = RPC::MethodDescriptor(
+            service: "janji.schedule.v1.Schedule", name: "UpdateCourse",
+            kind: .unary, idempotency: .idempotent)
+
         public static let createInstructor = RPC::MethodDescriptor(
             service: "janji.schedule.v1.Schedule", name: "CreateInstructor",
             kind: .unary, idempotency: .unknown)
@@ -669,6 +1010,10 @@ extension ScheduleV1 {
         public static let createClassSchedules = RPC::MethodDescriptor(
             service: "janji.schedule.v1.Schedule", name: "CreateClassSchedules",
             kind: .unary, idempotency: .unknown)
+
+        public static let generateSeries = RPC::MethodDescriptor(
+            service: "janji.schedule.v1.Schedule", name: "GenerateSeries",
+            kind: .unary, idempotency: .idempotent)
     }
 
     /// The timetable: courses, instructors, rooms, class schedules.
@@ -707,6 +1052,12 @@ extension ScheduleV1 {
             _ context: RPC::ServerContext
         ) async throws -> ScheduleV1.CreateCourseResponse
 
+        /// Changes a course; its code, its claim policy and its slots stay.
+        func updateCourse(
+            _ request: ScheduleV1.UpdateCourseRequest,
+            _ context: RPC::ServerContext
+        ) async throws -> ScheduleV1.UpdateCourseResponse
+
         func createInstructor(
             _ request: ScheduleV1.CreateInstructorRequest,
             _ context: RPC::ServerContext
@@ -722,6 +1073,16 @@ extension ScheduleV1 {
             _ request: ScheduleV1.CreateClassSchedulesRequest,
             _ context: RPC::ServerContext
         ) async throws -> ScheduleV1.CreateClassSchedulesResponse
+
+        /// Creates the class schedules of weekly rules by the clocks of the course's zone, and publishes
+        /// them. The same id and rules again create only what is missing.
+        ///
+        /// A time that the clocks skip begins as much later as they are put forward; a day that they skip
+        /// has no class. Of a time that they show twice the first counts.
+        func generateSeries(
+            _ request: ScheduleV1.GenerateSeriesRequest,
+            _ context: RPC::ServerContext
+        ) async throws -> ScheduleV1.GenerateSeriesResponse
     }
 
     /// Calls `janji.schedule.v1.Schedule`.
@@ -874,6 +1235,30 @@ extension ScheduleV1 {
             ).scope(body)
         }
 
+        /// Changes a course; its code, its claim policy and its slots stay.
+        public func updateCourse(
+            _ request: ScheduleV1.UpdateCourseRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions()
+        ) async throws -> ScheduleV1.UpdateCourseResponse {
+            try await self.channel.unary(
+                ScheduleV1.ScheduleMethods.updateCourse, request,
+                metadata: metadata, options: options)
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func updateCourse<Result>(
+            _ request: ScheduleV1.UpdateCourseRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<ScheduleV1.UpdateCourseResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<ScheduleV1.UpdateCourseResponse>(
+                self.channel, ScheduleV1.ScheduleMethods.updateCourse, request,
+                metadata: metadata, options: options
+            ).scope(body)
+        }
+
         public func createInstructor(
             _ request: ScheduleV1.CreateInstructorRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
@@ -943,6 +1328,34 @@ extension ScheduleV1 {
                 metadata: metadata, options: options
             ).scope(body)
         }
+
+        /// Creates the class schedules of weekly rules by the clocks of the course's zone, and publishes
+        /// them. The same id and rules again create only what is missing.
+        ///
+        /// A time that the clocks skip begins as much later as they are put forward; a day that they skip
+        /// has no class. Of a time that they show twice the first counts.
+        public func generateSeries(
+            _ request: ScheduleV1.GenerateSeriesRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions()
+        ) async throws -> ScheduleV1.GenerateSeriesResponse {
+            try await self.channel.unary(
+                ScheduleV1.ScheduleMethods.generateSeries, request,
+                metadata: metadata, options: options)
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func generateSeries<Result>(
+            _ request: ScheduleV1.GenerateSeriesRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<ScheduleV1.GenerateSeriesResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<ScheduleV1.GenerateSeriesResponse>(
+                self.channel, ScheduleV1.ScheduleMethods.generateSeries, request,
+                metadata: metadata, options: options
+            ).scope(body)
+        }
     }
 }
 
@@ -982,6 +1395,11 @@ extension ScheduleV1.ScheduleService {
             let response: ScheduleV1.CreateCourseResponse = try await self.createCourse(request, call.context)
             try call.sendOnly(response)
         }
+        router.handle(ScheduleV1.ScheduleMethods.updateCourse) { call in
+            let request = try await call.receiveOnly(as: ScheduleV1.UpdateCourseRequest.self)
+            let response: ScheduleV1.UpdateCourseResponse = try await self.updateCourse(request, call.context)
+            try call.sendOnly(response)
+        }
         router.handle(ScheduleV1.ScheduleMethods.createInstructor) { call in
             let request = try await call.receiveOnly(as: ScheduleV1.CreateInstructorRequest.self)
             let response: ScheduleV1.CreateInstructorResponse = try await self.createInstructor(request, call.context)
@@ -995,6 +1413,11 @@ extension ScheduleV1.ScheduleService {
         router.handle(ScheduleV1.ScheduleMethods.createClassSchedules) { call in
             let request = try await call.receiveOnly(as: ScheduleV1.CreateClassSchedulesRequest.self)
             let response: ScheduleV1.CreateClassSchedulesResponse = try await self.createClassSchedules(request, call.context)
+            try call.sendOnly(response)
+        }
+        router.handle(ScheduleV1.ScheduleMethods.generateSeries) { call in
+            let request = try await call.receiveOnly(as: ScheduleV1.GenerateSeriesRequest.self)
+            let response: ScheduleV1.GenerateSeriesResponse = try await self.generateSeries(request, call.context)
             try call.sendOnly(response)
         }
     }

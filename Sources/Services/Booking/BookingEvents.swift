@@ -173,6 +173,19 @@ enum BookingEvents {
             ], at: at)
     }
 
+    /// Bookings have a seat in a slot that will not take place: they need another.
+    static func withdrawn(_ slot: Slot, _ bookings: [UUID], version: Int64, at: Instant)
+        -> OutboxEvent
+    {
+        OutboxEvent(
+            topic: "admin.notifications", id: slot.id.description, action: "slot_withdrawn",
+            version: version,
+            data: [
+                ("kind", .string("slot_withdrawn")), ("slot_id", .string(slot.id.description)),
+                ("booking_ids", .array(bookings.map { .string($0.description) })),
+            ], at: at)
+    }
+
     private static func event(
         _ topic: String, _ booking: Booking, _ action: String, _ data: [(String, JSONValue)],
         at: Instant

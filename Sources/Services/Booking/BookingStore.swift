@@ -34,13 +34,11 @@ struct BookingStore: Sendable {
         return rows.affectedRows == slot.resources.count
     }
 
-    /// Frees the resources when nobody is left in a slot that had claimed them by assignment, or
-    /// that has been withdrawn.
+    /// Frees the resources when nobody is left in a slot that had claimed them by assignment.
     func releaseClaims(_ slot: UUID) -> SQL {
         """
         delete from claim c using slot s join offering o on o.id = s.offering_id
-        where c.slot_id = \(slot) and s.id = \(slot) and s.taken = 0
-          and (o.claim_at = 'assign' or s.withdrawn_at is not null)
+        where c.slot_id = \(slot) and s.id = \(slot) and s.taken = 0 and o.claim_at = 'assign'
         """
     }
 
@@ -101,13 +99,13 @@ struct BookingStore: Sendable {
                 (select s.id, s.starts_at from slot s
                  where s.offering_id = \(slot.offering.id) and s.id <> \(slot.id) and s.is_open
                    and s.starts_at > greatest(statement_timestamp(), \(slot.startsAt))
-                   and \(SlotRow.isBookable) and not \(SlotRow.isBlocked)
+                   and \(SlotRow.isBookable) and \(SlotRow.isFree)
                  order by s.starts_at limit \(limit)::int)
                 union all
                 (select s.id, s.starts_at from slot s
                  where s.offering_id = \(slot.offering.id) and s.id <> \(slot.id) and s.is_open
                    and s.starts_at > statement_timestamp() and s.starts_at <= \(slot.startsAt)
-                   and \(SlotRow.isBookable) and not \(SlotRow.isBlocked)
+                   and \(SlotRow.isBookable) and \(SlotRow.isFree)
                  order by s.starts_at desc limit \(limit)::int))
             select \(SlotRow.columns) from \(SlotRow.tables) join near n on n.id = s.id
             order by abs(extract(epoch from n.starts_at - \(slot.startsAt))), s.id

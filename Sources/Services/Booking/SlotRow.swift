@@ -4,13 +4,18 @@ import Postgres
 /// How a slot is read: one select list for every query that returns slots.
 enum SlotRow {
     /// The columns, for a query whose tables are ``tables``.
-    static let columns: SQL = """
+    static let columns = columns(isBlocked: isBlocked)
+
+    /// The same for slots of which it is known whether they are blocked.
+    static func columns(isBlocked: SQL) -> SQL {
+        """
         s.id, o.id, o.code, o.title, o.claim_at, o.time_zone, o.kind, o.location_id, o.policy,
         o.price, o.currency, p.notice_seconds, p.window_seconds,
         q.ids, q.names, q.kinds, s.starts_at, s.ends_at, s.capacity, s.taken, s.status,
         greatest(s.version, q.version), \(demand), \(isBlocked), \(lapsed),
         lower(s.occupies), upper(s.occupies), s.time_zone, s.local_date, s.location_id, s.price
         """
+    }
 
     static let tables: SQL = "slot s \(joins)"
 
@@ -41,6 +46,10 @@ enum SlotRow {
               and c.slot_id is distinct from s.id)
         """
 
+    /// As a condition. A subquery of its own: PostgreSQL would turn a plain `not exists` into a
+    /// join with every claim and leave the order of the index for it (FindPlanTests).
+    static let isFree: SQL = "not (select \(isBlocked))"
+
     /// Seats of holds and unpaid bookings whose time is over (X-93).
     static let lapsed: SQL = """
         (select coalesce(sum(h.quantity), 0) from hold h where h.slot_id = s.id
@@ -49,13 +58,14 @@ enum SlotRow {
             and b.status = 'pending_payment' and b.expires_at <= statement_timestamp())
         """
 
-    /// Now lies within the booking window and before the minimum notice of the slot's policy.
+    /// Now lies within the booking window and before the minimum notice of the slot's policy; a
+    /// subquery of its own as ``isFree``.
     static let isBookable: SQL = """
-        exists (select from offering o join policy p on p.code = o.policy
+        (select exists (select from offering o join policy p on p.code = o.policy
             where o.id = s.offering_id
               and s.starts_at >= statement_timestamp() + make_interval(secs => p.notice_seconds)
               and (p.window_seconds is null or s.starts_at
-                <= statement_timestamp() + make_interval(secs => p.window_seconds)))
+                <= statement_timestamp() + make_interval(secs => p.window_seconds))))
         """
 
     static func read(_ row: PostgresRow) throws -> Slot {

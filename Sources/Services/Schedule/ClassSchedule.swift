@@ -6,11 +6,16 @@ import Schema
 struct ClassSchedule: Sendable, Hashable {
     let id: UUID
     let courseID: UUID
-    let instructorID: UUID
-    let roomID: UUID
+    let instructorID: UUID?
+    let roomID: UUID?
+    /// Others that it occupies, ascending.
+    var resourceIDs: [UUID] = []
     let startsAt: Instant
     let endsAt: Instant
     let capacity: Int
+    /// The course's when nil.
+    var price: Int64?
+    var seriesID: UUID?
 }
 
 /// A request for class schedules that looks right by itself.
@@ -18,11 +23,11 @@ struct NewClassSchedules: Sendable {
     /// One of them; the capacity is the course's when nil.
     struct Entry: Sendable {
         let id: UUID
-        let instructorID: UUID
-        let roomID: UUID
+        let staff: Staff
         let startsAt: Instant
         let endsAt: Instant
         let capacity: Int?
+        let price: Int64?
     }
 
     static let limit = 1000
@@ -57,8 +62,10 @@ struct NewClassSchedules: Sendable {
     ) -> Entry? {
         let before = rules.violations.count
         let id = rules.optionalUUID(schedule.id, "\(path).id")
-        let instructor = rules.uuid(schedule.instructorId, "\(path).instructor_id")
-        let room = rules.uuid(schedule.roomId, "\(path).room_id")
+        let staff = Staff(
+            instructor: schedule.instructorId, room: schedule.roomId,
+            resources: schedule.resourceIds, "\(path).", &rules)
+        if let price = schedule.price, price < 0 { rules.refuse("\(path).price", "is negative") }
         if schedule.capacity != 0 {
             CourseRules.checkSeats(schedule.capacity, "\(path).capacity", &rules)
         }
@@ -72,19 +79,50 @@ struct NewClassSchedules: Sendable {
         } else if start.duration(to: end) > longest {
             rules.refuse("\(path).end_time", "is more than 24 hours after start_time")
         }
-        guard rules.violations.count == before, let instructor, let room else { return nil }
+        guard rules.violations.count == before else { return nil }
         return Entry(
-            id: id ?? .timeOrdered(), instructorID: instructor, roomID: room, startsAt: start,
-            endsAt: end, capacity: schedule.capacity == 0 ? nil : Int(schedule.capacity))
+            id: id ?? .timeOrdered(), staff: staff, startsAt: start, endsAt: end,
+            capacity: schedule.capacity == 0 ? nil : Int(schedule.capacity),
+            price: schedule.price)
     }
 
     /// The class schedules themselves, once the course is known.
     func schedules(of course: Course) -> [ClassSchedule] {
         entries.map { entry in
             ClassSchedule(
-                id: entry.id, courseID: course.id, instructorID: entry.instructorID,
-                roomID: entry.roomID, startsAt: entry.startsAt, endsAt: entry.endsAt,
-                capacity: entry.capacity ?? course.maxStudents)
+                id: entry.id, courseID: course.id, instructorID: entry.staff.instructor,
+                roomID: entry.staff.room, resourceIDs: entry.staff.resources,
+                startsAt: entry.startsAt, endsAt: entry.endsAt,
+                capacity: entry.capacity ?? course.maxStudents, price: entry.price)
         }
+    }
+}
+
+/// Who and what a class schedule occupies: instructor and room, or resources of any kind.
+struct Staff: Sendable, Hashable {
+    let instructor: UUID?
+    let room: UUID?
+    /// Ascending, each once.
+    let resources: [UUID]
+
+    static let resourceLimit = 18
+
+    init(
+        instructor: String, room: String, resources: [String], _ path: String,
+        _ rules: inout FieldRules
+    ) {
+        // A lesson needs somebody and somewhere, unless it says by resources what it needs.
+        self.instructor =
+            instructor.isEmpty && !resources.isEmpty
+            ? nil : rules.uuid(instructor, "\(path)instructor_id")
+        self.room =
+            room.isEmpty && !resources.isEmpty ? nil : rules.uuid(room, "\(path)room_id")
+        if resources.count > Self.resourceLimit {
+            rules.refuse("\(path)resource_ids", "holds more than \(Self.resourceLimit)")
+        }
+        let ids = resources.prefix(Self.resourceLimit).enumerated().compactMap {
+            rules.uuid($1, "\(path)resource_ids[\($0)]")
+        }
+        self.resources = Set(ids).sorted()
     }
 }

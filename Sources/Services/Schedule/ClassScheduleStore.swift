@@ -7,10 +7,12 @@ import Schema
 struct UnpublishedSchedule: Sendable {
     let schedule: ClassSchedule
     let courseCode: String
-    let instructorName: String
-    let roomName: String
+    let instructor: BookingV1.NamedResource?
+    let room: BookingV1.NamedResource?
     let batch: UUID
     let createdBy: String
+    /// What is in conflict is left out, instead of refusing the batch.
+    let skipsConflicts: Bool
 }
 
 /// The SQL of class schedules. What was stored together has one batch and is published together.
@@ -20,13 +22,16 @@ struct ClassScheduleStore: Sendable {
     /// Answers beyond this must be narrowed by the caller.
     static let listLimit = 5000
 
-    private static let columns: SQL =
-        "s.id, s.course_id, s.instructor_id, s.room_id, s.start_time, s.end_time, s.capacity"
+    private static let columns: SQL = """
+        s.id, s.course_id, s.instructor_id, s.room_id, s.resource_ids, s.start_time, s.end_time,
+        s.capacity, s.price, s.series_id
+        """
 
     private static func read(_ row: PostgresRow) throws -> ClassSchedule {
         ClassSchedule(
             id: try row[0], courseID: try row[1], instructorID: try row[2], roomID: try row[3],
-            startsAt: try row[4], endsAt: try row[5], capacity: try row[6])
+            resourceIDs: try row[4], startsAt: try row[5], endsAt: try row[6],
+            capacity: try row[7], price: try row[8], seriesID: try row[9])
     }
 
     /// Published class schedules that touch the time from `from` to `to`; one more than
@@ -46,19 +51,28 @@ struct ClassScheduleStore: Sendable {
     /// Stores what is not there yet, all or nothing.
     /// - Throws: ALREADY_EXISTS when an id stands for something else, INSTRUCTOR_NOT_FOUND,
     ///   ROOM_NOT_FOUND.
-    func insert(_ schedules: [ClassSchedule], by actor: String, at now: Instant) async throws {
+    func insert(
+        _ schedules: [ClassSchedule], skippingConflicts: Bool = false, by actor: String,
+        at now: Instant
+    ) async throws {
         let ids = schedules.map(\.id)
+        let batch = UUID.timeOrdered(now)
+        let values: [SQL] = schedules.map {
+            """
+            (\($0.id), \($0.courseID), \(nullable: $0.instructorID), \(nullable: $0.roomID),
+             \($0.resourceIDs), \($0.startsAt), \($0.endsAt), \($0.capacity)::int,
+             \(nullable: $0.price)::bigint, \(nullable: $0.seriesID), \(skippingConflicts),
+             \(batch), \(actor), \(now))
+            """
+        }
         try await pool.transaction { transaction in
             try await Self.requireStaff(schedules, transaction)
             let rows = try await transaction.batch([
                 """
-                insert into class_schedules (id, course_id, instructor_id, room_id, start_time,
-                    end_time, capacity, batch, created_by, created_at)
-                select n.*, \(UUID.timeOrdered(now)), \(actor), \(now)
-                from unnest(\(ids), \(schedules.map(\.courseID)),
-                    \(schedules.map(\.instructorID)), \(schedules.map(\.roomID)),
-                    \(schedules.map(\.startsAt)), \(schedules.map(\.endsAt)),
-                    \(schedules.map(\.capacity))::int[]) n
+                insert into class_schedules (id, course_id, instructor_id, room_id, resource_ids,
+                    start_time, end_time, capacity, price, series_id, skip_conflicts, batch,
+                    created_by, created_at)
+                values \(values.joined())
                 on conflict (id) do nothing
                 """,
                 "select \(Self.columns) from class_schedules s where s.id = any(\(ids))",
@@ -71,23 +85,53 @@ struct ClassScheduleStore: Sendable {
         }
     }
 
+    /// The same schedules as Inventory would be given them, without storing anything.
+    func preview(_ schedules: [ClassSchedule], of course: Course) async throws
+        -> [UnpublishedSchedule]
+    {
+        let (instructors, rooms) = try await pool.transaction { transaction in
+            try await Self.requireStaff(schedules, transaction)
+        }
+        return schedules.map { schedule in
+            UnpublishedSchedule(
+                schedule: schedule, courseCode: course.code,
+                instructor: schedule.instructorID.flatMap { id in
+                    instructors[id].map { Self.named(id, $0) }
+                },
+                room: schedule.roomID.flatMap { id in rooms[id].map { Self.named(id, $0) } },
+                batch: schedule.id, createdBy: "", skipsConflicts: true)
+        }
+    }
+
+    private static func named(_ id: UUID, _ name: String) -> BookingV1.NamedResource {
+        var resource = BookingV1.NamedResource()
+        (resource.id, resource.name) = (id.description, name)
+        return resource
+    }
+
+    /// Their names.
+    /// - Throws: INSTRUCTOR_NOT_FOUND, ROOM_NOT_FOUND.
+    @discardableResult
     private static func requireStaff(
         _ schedules: [ClassSchedule], _ transaction: PostgresTransaction
-    ) async throws {
-        let instructors = Array(Set(schedules.map(\.instructorID))).sorted()
-        let rooms = Array(Set(schedules.map(\.roomID))).sorted()
-        let found = try await transaction.query(
-            """
-            select (select count(*) from instructors where id = any(\(instructors))),
-                (select count(*) from rooms where id = any(\(rooms)))
-            """
-        ).single()
-        guard try found[0] == instructors.count else {
+    ) async throws -> (instructors: [UUID: String], rooms: [UUID: String]) {
+        let instructors = Set(schedules.compactMap(\.instructorID))
+        let rooms = Set(schedules.compactMap(\.roomID))
+        let found = try await transaction.batch([
+            "select id, name from instructors where id = any(\(instructors.sorted()))",
+            "select id, name from rooms where id = any(\(rooms.sorted()))",
+        ])
+        guard found[0].count == instructors.count else {
             throw DomainError(.instructorNotFound, "there is no such instructor")
         }
-        guard try found[1] == rooms.count else {
+        guard found[1].count == rooms.count else {
             throw DomainError(.roomNotFound, "there is no such room")
         }
+        func names(_ rows: PostgresRows) throws -> [UUID: String] {
+            Dictionary(
+                try rows.map { (try $0[0], try $0[1]) }, uniquingKeysWith: { first, _ in first })
+        }
+        return (try names(found[0]), try names(found[1]))
     }
 
     // MARK: Publishing
@@ -115,17 +159,22 @@ struct ClassScheduleStore: Sendable {
     private func unpublished(where condition: SQL) async throws -> [UnpublishedSchedule] {
         try await pool.query(
             """
-            select \(Self.columns), c.code, i.name, r.name, s.batch, s.created_by
+            select \(Self.columns), c.code, i.name, r.name, s.batch, s.created_by,
+                s.skip_conflicts
             from class_schedules s join courses c on c.id = s.course_id
-            join instructors i on i.id = s.instructor_id join rooms r on r.id = s.room_id
+            left join instructors i on i.id = s.instructor_id
+            left join rooms r on r.id = s.room_id
             where s.published_at is null and \(condition)
             order by s.start_time, s.id
             """
         ).map { row in
-            UnpublishedSchedule(
-                schedule: try Self.read(row), courseCode: try row[7],
-                instructorName: try row[8], roomName: try row[9], batch: try row[10],
-                createdBy: try row[11])
+            let schedule = try Self.read(row)
+            let (instructor, room): (String?, String?) = (try row[11], try row[12])
+            return UnpublishedSchedule(
+                schedule: schedule, courseCode: try row[10],
+                instructor: schedule.instructorID.map { Self.named($0, instructor ?? "") },
+                room: schedule.roomID.map { Self.named($0, room ?? "") }, batch: try row[13],
+                createdBy: try row[14], skipsConflicts: try row[15])
         }
     }
 

@@ -16,6 +16,13 @@ struct Course: Sendable, Hashable {
     let maxStudents: Int
     let claimAt: ClaimPolicy
     let timeZone: String
+    var locationID: UUID?
+    /// The code of the policy it is booked by.
+    var policy = "school"
+    /// Of one seat, in minor units of `currency`.
+    var price: Int64 = 0
+    var currency = "IDR"
+    var kind = "course"
 }
 
 /// Somebody who teaches.
@@ -56,7 +63,8 @@ enum CourseRules {
 
     /// - Throws: VALIDATION_FAILED with every violation.
     static func course(
-        _ request: ScheduleV1.CreateCourseRequest, defaultTimeZone: String
+        _ request: ScheduleV1.CreateCourseRequest, defaultTimeZone: String,
+        locationTimeZone: String? = nil
     ) throws(DomainError) -> Course {
         var rules = FieldRules()
         let id = rules.optionalUUID(request.id, "id")
@@ -73,13 +81,57 @@ enum CourseRules {
             default: nil
             }
         if claimAt == nil { rules.refuse("claim_at", "is not a known policy") }
-        let timeZone = request.timeZone.isEmpty ? defaultTimeZone : request.timeZone
+        let timeZone =
+            locationTimeZone ?? (request.timeZone.isEmpty ? defaultTimeZone : request.timeZone)
         if !isTimeZone(timeZone) { rules.refuse("time_zone", "is not an IANA time zone") }
-        try rules.check()
-        return Course(
+        var course = Course(
             id: id ?? .timeOrdered(), code: request.code, title: request.title,
             description: request.description, maxStudents: Int(request.maxStudents),
             claimAt: claimAt ?? .assign, timeZone: timeZone)
+        course.locationID = rules.optionalUUID(request.locationId, "location_id")
+        if !request.kind.isEmpty { course.kind = request.kind }
+        if !isKind(course.kind) { rules.refuse("kind", "is not a word in lower case") }
+        terms(
+            &course, policy: request.policy, price: request.price, currency: request.currency,
+            &rules)
+        try rules.check()
+        return course
+    }
+
+    /// The course as it will be after the change.
+    /// - Throws: VALIDATION_FAILED with every violation.
+    static func change(
+        _ course: Course, _ request: ScheduleV1.UpdateCourseRequest, timeZone: String?
+    ) throws(DomainError) -> Course {
+        var rules = FieldRules()
+        rules.text(request.title, "title", limit: 200)
+        rules.text(request.description, "description", limit: 4000, required: false)
+        checkSeats(request.maxStudents, "max_students", &rules)
+        var next = Course(
+            id: course.id, code: course.code, title: request.title,
+            description: request.description, maxStudents: Int(request.maxStudents),
+            claimAt: course.claimAt, timeZone: timeZone ?? course.timeZone)
+        next.locationID = rules.optionalUUID(request.locationId, "location_id")
+        next.kind = course.kind
+        terms(
+            &next, policy: request.policy, price: request.price, currency: request.currency,
+            &rules)
+        try rules.check()
+        return next
+    }
+
+    private static func terms(
+        _ course: inout Course, policy: String, price: Int64, currency: String,
+        _ rules: inout FieldRules
+    ) {
+        if !policy.isEmpty { course.policy = policy }
+        if !isKind(course.policy) { rules.refuse("policy", "is not a word in lower case") }
+        course.price = price
+        if price < 0 { rules.refuse("price", "is negative") }
+        if !currency.isEmpty { course.currency = currency }
+        if !Currency.isCode(course.currency) {
+            rules.refuse("currency", "is not a code of ISO 4217")
+        }
     }
 
     static func instructor(
@@ -111,6 +163,12 @@ enum CourseRules {
             .allSatisfy { !$0.isEmpty && $0.allSatisfy(isCapitalOrDigit) }
     }
 
+    /// `course`, `treatment_room`.
+    static func isKind(_ text: String) -> Bool {
+        text.utf8.count <= 32 && text.utf8.first.map(isLower) == true
+            && text.utf8.allSatisfy { isLower($0) || isDigit($0) || $0 == UInt8(ascii: "_") }
+    }
+
     /// `Area/Place` or `UTC`: the shape only; PostgreSQL says whether the zone exists.
     static func isTimeZone(_ text: String) -> Bool {
         if text == "UTC" { return true }
@@ -133,6 +191,10 @@ enum CourseRules {
 
     private static func isDigit(_ byte: UInt8) -> Bool {
         (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+
+    private static func isLower(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
     }
 
     private static func isLetter(_ byte: UInt8) -> Bool {

@@ -6,14 +6,18 @@ import Postgres
 struct CourseStore: Sendable {
     let pool: PostgresPool
 
-    private static let columns: SQL =
-        "c.id, c.code, c.title, c.description, c.max_students, c.claim_at, c.time_zone"
+    private static let columns: SQL = """
+        c.id, c.code, c.title, c.description, c.max_students, c.claim_at, c.time_zone,
+        c.location_id, c.policy, c.price, c.currency, c.kind
+        """
 
     private static func read(_ row: PostgresRow) throws -> Course {
         Course(
             id: try row[0], code: try row[1], title: try row[2], description: try row[3],
             maxStudents: try row[4],
-            claimAt: Course.ClaimPolicy(rawValue: try row[5]) ?? .assign, timeZone: try row[6])
+            claimAt: Course.ClaimPolicy(rawValue: try row[5]) ?? .assign, timeZone: try row[6],
+            locationID: try row[7], policy: try row[8], price: try row[9], currency: try row[10],
+            kind: try row[11])
     }
 
     // MARK: Courses
@@ -45,7 +49,7 @@ struct CourseStore: Sendable {
             select \(Self.columns), c.published_at is not null from courses c where \(condition)
             """
         ).first
-        return try row.map { (try Self.read($0), try $0[7]) }
+        return try row.map { (try Self.read($0), try $0[12]) }
     }
 
     /// Stores a course that is not published yet.
@@ -57,10 +61,11 @@ struct CourseStore: Sendable {
             return try await pool.execute(
                 """
                 insert into courses (id, code, title, description, max_students, claim_at,
-                    time_zone, created_at)
+                    time_zone, location_id, policy, price, currency, kind, created_at)
                 select \(course.id), \(course.code), \(course.title), \(course.description),
                     \(course.maxStudents)::int, \(course.claimAt.rawValue), \(course.timeZone),
-                    \(now)
+                    \(nullable: course.locationID), \(course.policy), \(course.price)::bigint,
+                    \(course.currency), \(course.kind), \(now)
                 where \(now) at time zone \(course.timeZone) is not null
                 on conflict do nothing
                 """) == 1
@@ -72,6 +77,18 @@ struct CourseStore: Sendable {
             try rules.check()
             return false
         }
+    }
+
+    /// Changes what may change.
+    func update(_ course: Course) async throws {
+        try await pool.execute(
+            """
+            update courses set title = \(course.title), description = \(course.description),
+                max_students = \(course.maxStudents), time_zone = \(course.timeZone),
+                location_id = \(nullable: course.locationID), policy = \(course.policy),
+                price = \(course.price), currency = \(course.currency)
+            where id = \(course.id)
+            """)
     }
 
     func markPublished(_ course: UUID) async throws -> Bool {

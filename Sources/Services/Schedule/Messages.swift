@@ -21,6 +21,11 @@ extension ScheduleV1.Course {
         maxStudents = Int32(clamping: course.maxStudents)
         claimAt = BookingV1.ClaimPolicy(course.claimAt)
         timeZone = course.timeZone
+        locationId = course.locationID?.description
+        policy = course.policy
+        price = course.price
+        currency = course.currency
+        kind = course.kind
     }
 }
 
@@ -46,8 +51,11 @@ extension ScheduleV1.ClassSchedule {
         self.init()
         id = schedule.id.description
         courseId = schedule.courseID.description
-        instructorId = schedule.instructorID.description
-        roomId = schedule.roomID.description
+        instructorId = schedule.instructorID?.description ?? ""
+        roomId = schedule.roomID?.description ?? ""
+        resourceIds = schedule.resourceIDs.map(\.description)
+        price = schedule.price
+        seriesId = schedule.seriesID?.description
         startTime = GoogleProtobuf.Timestamp(schedule.startsAt)
         endTime = GoogleProtobuf.Timestamp(schedule.endsAt)
         capacity = Int32(clamping: schedule.capacity)
@@ -62,6 +70,11 @@ extension BookingV1.Offering {
         title = course.title
         claimAt = BookingV1.ClaimPolicy(course.claimAt)
         timeZone = course.timeZone
+        locationId = course.locationID?.description
+        policy = course.policy
+        price = course.price
+        currency = course.currency
+        kind = course.kind
     }
 }
 
@@ -70,14 +83,14 @@ extension BookingV1.SlotPublication {
         self.init()
         let schedule = item.schedule
         id = schedule.id.description
-        var teacher = BookingV1.NamedResource()
-        teacher.id = schedule.instructorID.description
-        teacher.name = item.instructorName
-        instructor = teacher
-        var place = BookingV1.NamedResource()
-        place.id = schedule.roomID.description
-        place.name = item.roomName
-        room = place
+        instructor = item.instructor
+        room = item.room
+        resources = schedule.resourceIDs.map { id in
+            var resource = BookingV1.NamedResource()
+            resource.id = id.description
+            return resource
+        }
+        price = schedule.price
         startTime = GoogleProtobuf.Timestamp(schedule.startsAt)
         endTime = GoogleProtobuf.Timestamp(schedule.endsAt)
         capacity = Int32(clamping: schedule.capacity)

@@ -7,7 +7,29 @@ public enum ScheduleMigrations {
         Migration(version: 1, name: "timetable", sql: timetable),
         Migration(version: 2, name: "outbox", sql: Outbox.tables),
         Migration(version: 3, name: "queue order", sql: Outbox.queueOrder),
+        Migration(version: 4, name: "offerings", sql: offerings),
     ]
+
+    /// What a course needs beyond a school: a place, a policy, a price; and class schedules with
+    /// resources of any kind, alone or in series. Location, policy and resources are rows of
+    /// Inventory, which refuses what it does not know.
+    private static let offerings = """
+        alter table courses
+            add column location_id uuid,
+            add column policy text not null default 'school',
+            add column price bigint not null default 0 check (price >= 0),
+            add column currency text not null default 'IDR' check (currency ~ '^[A-Z]{3}$'),
+            add column kind text not null default 'course';
+        alter table class_schedules
+            alter column instructor_id drop not null,
+            alter column room_id drop not null,
+            add column resource_ids uuid[] not null default '{}',
+            add column price bigint check (price >= 0),
+            add column series_id uuid,
+            add column skip_conflicts boolean not null default false,
+            add constraint class_schedules_occupy check (instructor_id is not null
+                or room_id is not null or cardinality(resource_ids) > 0);
+        """
 
     /// A course or class schedule exists for others once `published_at` is set: Inventory has it.
     /// Schedules may overlap here; whether they may is Inventory's claim policy (X-15, D-07).

@@ -27,7 +27,8 @@ public struct SchedulePublisher: Service {
         committed: @escaping @Sendable () -> Void
     ) {
         publication = Publication(
-            inventory: BookingV1.InventoryClient(inventory), courses: CourseStore(pool: pool),
+            inventory: BookingV1.InventoryClient(inventory),
+            catalogue: BookingV1.CatalogueClient(inventory), courses: CourseStore(pool: pool),
             schedules: ClassScheduleStore(pool: pool), clock: clock, committed: committed)
         self.loop = loop
         self.interval = interval

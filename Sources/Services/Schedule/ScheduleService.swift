@@ -12,24 +12,29 @@ public struct ScheduleService: ScheduleV1.ScheduleService {
     private let publication: Publication
     private let clock: Clock
     private let defaultTimeZone: String
+    private let zones: TimeZoneDatabase
 
     static let wordLimit = 20
 
     /// - Parameters:
     ///   - inventory: where `janji.booking.v1.Inventory` is; calls need a service's credentials.
     ///   - defaultTimeZone: IANA zone of courses that name none (DEFAULT_TZ).
+    ///   - zones: by whose clocks series are expanded.
     ///   - committed: called after every commit with events: wakes the outbox relay.
     public init(
         pool: PostgresPool, inventory: any Channel, clock: Clock = .system,
-        defaultTimeZone: String, committed: @escaping @Sendable () -> Void
+        defaultTimeZone: String, zones: TimeZoneDatabase = .system,
+        committed: @escaping @Sendable () -> Void
     ) {
         courses = CourseStore(pool: pool)
         schedules = ClassScheduleStore(pool: pool)
         publication = Publication(
-            inventory: BookingV1.InventoryClient(inventory), courses: courses,
+            inventory: BookingV1.InventoryClient(inventory),
+            catalogue: BookingV1.CatalogueClient(inventory), courses: courses,
             schedules: schedules, clock: clock, committed: committed)
         self.clock = clock
         self.defaultTimeZone = defaultTimeZone
+        self.zones = zones
     }
 
     // MARK: Reading
@@ -96,7 +101,9 @@ public struct ScheduleService: ScheduleV1.ScheduleService {
     public func createCourse(
         _ request: ScheduleV1.CreateCourseRequest, _ context: ServerContext
     ) async throws -> ScheduleV1.CreateCourseResponse {
-        let course = try CourseRules.course(request, defaultTimeZone: defaultTimeZone)
+        let course = try CourseRules.course(
+            request, defaultTimeZone: defaultTimeZone,
+            locationTimeZone: try await publication.timeZone(ofLocation: request.locationId))
         try await DomainError.mapping {
             var isPublished = false
             if try await !courses.insert(course, at: clock.now()) {
@@ -110,6 +117,19 @@ public struct ScheduleService: ScheduleV1.ScheduleService {
         }
         var response = ScheduleV1.CreateCourseResponse()
         response.course = ScheduleV1.Course(course)
+        return response
+    }
+
+    public func updateCourse(
+        _ request: ScheduleV1.UpdateCourseRequest, _ context: ServerContext
+    ) async throws -> ScheduleV1.UpdateCourseResponse {
+        let course = try await publishedCourse(request.courseId)
+        let next = try CourseRules.change(
+            course, request,
+            timeZone: try await publication.timeZone(ofLocation: request.locationId))
+        try await DomainError.mapping { try await publication.change(next) }
+        var response = ScheduleV1.UpdateCourseResponse()
+        response.course = ScheduleV1.Course(next)
         return response
     }
 
@@ -153,6 +173,38 @@ public struct ScheduleService: ScheduleV1.ScheduleService {
         var response = ScheduleV1.CreateClassSchedulesResponse()
         response.schedules = wanted.map { ScheduleV1.ClassSchedule($0) }
         return response
+    }
+
+    public func generateSeries(
+        _ request: ScheduleV1.GenerateSeriesRequest, _ context: ServerContext
+    ) async throws -> ScheduleV1.GenerateSeriesResponse {
+        let order = try SeriesOrder(request)
+        let key = try CourseKey(request.courseId)
+        return try await DomainError.mapping {
+            guard let (course, isPublished) = try await courses.find(key) else {
+                throw CourseKey.notFound
+            }
+            if !isPublished { try await publication.publish(course) }
+            guard let zone = zones.zone(course.timeZone) else {
+                throw DomainError(
+                    .internal, "the time zone of the course is not known here", blame: .us,
+                    cause: course.timeZone)
+            }
+            let plan = try order.plan(in: zone)
+            let wanted = order.schedules(plan, of: course)
+            let skipped: Publication.Skipped
+            if order.isDryRun {
+                skipped = try await publication.rehearse(
+                    try await schedules.preview(wanted, of: course))
+            } else {
+                try await schedules.insert(
+                    wanted, skippingConflicts: order.skipsConflicts,
+                    by: context.principal.actor, at: clock.now())
+                let items = try await schedules.unpublished(among: wanted.map(\.id))
+                skipped = try await publication.publish(items)
+            }
+            return order.response(plan, wanted, skipped, zone)
+        }
     }
 
     // MARK: Pieces

@@ -1,4 +1,3 @@
-import Crypto
 import Domain
 import Environment
 import Protobuf
@@ -122,13 +121,7 @@ struct DemoData {
         return schedule
     }
 
-    /// A UUID (version 8, RFC 9562 §5.8) that follows from a name.
     private static func id(_ kind: String, _ name: String) -> String {
-        let hash = SHA256.hash(Array("janji demo \(kind) \(name)".utf8))
-        let high = hash[0..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        let low = hash[8..<16].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        return UUID(
-            bytes: (high & ~0xF000 | 0x8000, low & ~(UInt64(3) << 62) | UInt64(1) << 63)
-        ).description
+        UUID.named("janji demo \(kind) \(name)").description
     }
 }

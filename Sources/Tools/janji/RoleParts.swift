@@ -73,6 +73,7 @@ struct RoleParts {
                 committed: committed))
         router.register(DeskService(pool: pool, clock: host.clock))
         router.register(InventoryService(pool: pool, clock: host.clock, committed: committed))
+        router.register(CatalogueService(pool: pool, clock: host.clock, committed: committed))
         router.register(AvailabilityService(pool: pool, feed: feed, clock: host.clock))
         router.register(
             HoldService(

@@ -125,6 +125,7 @@ struct UpCommand {
             if loadsDemo {
                 Console.line("loading demo data …")
                 try await DemoData(station: station).load()
+                try await DemoTrades(station: station).load()
             }
             station.markReady()
             Welcome(

@@ -59,34 +59,34 @@ struct AvailabilityStore: Sendable {
     /// Free slots come from the index of open ones. Those that are full but for lapsed holds and
     /// bookings are few, and come from the indexes of what has lapsed (X-93).
     static func search(_ filter: SlotFilter) -> SQL {
-        let open = page(filter, "s.is_open")
+        let open = page(filter, of: "slot s", "s.is_open")
         let lapsed = page(
-            filter,
-            """
-            not s.is_open and s.status = 'available' and s.id in (
+            filter, of: "lapsed l join slot s on s.id = l.slot_id",
+            "not s.is_open and s.status = 'available'")
+        return """
+            with lapsed as materialized (
                 select h.slot_id from hold h
                 where h.status = 'pending' and h.expires_at <= statement_timestamp()
-                union all
+                union
                 select b.confirmed_slot_id from booking b
-                where b.status = 'pending_payment' and b.expires_at <= statement_timestamp())
-            """)
-        return """
-            with page as materialized (
+                where b.status = 'pending_payment' and b.expires_at <= statement_timestamp()),
+            page as materialized (
                 select u.id, u.starts_at from (\(open) union all \(lapsed)) u
                 order by u.starts_at, u.id limit \(filter.limit + 1)::int)
-            select \(SlotRow.columns) from page g join slot s on s.id = g.id \(SlotRow.joins)
+            select \(SlotRow.columns(isBlocked: "false"))
+            from page g join slot s on s.id = g.id \(SlotRow.joins)
             order by g.starts_at, g.id
             """
     }
 
     /// A resource is the most selective: its own index gives the order then.
-    private static func page(_ filter: SlotFilter, _ state: SQL) -> SQL {
+    private static func page(_ filter: SlotFilter, of source: SQL, _ state: SQL) -> SQL {
         let byResource = filter.resources.first != nil
         let time: SQL = byResource ? "x.starts_at" : "s.starts_at"
         let id: SQL = byResource ? "x.slot_id" : "s.id"
         var conditions: [SQL] = [
             state, "\(time) >= \(filter.from)", "\(time) <= \(latest)", SlotRow.isBookable,
-            "not \(SlotRow.isBlocked)",
+            SlotRow.isFree,
         ]
         if let first = filter.resources.first { conditions.append("x.resource_id = \(first)") }
         for other in filter.resources.dropFirst() {
@@ -109,7 +109,7 @@ struct AvailabilityStore: Sendable {
             """)
         let joined: SQL = byResource ? "join slot_resource x on x.slot_id = s.id" : ""
         return """
-            (select s.id, s.starts_at from slot s \(joined)
+            (select s.id, s.starts_at from \(source) \(joined)
             where \(conditions.joined(separator: " and "))
             order by \(time), \(id) limit \(filter.limit + 1)::int)
             """

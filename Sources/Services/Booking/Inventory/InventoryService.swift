@@ -45,9 +45,12 @@ public struct InventoryService: BookingV1.InventoryService {
         try rules.check()
         guard let course, !slots.isEmpty else { return BookingV1.PublishSlotsResponse() }
         let outcome = try await DomainError.mapping {
-            try await publisher.publish(slots, of: course, skipConflicts: request.skipConflicts)
+            try await publisher.publish(
+                SlotPublisher.Order(
+                    slots: slots, course: course, skipConflicts: request.skipConflicts,
+                    isDryRun: request.dryRun))
         }
-        committed()
+        if !request.dryRun { committed() }
         var response = BookingV1.PublishSlotsResponse()
         response.created = Int32(clamping: outcome.created)
         response.unchanged = Int32(

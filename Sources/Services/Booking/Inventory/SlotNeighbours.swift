@@ -20,7 +20,8 @@ enum SlotNeighbours {
 
     /// Slots of the resources that touch a time.
     static func select(
-        _ resources: [UUID], from: Instant, until: Instant, except slot: UUID? = nil
+        _ resources: [UUID], from: Instant, until: Instant, except slot: UUID? = nil,
+        limit: Int = limit
     ) -> SQL {
         """
         select \(SlotRow.columns) from \(SlotRow.tables)
@@ -50,10 +51,18 @@ enum SlotNeighbours {
     }
 
     /// New versions of resources, and by that of all their slots; ascending by id, after claims.
-    static func touch(_ resources: [UUID]) -> SQL {
-        """
-        update resource set version = nextval('slot_version') where id in (
-            select id from resource where id = any(\(resources)) order by id for no key update)
-        """
+    ///
+    /// Two statements for one batch: an update that finds the rows it has itself locked changed
+    /// since its snapshot waits for those who wait for it, and the server calls it a deadlock
+    /// (BlockRaceTests).
+    static func touch(_ resources: [UUID]) -> [SQL] {
+        [
+            """
+            select from resource where id = any(\(resources)) order by id for no key update
+            """,
+            """
+            update resource set version = nextval('slot_version') where id = any(\(resources))
+            """,
+        ]
     }
 }

@@ -17,52 +17,76 @@ struct SlotPublisher: Sendable {
     /// Conflicts that are explained at most.
     static let explained = 20
 
+    /// What is published, and how.
+    struct Order: Sendable {
+        let slots: [SlotPublication]
+        let course: UUID
+        var skipConflicts = false
+        var isDryRun = false
+    }
+
     private struct Occupied: Error {}
+
+    /// Ends a transaction that must leave nothing behind.
+    private struct DryRun: Error {
+        let outcome: Outcome
+    }
 
     /// - Throws: COURSE_NOT_FOUND, RESOURCE_NOT_FOUND, ALREADY_EXISTS when an id stands for
     ///   something else, SCHEDULE_CONFLICT with what is in the way.
-    func publish(
-        _ slots: [SlotPublication], of course: UUID, skipConflicts: Bool
-    ) async throws -> Outcome {
-        guard let terms = try await store.terms(of: course) else {
+    func publish(_ order: Order) async throws -> Outcome {
+        guard let terms = try await store.terms(of: order.course) else {
             throw DomainError(.courseNotFound, "there is no such course")
         }
         // Names first and by themselves: their row locks must not be held while claims wait.
-        if let names = store.insertResources(slots) { try await store.pool.execute(names) }
+        let names = store.insertResources(order.slots)
+        if let names, !order.isDryRun { try await store.pool.execute(names) }
         do {
-            var outcome = try await store.pool.transaction { transaction in
-                try await insert(slots, terms, skipConflicts, transaction)
+            let outcome = try await store.pool.transaction { transaction in
+                try await insert(order, terms, transaction)
             }
-            if !outcome.skipped.isEmpty {
-                let skipped = Set(outcome.skipped)
-                outcome.conflicts = try await conflicts(
-                    slots.filter { skipped.contains($0.id) }, terms)
-            }
-            return outcome
+            return try await explained(outcome, order, terms)
+        } catch let dryRun as DryRun {
+            return try await explained(dryRun.outcome, order, terms)
         } catch is Occupied {
             var details = BookingV1.ConflictDetails()
-            details.conflicts = try await conflicts(slots, terms).map { BookingV1.Conflict($0) }
+            details.conflicts = try await conflicts(order.slots, terms).map {
+                BookingV1.Conflict($0)
+            }
             throw DomainError(
                 .scheduleConflict, "a resource is occupied at one of the times"
             ).with(details)
         }
     }
 
-    private func insert(
-        _ slots: [SlotPublication], _ terms: InventoryStore.Terms, _ skipConflicts: Bool,
-        _ transaction: PostgresTransaction
+    private func explained(
+        _ outcome: Outcome, _ order: Order, _ terms: InventoryStore.Terms
     ) async throws -> Outcome {
-        var new = try await store.insertSlots(slots, of: terms, transaction)
-        let differing = try await store.differing(slots, of: terms.offering.id, transaction)
+        guard !outcome.skipped.isEmpty else { return outcome }
+        var outcome = outcome
+        let skipped = Set(outcome.skipped)
+        outcome.conflicts = try await conflicts(
+            order.slots.filter { skipped.contains($0.id) }, terms)
+        return outcome
+    }
+
+    private func insert(
+        _ order: Order, _ terms: InventoryStore.Terms, _ transaction: PostgresTransaction
+    ) async throws -> Outcome {
+        if order.isDryRun, let names = store.insertResources(order.slots) {
+            try await transaction.execute(names)
+        }
+        var new = try await store.insertSlots(order.slots, of: terms, transaction)
+        let differing = try await store.differing(order.slots, of: terms.offering.id, transaction)
         guard differing.isEmpty else {
             throw DomainError(.alreadyExists, "a slot with this id says something else")
         }
         guard !new.isEmpty else { return Outcome() }
         let claims = terms.offering.claimAt == .publish
         let missing = claims ? try await store.claim(new, transaction) : 0
-        if missing > 0, !skipConflicts { throw Occupied() }
+        if missing > 0, !order.skipConflicts { throw Occupied() }
         var outcome = Outcome()
-        if skipConflicts, missing > 0 || !claims {
+        if order.skipConflicts, missing > 0 || !claims {
             outcome.skipped = try await store.conflicting(new, claimed: claims, transaction)
             if !outcome.skipped.isEmpty {
                 try await store.remove(outcome.skipped, transaction)
@@ -71,10 +95,11 @@ struct SlotPublisher: Sendable {
             }
         }
         outcome.created = new.count
+        if order.isDryRun { throw DryRun(outcome: outcome) }
         guard !new.isEmpty else { return outcome }
         if claims {
             let resources = try await store.resources(of: new, transaction)
-            try await transaction.execute(SlotNeighbours.touch(resources))
+            _ = try await transaction.batch(SlotNeighbours.touch(resources))
         }
         let now = clock.now()
         let rows = try await transaction.query(

@@ -126,7 +126,7 @@ extension BookingStore {
     ) async throws -> Settlement {
         var settlement = Settlement()
         let resources = Set(moved.flatMap { $0.resources.map(\.id) })
-        try await transaction.execute(SlotNeighbours.touch(resources.sorted()))
+        _ = try await transaction.batch(SlotNeighbours.touch(resources.sorted()))
         var told: Set<UUID> = []
         for slot in changed {
             guard let now = try await self.slot(slot.id, transaction) else { continue }
