@@ -30,6 +30,12 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     case listWithoutHorizon = "list-without-horizon"
     /// A record that cannot be understood is passed over.
     case skipPoison = "skip-poison"
+    /// Dead holds are freed by the sweeper only.
+    case janitorOnlyExpiry = "janitor-only-expiry"
+    /// What a refused order found dead is committed without its seats.
+    case seatsLostByRefusal = "seats-lost-by-refusal"
+    /// A seat is given though a resource is occupied.
+    case occupiedTakenForFree = "occupied-taken-for-free"
     /// Only the selected events are published again, not what followed them.
     case replayWithoutRest = "replay-without-rest"
 

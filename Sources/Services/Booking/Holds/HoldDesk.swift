@@ -155,6 +155,7 @@ struct HoldDesk: Sendable {
             offers: try HoldOffer.read(rows[0]), answers: try HoldDecisions.answers(rows[1]),
             live: try HoldDecisions.live(rows[2]))
         let outcomes = orders.map { decisions.decide($0, &ledger) }
+        if PlantedBug.seatsLostByRefusal.isPlanted, decisions.placed.isEmpty { return outcomes }
         // Also when all are refused: what was found dead must not commit without its seats.
         var last: [SQL] = []
         let settlement = try await store.seats.settle(ledger, transaction, &last)
