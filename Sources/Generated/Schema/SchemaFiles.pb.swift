@@ -9,6 +9,7 @@ public enum SchemaFiles {
         GoogleApi.annotationsFile,
         GoogleApi.httpFile,
         GoogleApi.httpbodyFile,
+        BookingV1.analyticsFile,
         BookingV1.appointmentsFile,
         BookingV1.availabilityFile,
         BookingV1.bookingFile,

@@ -4,9 +4,6 @@
 public import Protobuf
 public import RPC
 
-/// The types of package `janji.booking.v1`.
-public enum BookingV1 {}
-
 extension BookingV1 {
     /// The descriptor of `janji/booking/v1/appointments.proto`.
     public static let appointmentsFile = Protobuf::GeneratedFile(

@@ -72,6 +72,7 @@ struct RoleParts {
                 site: try Payments.site(host.configuration, isPretended: fakeProvider != nil),
                 committed: committed))
         router.register(DeskService(pool: pool, clock: host.clock))
+        router.register(AnalyticsService(pool: pool))
         router.register(InventoryService(pool: pool, clock: host.clock, committed: committed))
         router.register(CatalogueService(pool: pool, clock: host.clock, committed: committed))
         router.register(AvailabilityService(pool: pool, feed: feed, clock: host.clock))
@@ -84,6 +85,10 @@ struct RoleParts {
         return [
             ("postgres-booking", PoolService(pool)), ("outbox-booking", relay),
             ("availability-feed", feed),
+            (
+                "analytics-refresher",
+                AnalyticsRefresher(pool: pool, loop: host.loop, logger: host.logger)
+            ),
             (
                 "partition-keeper",
                 PartitionKeeper(
