@@ -48,7 +48,7 @@ public final class PostgresCluster: Sendable {
         var lines = [
             "listen_addresses": "'127.0.0.1'", "recovery_init_sync_method": "syncfs",
             "port": "\(port)",
-            "unix_socket_directories": "'\(directory)'", "max_connections": "200",
+            "unix_socket_directories": "'\(directory)'", "max_connections": "1000",
             "log_line_prefix": "'%m [%p] %q%a '", "timezone": "'Asia/Jakarta'",
         ]
         lines.merge(settings) { $1 }

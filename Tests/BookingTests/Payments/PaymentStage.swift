@@ -48,6 +48,7 @@ final class PaymentStage: Sendable {
     func close() async {
         await client.close()
         await provider.close()
+        await fixture.pool.close()
     }
 
     /// A booking that holds a seat and waits for its payment.
