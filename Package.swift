@@ -110,7 +110,7 @@ let package = Package(
         library("Identity", in: "Services", serviceDependencies + ["Crypto"]),
         library("Schedule", in: "Services", serviceDependencies),
         library(
-            "Booking", in: "Services", serviceDependencies + ["Crypto", "HTTPClient", "HTTP1"]),
+            "Booking", in: "Services", serviceDependencies + ["Crypto", "HTTPClient", "HTTP1", "QRCode"]),
         library("Notification", in: "Services", serviceDependencies),
         library(
             "FakeProvider", in: "Services",

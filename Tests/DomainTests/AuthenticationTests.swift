@@ -128,6 +128,7 @@ struct AuthenticationTests {
         arguments: [
             ("janji.booking.v1.Bookings", "booking"), ("janji.schedule.v1.Schedule", "schedule"),
             ("grpc.health.v1.Health", "grpc.health.v1.Health"),
+            ("grpc.channelz.v1.Channelz", "channelz"),
         ])
     func audience(_ service: String, _ audience: String) {
         #expect(ServiceTokens.audience(of: service) == audience)

@@ -36,7 +36,12 @@ extension EndToEnd {
         func top(_ mode: Mode) async throws {
             let stage = try await Stage.shared(mode)
             let target = stage.system.target(.booking)
-            let top = try await rpcurl(["-json", target, "top", "-once"])
+            let stranger = try await rpcurl([target, "top", "-once"])
+            #expect(stranger.status == 64 + 16, "who is connected is for the staff: \(stranger)")
+            let token = try await stage.system.token(audience: "channelz")
+            let top = try await rpcurl([
+                "-json", "-H", "authorization: Bearer \(token)", target, "top", "-once",
+            ])
             #expect(top.status == 0, "\(top)")
             let json = try JSONValue.parse(Array(top.output.utf8))
             let server = try #require(json["servers"]?.array?.first)

@@ -71,15 +71,17 @@ struct Stage: Sendable {
         var hours = 1.0
     }
 
-    func course(_ lessons: [Lesson], claimAt: String = "assign") async throws -> Course {
+    /// - Parameter more: members of the course besides the usual ones.
+    func course(
+        _ lessons: [Lesson], claimAt: String = "assign", more: [(String, JSONValue)] = []
+    ) async throws -> Course {
         let mark = UUID().uuidString.prefix(8)
         let code = "E2E-\(mark)"
-        let created = try await admin.expect(
-            201, "/api/courses",
-            [
-                "code": .string(code), "title": "End to end", "description": "of tests",
-                "max_students": 1, "claim_at": .string(claimAt), "time_zone": "Asia/Jakarta",
-            ])
+        let members: [(String, JSONValue)] = [
+            ("code", .string(code)), ("title", "End to end"), ("description", "of tests"),
+            ("max_students", 1), ("claim_at", .string(claimAt)), ("time_zone", "Asia/Jakarta"),
+        ]
+        let created = try await admin.expect(201, "/api/courses", .object(members + more))
         let id = try created["course"].id
         var instructors: [String] = []
         for number in 0...(lessons.map(\.instructor).max() ?? 0) {

@@ -2,6 +2,7 @@ import Environment
 import Frames
 import Loop
 import RPC
+import Telemetry
 import TestKit
 import Testing
 
@@ -113,7 +114,9 @@ struct ConnectionLifeTests {
         configuration.keepaliveTime = .milliseconds(40)
         let bed = try await HostileBed(configuration)
         let living = try await FramePeer.connect(to: bed.server)
-        for _ in 0..<3 { #expect(await living.next(.ping) != nil) }
+        for _ in 0..<3 {
+            #expect(await living.next(.ping) != nil, "\(bed.metrics.render())")
+        }
         try await bed.honestIsServed()
     }
 

@@ -327,7 +327,12 @@ public final class SystemUnderTest: Sendable {
 
     /// A bearer token with which RPCs of this role may be called as an admin.
     public func token(for role: Role) async throws -> String {
-        let output = try await janji(["token", role.context])
+        try await token(audience: role.context)
+    }
+
+    /// What `janji token` prints.
+    public func token(audience: String) async throws -> String {
+        let output = try await janji(["token", audience])
         return String(output.split(separator: "\n").last ?? "")
     }
 

@@ -50,28 +50,31 @@ extension BookingV1 {
             cG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5It4BCh9SZXNjaGVkdWxlQnlNYW5hZ2VUb2tlblJlc3Bv
             bnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmcSKgoEc2xvdBgC
             IAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdBInCgxtYW5hZ2VfdG9rZW4YAyABKAlCBNi1GAFSC21h
-            bmFnZVRva2VuEiQKCHFyX3Rva2VuGAQgASgJQgTYtRgBSABSB3FyVG9rZW6IAQFCCwoJX3FyX3Rva2VuIk0KEEV4
-            cG9ydEljc1JlcXVlc3QSGgoFdG9rZW4YASABKAlCBNi1GAFSBXRva2VuEh0KCmJvb2tpbmdfaWQYAiABKAlSCWJv
-            b2tpbmdJZDLnCQoMQXBwb2ludG1lbnRzEp8BCgdDaGVja0luEiAuamFuamkuYm9va2luZy52MS5DaGVja0luUmVx
-            dWVzdBohLmphbmppLmJvb2tpbmcudjEuQ2hlY2tJblJlc3BvbnNlIk+ItRgCgtPkkwJFIhYvYXBpL2Jvb2tpbmdz
-            L2NoZWNrLWluOgEqWigiIy9hcGkvYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2NoZWNrLWluOgEqEoQBCghDb21wbGV0
-            ZRIhLmphbmppLmJvb2tpbmcudjEuQ29tcGxldGVSZXF1ZXN0GiIuamFuamkuYm9va2luZy52MS5Db21wbGV0ZVJl
-            c3BvbnNlIjGItRgCgtPkkwInIiIvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NvbXBsZXRlOgEqEokBCgpNYXJr
-            Tm9TaG93EiMuamFuamkuYm9va2luZy52MS5NYXJrTm9TaG93UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuTWFy
-            a05vU2hvd1Jlc3BvbnNlIjCItRgCgtPkkwImIiEvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L25vLXNob3c6ASoS
-            jAEKClJlc2NoZWR1bGUSIy5qYW5qaS5ib29raW5nLnYxLlJlc2NoZWR1bGVSZXF1ZXN0GiQuamFuamkuYm9va2lu
-            Zy52MS5SZXNjaGVkdWxlUmVzcG9uc2UiM4i1GAKC0+STAikiJC9hcGkvYm9va2luZy97Ym9va2luZ19pZH0vcmVz
-            Y2hlZHVsZToBKhKWAQoQR2V0QnlNYW5hZ2VUb2tlbhIpLmphbmppLmJvb2tpbmcudjEuR2V0QnlNYW5hZ2VUb2tl
-            blJlcXVlc3QaKi5qYW5qaS5ib29raW5nLnYxLkdldEJ5TWFuYWdlVG9rZW5SZXNwb25zZSIrkAIBiLUYAYLT5JMC
-            HhIcL2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufRKmAQoTQ2FuY2VsQnlNYW5hZ2VUb2tlbhIsLmphbmppLmJv
-            b2tpbmcudjEuQ2FuY2VsQnlNYW5hZ2VUb2tlblJlcXVlc3QaLS5qYW5qaS5ib29raW5nLnYxLkNhbmNlbEJ5TWFu
-            YWdlVG9rZW5SZXNwb25zZSIyiLUYAYLT5JMCKCIjL2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufS9jYW5jZWw6
-            ASoStgEKF1Jlc2NoZWR1bGVCeU1hbmFnZVRva2VuEjAuamFuamkuYm9va2luZy52MS5SZXNjaGVkdWxlQnlNYW5h
-            Z2VUb2tlblJlcXVlc3QaMS5qYW5qaS5ib29raW5nLnYxLlJlc2NoZWR1bGVCeU1hbmFnZVRva2VuUmVzcG9uc2Ui
-            Noi1GAGC0+STAiwiJy9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vcmVzY2hlZHVsZToBKhKXAQoJRXhwb3J0
-            SWNzEiIuamFuamkuYm9va2luZy52MS5FeHBvcnRJY3NSZXF1ZXN0GhQuZ29vZ2xlLmFwaS5IdHRwQm9keSJQkAIB
-            iLUYAYLT5JMCQxIgL2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufS9pY3NaHxIdL2FwaS9ib29raW5nL3tib29r
-            aW5nX2lkfS9pY3NiBnByb3RvMw==
+            bmFnZVRva2VuEiQKCHFyX3Rva2VuGAQgASgJQgTYtRgBSABSB3FyVG9rZW6IAQFCCwoJX3FyX3Rva2VuIj0KEURy
+            YXdRckNvZGVSZXF1ZXN0EhoKBXRva2VuGAEgASgJQgTYtRgBUgV0b2tlbhIMCgF2GAIgASgJUgF2Ik0KEEV4cG9y
+            dEljc1JlcXVlc3QSGgoFdG9rZW4YASABKAlCBNi1GAFSBXRva2VuEh0KCmJvb2tpbmdfaWQYAiABKAlSCWJvb2tp
+            bmdJZDLgCgoMQXBwb2ludG1lbnRzEp8BCgdDaGVja0luEiAuamFuamkuYm9va2luZy52MS5DaGVja0luUmVxdWVz
+            dBohLmphbmppLmJvb2tpbmcudjEuQ2hlY2tJblJlc3BvbnNlIk+ItRgCgtPkkwJFIhYvYXBpL2Jvb2tpbmdzL2No
+            ZWNrLWluOgEqWigiIy9hcGkvYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2NoZWNrLWluOgEqEoQBCghDb21wbGV0ZRIh
+            LmphbmppLmJvb2tpbmcudjEuQ29tcGxldGVSZXF1ZXN0GiIuamFuamkuYm9va2luZy52MS5Db21wbGV0ZVJlc3Bv
+            bnNlIjGItRgCgtPkkwInIiIvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NvbXBsZXRlOgEqEokBCgpNYXJrTm9T
+            aG93EiMuamFuamkuYm9va2luZy52MS5NYXJrTm9TaG93UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuTWFya05v
+            U2hvd1Jlc3BvbnNlIjCItRgCgtPkkwImIiEvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L25vLXNob3c6ASoSjAEK
+            ClJlc2NoZWR1bGUSIy5qYW5qaS5ib29raW5nLnYxLlJlc2NoZWR1bGVSZXF1ZXN0GiQuamFuamkuYm9va2luZy52
+            MS5SZXNjaGVkdWxlUmVzcG9uc2UiM4i1GAKC0+STAikiJC9hcGkvYm9va2luZy97Ym9va2luZ19pZH0vcmVzY2hl
+            ZHVsZToBKhKWAQoQR2V0QnlNYW5hZ2VUb2tlbhIpLmphbmppLmJvb2tpbmcudjEuR2V0QnlNYW5hZ2VUb2tlblJl
+            cXVlc3QaKi5qYW5qaS5ib29raW5nLnYxLkdldEJ5TWFuYWdlVG9rZW5SZXNwb25zZSIrkAIBiLUYAYLT5JMCHhIc
+            L2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufRKmAQoTQ2FuY2VsQnlNYW5hZ2VUb2tlbhIsLmphbmppLmJvb2tp
+            bmcudjEuQ2FuY2VsQnlNYW5hZ2VUb2tlblJlcXVlc3QaLS5qYW5qaS5ib29raW5nLnYxLkNhbmNlbEJ5TWFuYWdl
+            VG9rZW5SZXNwb25zZSIyiLUYAYLT5JMCKCIjL2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufS9jYW5jZWw6ASoS
+            tgEKF1Jlc2NoZWR1bGVCeU1hbmFnZVRva2VuEjAuamFuamkuYm9va2luZy52MS5SZXNjaGVkdWxlQnlNYW5hZ2VU
+            b2tlblJlcXVlc3QaMS5qYW5qaS5ib29raW5nLnYxLlJlc2NoZWR1bGVCeU1hbmFnZVRva2VuUmVzcG9uc2UiNoi1
+            GAGC0+STAiwiJy9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vcmVzY2hlZHVsZToBKhJ3CgpEcmF3UXJDb2Rl
+            EiMuamFuamkuYm9va2luZy52MS5EcmF3UXJDb2RlUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiLpACAYi1
+            GAGC0+STAiESHy9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vcXISlwEKCUV4cG9ydEljcxIiLmphbmppLmJv
+            b2tpbmcudjEuRXhwb3J0SWNzUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiUJACAYi1GAGC0+STAkMSIC9h
+            cGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vaWNzWh8SHS9hcGkvYm9va2luZy97Ym9va2luZ19pZH0vaWNzYgZw
+            cm90bzM=
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleApi.httpbodyFile, GoogleProtobuf.timestampFile, BookingV1.bookingFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -481,6 +484,30 @@ extension BookingV1 {
         }
     }
 
+    public struct DrawQrCodeRequest: Protobuf::Message {
+        public var token: Swift::String = ""
+        /// Not looked at: tells pictures of different versions apart in a cache.
+        public var v: Swift::String = ""
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = BookingV1.appointmentsFile
+            .message("janji.booking.v1.DrawQrCodeRequest")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.token = reader.string(0)
+            self.v = reader.string(1)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.string(0, self.token)
+            writer.string(1, self.v)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
     public struct ExportIcsRequest: Protobuf::Message {
         public var token: Swift::String = ""
         /// By staff, instead of the token.
@@ -537,6 +564,10 @@ extension BookingV1 {
             service: "janji.booking.v1.Appointments", name: "RescheduleByManageToken",
             kind: .unary, idempotency: .unknown)
 
+        public static let drawQrCode = RPC::MethodDescriptor(
+            service: "janji.booking.v1.Appointments", name: "DrawQrCode",
+            kind: .unary, idempotency: .noSideEffects)
+
         public static let exportIcs = RPC::MethodDescriptor(
             service: "janji.booking.v1.Appointments", name: "ExportIcs",
             kind: .unary, idempotency: .noSideEffects)
@@ -588,6 +619,12 @@ extension BookingV1 {
             _ request: BookingV1.RescheduleByManageTokenRequest,
             _ context: RPC::ServerContext
         ) async throws -> BookingV1.RescheduleByManageTokenResponse
+
+        /// The code of the check-in as a picture, while the booking is confirmed.
+        func drawQrCode(
+            _ request: BookingV1.DrawQrCodeRequest,
+            _ context: RPC::ServerContext
+        ) async throws -> GoogleApi.HttpBody
 
         /// The appointment as a calendar object (RFC 5545): PUBLISH, or CANCEL when it is off. By the
         /// manage link; staff may name the booking.
@@ -776,6 +813,30 @@ extension BookingV1 {
             ).scope(body)
         }
 
+        /// The code of the check-in as a picture, while the booking is confirmed.
+        public func drawQrCode(
+            _ request: BookingV1.DrawQrCodeRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions()
+        ) async throws -> GoogleApi.HttpBody {
+            try await self.channel.unary(
+                BookingV1.AppointmentsMethods.drawQrCode, request,
+                metadata: metadata, options: options)
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func drawQrCode<Result>(
+            _ request: BookingV1.DrawQrCodeRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<GoogleApi.HttpBody>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<GoogleApi.HttpBody>(
+                self.channel, BookingV1.AppointmentsMethods.drawQrCode, request,
+                metadata: metadata, options: options
+            ).scope(body)
+        }
+
         /// The appointment as a calendar object (RFC 5545): PUBLISH, or CANCEL when it is off. By the
         /// manage link; staff may name the booking.
         public func exportIcs(
@@ -842,6 +903,11 @@ extension BookingV1.AppointmentsService {
         router.handle(BookingV1.AppointmentsMethods.rescheduleByManageToken) { call in
             let request = try await call.receiveOnly(as: BookingV1.RescheduleByManageTokenRequest.self)
             let response: BookingV1.RescheduleByManageTokenResponse = try await self.rescheduleByManageToken(request, call.context)
+            try call.sendOnly(response)
+        }
+        router.handle(BookingV1.AppointmentsMethods.drawQrCode) { call in
+            let request = try await call.receiveOnly(as: BookingV1.DrawQrCodeRequest.self)
+            let response: GoogleApi.HttpBody = try await self.drawQrCode(request, call.context)
             try call.sendOnly(response)
         }
         router.handle(BookingV1.AppointmentsMethods.exportIcs) { call in

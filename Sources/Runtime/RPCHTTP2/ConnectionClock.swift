@@ -170,8 +170,12 @@ struct ConnectionClock {
         _ now: UInt64, _ configuration: ServerConfiguration
     ) -> Due? {
         if awaitsPong, !hasHeard {
-            keepaliveAt = pongEnd <= now ? ConnectionClock.never : pongEnd
-            return pongEnd <= now ? .keepaliveTimeout : nil
+            guard now < pongEnd else {
+                keepaliveAt = ConnectionClock.never
+                return .keepaliveTimeout
+            }
+            keepaliveAt = min(pongEnd, ConnectionClock.add(now, configuration.keepaliveTime))
+            return nil
         }
         awaitsPong = false
         let due = ConnectionClock.add(lastRead, configuration.keepaliveTime)

@@ -21,13 +21,18 @@ public struct AccessPolicy: Sendable {
     }
 
     /// The rule for a method. Janji's own RPCs that say nothing are for services; what is not
-    /// Janji's (health, reflection) is public.
+    /// Janji's (health, reflection) is public, but for channelz, which shows who is connected.
     public func access(to path: String) -> CommonV1.Access {
         guard Self.governs(path) else { return .public }
+        if path.hasPrefix(Self.channelz) { return .admin }
         let stated = access[path] ?? .unspecified
         return stated == .unspecified ? .service : stated
     }
 
-    /// Whether the method is one of Janji's own, which the policy speaks about.
-    static func governs(_ path: String) -> Bool { path.hasPrefix("/janji.") }
+    /// Whether the policy speaks about the method: it is one of Janji's own, or of channelz.
+    static func governs(_ path: String) -> Bool {
+        path.hasPrefix("/janji.") || path.hasPrefix(channelz)
+    }
+
+    private static let channelz = "/grpc.channelz."
 }

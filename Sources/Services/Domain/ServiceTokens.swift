@@ -59,10 +59,11 @@ public final class ServiceTokens: Sendable {
             expiresAt: now + Self.lifetime, extra: ["role": role, "scope": "internal"])
     }
 
-    /// The audience of a method: the context in its package.
+    /// The audience of a method: the context in its package, and `channelz`.
     public static func audience(of service: String) -> String {
         let parts = service.split(separator: ".")
-        return parts.count >= 3 && parts[0] == "janji" ? String(parts[1]) : service
+        let isOurs = parts.first == "janji" || service.hasPrefix("grpc.channelz.")
+        return parts.count >= 3 && isOurs ? String(parts[1]) : service
     }
 }
 

@@ -2,6 +2,7 @@ import Domain
 public import Environment
 public import Postgres
 import Protobuf
+import QRCode
 public import RPC
 public import Schema
 
@@ -177,6 +178,22 @@ public struct AppointmentService: BookingV1.AppointmentsService {
             }
         }
         return response
+    }
+
+    public func drawQrCode(
+        _ request: BookingV1.DrawQrCodeRequest, _ context: ServerContext
+    ) async throws -> GoogleApi.HttpBody {
+        let id = try managed(request.token)
+        let found = try await DomainError.mapping {
+            try await store.find(try await store.latest(id))
+        }
+        guard let token = qr(found.booking, found.slot) else {
+            throw DomainError(.invalidTransition, "only a confirmed booking has a code")
+        }
+        var body = GoogleApi.HttpBody()
+        body.contentType = "image/svg+xml"
+        body.data = Array(try QRCode(token).svg.utf8)
+        return body
     }
 
     public func exportIcs(

@@ -1,0 +1,176 @@
+import Foundation
+import HTTP1
+import Protobuf
+import TestKit
+import Testing
+
+extension EndToEnd {
+    /// The clinic's customer and its desk, each in a browser window; PostgreSQL, Kafka and a
+    /// payment provider (the pretended one) behind them.
+    @Suite("The clinic in Debian's chromium")
+    struct ClinicTests {
+        typealias Mode = SystemUnderTest.Mode
+
+        @Test(
+            "E-19, E-20, E-24: held, paid, shown at the desk, checked in; another one is cancelled")
+        func story() async throws {
+            guard WebDriver.isInstalled else {
+                let _: Int? = try PeerPrograms.skip(
+                    "browser", "chromium and chromedriver are missing")
+                return
+            }
+            let stage = try await Stage.shared(.oneProcess)
+            let driver = try await WebDriver(folder: stage.system.folder)
+            do {
+                let clinic = try await Clinic(stage)
+                let token = try await book(stage, driver, clinic, slot: 0)
+                try await desk(stage, driver, clinic, token)
+                try await cancelled(stage, driver, clinic)
+            } catch {
+                await driver.stop()
+                throw error
+            }
+            await driver.stop()
+        }
+
+        /// An offering that is booked by a hold and paid online, with two times of a day.
+        private struct Clinic {
+            let location: String
+            let course: Stage.Course
+            let date: String
+
+            init(_ stage: Stage) async throws {
+                let mark = UUID().uuidString.prefix(8)
+                location = UUID().uuidString.lowercased()
+                let place: JSONValue = [
+                    "code": .string("CLINIC-\(mark)"), "name": .string("Klinik \(mark)"),
+                    "time_zone": "Asia/Jakarta",
+                ]
+                let saved = try await stage.admin.send(
+                    .put, "/api/locations/\(location)", body: place.encoded())
+                try #require(saved.status == 200, "\(saved)")
+                // Soon: nobody is checked in half a day before. Stage counts from the fourth day.
+                let now = Date().timeIntervalSince1970 / 3600
+                let soon = (now.truncatingRemainder(dividingBy: 24)).rounded(.up) - 96 + 1
+                course = try await stage.course(
+                    [.init(hour: soon), .init(hour: soon + 1)], claimAt: "publish",
+                    more: [
+                        ("location_id", .string(location)), ("policy", "clinic"),
+                        ("price", "150000"), ("kind", "service"),
+                    ])
+                // Jakarta is seven hours ahead.
+                date = String(Stage.time(soon + 7).prefix(10))
+            }
+        }
+
+        private func slot(_ id: String) -> String { "[data-testid=slot][data-slot-id='\(id)']" }
+
+        /// From the open time to the confirmed booking; the manage token.
+        private func book(
+            _ stage: Stage, _ driver: WebDriver, _ clinic: Clinic, slot index: Int
+        ) async throws -> String {
+            let id = clinic.course.slots[index]
+            let other = try await open(stage, driver, "/book#\(clinic.course.code)", slot(id))
+            let window = try await open(stage, driver, "/book#\(clinic.course.code)", slot(id))
+            try await window.click(slot(id) + " [data-action=hold]")
+            try await window.wait("#hold[data-state=pending]")
+            let seconds = try await window.attribute("data-seconds", of: "#hold-clock")
+            #expect((500...600).contains(Int(seconds ?? "") ?? 0))
+            // Everybody watching sees it at once.
+            try await other.wait(slot(id) + "[data-open=false]")
+            for (name, value) in [
+                "full_name": "Dewi Lestari", "email": "dewi@contoh.id", "phone": "081234567890",
+                "subject_name": "Momo",
+            ] {
+                try await window.type(value, into: "#contact-form [name=\(name)]")
+            }
+            try await window.click("#consent")
+            try await window.click("#submit")
+            try await window.wait("#booking[data-status=pending_payment]")
+            let token = try await window.run("return location.hash.slice(1)").string ?? ""
+            try await window.click("#pay")
+            try await window.click("button[value=pay]")
+            try await window.open("http://127.0.0.1:\(stage.system.port)/booking#\(token)")
+            try await window.wait("#booking[data-status=confirmed][data-payment-status=paid]")
+            // The picture of the code has arrived.
+            let width = try await eventually {
+                try await window.run("return document.querySelector('#qr').naturalWidth").integer
+                    ?? 0 > 0
+            }
+            #expect(width)
+            await other.close()
+            await window.close()
+            return token
+        }
+
+        /// The desk sees the booking, reads its ledger, checks it in and completes it.
+        private func desk(
+            _ stage: Stage, _ driver: WebDriver, _ clinic: Clinic, _ token: String
+        ) async throws {
+            let shown = try await stage.visitor.get("/api/bookings/manage/\(token)").data
+            let booking = try shown["booking"].id
+            let admin = try await signedIn(stage, driver)
+            try await admin.run(
+                """
+                const place = document.querySelector('#desk-location');
+                place.value = '\(clinic.location)'; place.dispatchEvent(new Event('change'));
+                const date = document.querySelector('#desk-date');
+                date.value = '\(clinic.date)'; date.dispatchEvent(new Event('change'));
+                """)
+            let row = "[data-testid=desk-booking][data-case='\(booking)']"
+            try await admin.wait(row + "[data-status=confirmed][data-payment-status=paid]")
+            #expect(try await admin.text(of: row).contains("Momo"))
+            try await admin.click(row)
+            try await admin.wait("#case-dialog [data-testid=payment][data-status=completed]")
+            #expect(try await admin.count("#case-dialog [data-testid=history-entry]") >= 2)
+            try await admin.click("#case-dialog [data-close]")
+            let code = try #require(shown["qr_token"]?.string)
+            try await admin.type(code, into: "#check-in-token")
+            try await admin.click("#check-in-form button")
+            try await admin.wait(row + "[data-status=in_progress]")
+            try await admin.click(row)
+            try await admin.click("[data-case-action=complete]")
+            try await admin.wait("#case-dialog[data-status=completed]")
+            await admin.close()
+        }
+
+        /// A paid booking that its customer cancels: nine tenths go back, the time is free again.
+        private func cancelled(
+            _ stage: Stage, _ driver: WebDriver, _ clinic: Clinic
+        ) async throws {
+            let token = try await book(stage, driver, clinic, slot: 1)
+            let window = try await open(stage, driver, "/booking#\(token)", "#cancel")
+            try await window.click("#cancel")
+            try await window.wait("#cancel-quote[data-refund='135000']")
+            try await window.click("#cancel-submit")
+            try await window.wait("#booking[data-status=cancelled]")
+            try await window.wait("#booking[data-payment-status=partially_refunded]")
+            await window.close()
+            let fresh = try await open(
+                stage, driver, "/book#\(clinic.course.code)", slot(clinic.course.slots[1]))
+            try await fresh.wait(slot(clinic.course.slots[1]) + "[data-open=true]")
+            await fresh.close()
+        }
+
+        private func open(
+            _ stage: Stage, _ driver: WebDriver, _ path: String, _ awaited: String
+        ) async throws -> BrowserWindow {
+            let window = try await driver.window()
+            try await window.open("http://127.0.0.1:\(stage.system.port)\(path)")
+            try await window.wait("#live-state[data-state=live]")
+            try await window.wait(awaited)
+            return window
+        }
+
+        private func signedIn(_ stage: Stage, _ driver: WebDriver) async throws -> BrowserWindow {
+            let window = try await driver.window()
+            try await window.open("http://127.0.0.1:\(stage.system.port)/admin")
+            try await window.wait("#login-form")
+            try await window.type(stage.system.adminEmail, into: "#email")
+            try await window.type(stage.system.adminPassword, into: "#password")
+            try await window.click("#login-submit")
+            try await window.wait("#workspace")
+            return window
+        }
+    }
+}
