@@ -79,13 +79,13 @@ extension EndToEnd {
             _ = try await client.listPending(BookingV1.ListPendingRequest(), metadata: good)
         }
 
-        @Test("A message over 4 MiB and an unknown method", arguments: Mode.allCases)
+        @Test("A message over 6 MiB and an unknown method", arguments: Mode.allCases)
         func limits(_ mode: Mode) async throws {
             let stage = try await Stage.shared(mode)
             let course = try await Courses.plain(stage)
             let channel = try stage.channel(.booking)
             let large = request(course) {
-                $0.address = String(repeating: "x", count: 5 << 20)
+                $0.address = String(repeating: "x", count: 7 << 20)
             }
             let error = await #expect(throws: RPCError.self) {
                 _ = try await BookingV1.BookingsClient(channel).registerCourse(large)

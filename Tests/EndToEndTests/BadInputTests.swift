@@ -106,7 +106,10 @@ extension EndToEnd {
             try await stage.system.sql(
                 """
                 update booking.slot set starts_at = now() - interval '2 hours',
-                    ends_at = now() - interval '1 hour' where id = '\(past.slots[0])'
+                    ends_at = now() - interval '1 hour',
+                    occupies = tstzrange(now() - interval '2 hours', now() - interval '1 hour'),
+                    local_date = ((now() - interval '2 hours') at time zone time_zone)::date
+                where id = '\(past.slots[0])'
                 """)
             let rows: [(Stage.Course, String, String?, String)] = [
                 (course, course.slots[0], course.slots[0], "second_choice_slot_id"),
