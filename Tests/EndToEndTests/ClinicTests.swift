@@ -77,7 +77,7 @@ extension EndToEnd {
             let seconds = try await window.attribute("data-seconds", of: "#hold-clock")
             #expect((500...600).contains(Int(seconds ?? "") ?? 0))
             // Everybody watching sees it at once.
-            try await other.wait(slot(id) + "[data-open=false]")
+            try await other.waitGone(slot(id) + "[data-open=true]")
             for (name, value) in [
                 "full_name": "Dewi Lestari", "email": "dewi@contoh.id", "phone": "081234567890",
                 "subject_name": "Momo",
