@@ -346,6 +346,24 @@ extension ServerTests {
             try await clinic.sweep()
         }
 
+        @Test("X-53: who is refused a seat does not hear whose booking is in the way; staff does")
+        func discretion() async throws {
+            let clinic = try await Clinic("hold_discretion")
+            let fixture = clinic.fixture
+            let lesson = SlotPlan(.random(), .random(), capacity: 2)
+            let rival = SlotPlan(lesson.instructor, .random(), minute: 30)
+            try await fixture.publish([lesson, rival])
+            let booking = try await clinic.booked(lesson).booking
+            let error = await refusal { _ = try await clinic.place(rival) }
+            let told = try #require(try error.detail(BookingV1.ConflictDetails.self))
+            #expect(told.conflicts.map(\.resource?.id) == [lesson.instructor.description])
+            #expect(told.conflicts.allSatisfy { $0.bookingId == nil && $0.reason.isEmpty })
+            let waiting = try await fixture.confirmed()
+            let staff = await refusal { try await fixture.assign(waiting, rival) }
+            let shown = try #require(try staff.detail(BookingV1.ConflictDetails.self))
+            #expect(shown.conflicts.map(\.bookingId) == [booking?.id])
+        }
+
         @Test("the sweeper tells what has lapsed, and frees claims")
         func sweeper() async throws {
             let clinic = try await Clinic("hold_sweeper")

@@ -53,7 +53,8 @@ struct BookingTransitions: Sendable {
                     mayClear && lost.code == .scheduleConflict
                     ? try await SeatSweep(store: store).clear(theWayOf: lost.slot) : false
                 guard isCleared else {
-                    throw try await store.explain(lost, excluding: order.booking)
+                    throw try await store.explain(
+                        lost, toStaff: order.rights == nil, excluding: order.booking)
                 }
                 mayClear = false
             } catch let lapsed as Lapsed {

@@ -147,4 +147,11 @@ extension BookingV1.Conflict {
         blockId = conflict.blockID?.description
         reason = conflict.reason
     }
+
+    init(forCustomers conflict: Conflict) {
+        self.init(conflict)
+        bookingId = nil
+        blockId = nil
+        reason = ""
+    }
 }

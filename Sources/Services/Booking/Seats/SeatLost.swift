@@ -9,12 +9,15 @@ struct SeatLost: Error {
 }
 
 extension BookingStore {
-    /// Tells what is in the way, and what is near and free.
-    func explain(_ lost: SeatLost, excluding booking: UUID? = nil) async throws -> DomainError {
+    /// Tells what is in the way, and what is near and free. Customers hear when a resource is
+    /// occupied, not by whose booking, nor why it is blocked.
+    func explain(
+        _ lost: SeatLost, toStaff: Bool = false, excluding booking: UUID? = nil
+    ) async throws -> DomainError {
         var details = BookingV1.ConflictDetails()
         if lost.code == .scheduleConflict {
             details.conflicts = try await conflicts(with: lost.slot, excluding: booking)
-                .map { BookingV1.Conflict($0) }
+                .map { toStaff ? BookingV1.Conflict($0) : BookingV1.Conflict(forCustomers: $0) }
         }
         details.alternatives = try await alternatives(to: lost.slot).map { BookingV1.Slot($0) }
         let why =
