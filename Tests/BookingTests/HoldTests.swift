@@ -358,7 +358,7 @@ extension ServerTests {
             let told = try #require(try error.detail(BookingV1.ConflictDetails.self))
             #expect(told.conflicts.map(\.resource?.id) == [lesson.instructor.description])
             #expect(told.conflicts.allSatisfy { $0.bookingId == nil && $0.reason.isEmpty })
-            let waiting = try await fixture.confirmed()
+            let waiting = try await fixture.confirmed(rival)
             let staff = await refusal { try await fixture.assign(waiting, rival) }
             let shown = try #require(try staff.detail(BookingV1.ConflictDetails.self))
             #expect(shown.conflicts.map(\.bookingId) == [booking?.id])
