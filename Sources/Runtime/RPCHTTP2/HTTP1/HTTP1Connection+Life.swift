@@ -43,7 +43,9 @@ extension HTTP1Connection {
         guard next < armed else { return }
         armed = next
         let now = loop.milliseconds
-        timer?.restart(after: .milliseconds(next > now ? next - now : 0))
+        // Never at once: libuv would run it again and again before it lets anything else happen,
+        // the end of a closed socket too.
+        timer?.restart(after: .milliseconds(next > now ? next - now : 1))
     }
 
     private func tick() {
