@@ -87,6 +87,25 @@ import Testing
         #expect(count == 3)
         await loop.stop()
     }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a timer that its body starts again for this moment leaves the loop its turn`()
+        async throws
+    {
+        let loop = EventLoop()
+        try await loop.submit {
+            nonisolated(unsafe) var timer: LoopTimer?
+            timer = loop.schedule(every: .milliseconds(1)) { timer?.restart(after: .zero) }
+            // And one that is made anew each time.
+            @Sendable func again() { _ = loop.schedule(after: .zero) { again() } }
+            again()
+        }
+        for _ in 0..<3 {
+            try await loop.sleep(for: .milliseconds(3))
+            #expect(try await loop.submit { loop.isInLoop })
+        }
+        await loop.stop()
+    }
 }
 
 private final class Count: Sendable {

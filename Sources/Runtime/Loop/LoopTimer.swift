@@ -22,7 +22,7 @@ public final class LoopTimer {
         uv_update_time(loop.raw)
         uv_timer_start(
             handle, LoopTimer.fired, LoopTimer.milliseconds(after),
-            every.map { max(1, LoopTimer.milliseconds($0)) } ?? 0)
+            every.map(LoopTimer.milliseconds) ?? 0)
     }
 
     private static let fired: uv_timer_cb = { handle in
@@ -33,10 +33,12 @@ public final class LoopTimer {
         body?()
     }
 
-    /// Rounded up: a timer never fires early.
+    /// Rounded up: a timer never fires early. A millisecond at least: one that its own body starts
+    /// again for this moment would be run again and again by libuv before anything else of the
+    /// loop, the end of a closed socket too.
     private static func milliseconds(_ duration: Duration) -> UInt64 {
         let nanoseconds = duration.nanoseconds
-        return nanoseconds <= 0 ? 0 : (UInt64(nanoseconds) + 999_999) / 1_000_000
+        return nanoseconds <= 0 ? 1 : (UInt64(nanoseconds) + 999_999) / 1_000_000
     }
 
     /// Starts the time anew. Has no effect on a timer that was cancelled or has fired.
@@ -57,7 +59,7 @@ public final class LoopTimer {
 }
 
 extension EventLoop {
-    /// Calls `body` once on the loop after at least `after`. Loop only.
+    /// Calls `body` once on the loop after at least `after`, and at least a millisecond. Loop only.
     public func schedule(after: Duration, _ body: @escaping () -> Void) -> LoopTimer {
         preconditionInLoop()
         return LoopTimer(loop: self, after: after, every: nil, body)

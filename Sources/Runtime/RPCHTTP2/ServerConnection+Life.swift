@@ -13,23 +13,16 @@ extension ServerConnection {
     // MARK: The timer
 
     func startTimer() {
-        // One timer for everything; it is restarted with what `clock` says.
-        timer = loop.schedule(every: .seconds(86_400)) { [self] in tick() }
+        timer.start(on: loop) { [self] in tick() }
         arm()
     }
 
-    /// Sees to it that the timer fires in time. A timer that fires too early is cheaper than one
-    /// that is restarted with every event.
-    func arm() {
-        let next = clock.next
-        guard next < armed else { return }
-        armed = next
-        let now = loop.milliseconds
-        timer?.restart(after: .milliseconds(next > now ? next - now : 0))
-    }
+    /// Sees to it that the timer fires in time.
+    @inline(__always)
+    func arm() { timer.arm(clock.next, on: loop) }
 
     private func tick() {
-        armed = ConnectionClock.never
+        timer.fired()
         let now = loop.milliseconds
         guard let session else {
             let due = clock.due(at: now, hasStreams: false, configuration)
@@ -90,7 +83,7 @@ extension ServerConnection {
         if clock.awaitsSettingsAcknowledgement, session.settingsAreAcknowledged {
             clock.didReceiveSettingsAcknowledgement()
         }
-        if clock.next < armed { arm() }
+        arm()
     }
 
     func sessionDidReceiveSettings(_ session: HTTP2Session) {

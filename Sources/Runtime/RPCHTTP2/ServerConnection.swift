@@ -36,9 +36,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
     @exclusivity(unchecked) var clock: ConnectionClock
     @exclusivity(unchecked) var pings = PingPolicy()
     @exclusivity(unchecked) var traffic = ConnectionTraffic()
-    /// The one timer, and when it fires.
-    var timer: LoopTimer?
-    @exclusivity(unchecked) var armed = ConnectionClock.never
+    @exclusivity(unchecked) var timer = ConnectionTimer()
     var end = ConnectionEnd.peer
     var hasDrained = false
     var stallChecks: UInt8 = 0
@@ -73,8 +71,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
         let bytes = firstBytes
         firstBytes = []
         if version == .http1, configuration.web.isEnabled {
-            timer?.cancel()
-            timer = nil
+            timer.cancel()
             let connection = HTTP1Connection(socket, id: id, peer, server)
             server.connection(self, continuesAs: connection)
             return connection.start(bytes)
@@ -124,8 +121,7 @@ final class ServerConnection: StreamSocketHandler, HTTP2SessionHandler, WebHost,
     }
 
     func socketDidClose(_ error: (any Error)?) {
-        timer?.cancel()
-        timer = nil
+        timer.cancel()
         if let error, end == .peer { note(error is LoopError ? .socketError : .tls, "\(error)") }
         // Streams and the C session go when nothing of them is on the stack.
         let session = session

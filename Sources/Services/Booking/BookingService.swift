@@ -47,7 +47,7 @@ public struct BookingService: BookingV1.BookingsService {
     public func getBooking(
         _ request: BookingV1.GetBookingRequest, _ context: ServerContext
     ) async throws -> BookingV1.GetBookingResponse {
-        let id = try Self.bookingID(request.bookingId)
+        let id = try FieldRules.uuid(request.bookingId, only: "booking_id")
         let found = try await DomainError.mapping { try await queue.find(id) }
         guard let found else { throw DomainError(.bookingNotFound, "there is no such booking") }
         return found
@@ -81,10 +81,7 @@ public struct BookingService: BookingV1.BookingsService {
     public func assignSlot(
         _ request: BookingV1.AssignSlotRequest, _ context: ServerContext
     ) async throws -> BookingV1.AssignSlotResponse {
-        var rules = FieldRules()
-        let slot = rules.uuid(request.scheduleId, "schedule_id")
-        try rules.check()
-        guard let slot else { throw DomainError(.slotNotFound, "there is no such slot") }
+        let slot = try FieldRules.uuid(request.scheduleId, only: "schedule_id")
         let order = try order(
             request.bookingId, slot: slot, .assign(slot: slot, reason: request.reason),
             request.reason, request.ifVersion, request.idempotencyKey, request, context)
@@ -140,18 +137,10 @@ public struct BookingService: BookingV1.BookingsService {
         if let key { rules.text(key, "idempotency_key", limit: 200) }
         try rules.check()
         return BookingTransitions.Order(
-            booking: try Self.bookingID(id), slot: slot, command: command,
+            booking: try FieldRules.uuid(id, only: "booking_id"), slot: slot, command: command,
             actor: context.principal.actor, reason: reason, ifVersion: ifVersion,
             idempotency: key.map {
                 IdempotencyTable.Use($0, for: request, context, at: clock.now())
             })
-    }
-
-    private static func bookingID(_ text: String) throws(DomainError) -> UUID {
-        var rules = FieldRules()
-        let id = rules.uuid(text, "booking_id")
-        try rules.check()
-        guard let id else { throw DomainError(.bookingNotFound, "there is no such booking") }
-        return id
     }
 }

@@ -10,9 +10,7 @@ public import Telemetry
 /// every statement that cares compares the time itself (X-05, design.md §4 rule 4).
 public struct ExpirySweeper: Service {
     private let transitions: BookingTransitions
-    private let loop: EventLoop
-    private let interval: Duration
-    private let logger: Logger
+    private let recurrence: Recurrence
     private let committed: @Sendable () -> Void
 
     public init(
@@ -20,23 +18,15 @@ public struct ExpirySweeper: Service {
         logger: Logger, committed: @escaping @Sendable () -> Void
     ) {
         transitions = BookingTransitions(store: BookingStore(pool: pool), clock: clock)
-        self.loop = loop
-        self.interval = interval
-        self.logger = logger
+        recurrence = Recurrence(on: loop, every: interval, logger: logger)
         self.committed = committed
     }
 
     public func run() async throws {
-        while true {
-            do {
-                while try await sweep() == Self.batch {}
-                while try await forgetKeys() == Self.keyBatch {}
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                logger.warning("the expiry sweep waits", ["error": LogValue(describing: error)])
-            }
-            try await loop.sleep(for: interval)
+        try await recurrence.run("the expiry sweep waits") {
+            while try await sweep() == Self.batch {}
+            while try await forgetKeys() == Self.keyBatch {}
+            return nil
         }
     }
 

@@ -27,19 +27,16 @@ struct RegistrationStore: Sendable {
         let results = try await pool.atomically(
             [
                 replaySQL(use),
-                "select id, code, title, claim_at, time_zone from offering where id = \(registration.courseID)",
+                """
+                select \(OfferingRow.columns) from offering o where o.id = \(registration.courseID)
+                """,
                 """
                 select \(SlotRow.columns) from \(SlotRow.tables)
                 where s.id in (\(nullable: registration.firstChoice),
                     \(nullable: registration.secondChoice))
                 """,
             ], options: TransactionOptions(isReadOnly: true))
-        let offering = try results[1].first.map { row in
-            Offering(
-                id: try row[0], code: try row[1], title: try row[2],
-                claimAt: Offering.ClaimPolicy(rawValue: try row[3]) ?? .assign,
-                timeZone: try row[4])
-        }
+        let offering = try results[1].first.map { try OfferingRow.read($0) }
         return Look(
             replay: try replay(results[0]), offering: offering,
             slots: try results[2].map(SlotRow.read))

@@ -9,8 +9,7 @@ enum SlotRow {
     /// The same for slots of which it is known whether they are blocked.
     static func columns(isBlocked: SQL) -> SQL {
         """
-        s.id, o.id, o.code, o.title, o.claim_at, o.time_zone, o.kind, o.location_id, o.policy,
-        o.price, o.currency, p.notice_seconds, p.window_seconds,
+        s.id, \(OfferingRow.columns), p.notice_seconds, p.window_seconds,
         q.ids, q.names, q.kinds, s.starts_at, s.ends_at, s.capacity, s.taken, s.status,
         greatest(s.version, q.version), \(demand), \(isBlocked), \(lapsed),
         lower(s.occupies), upper(s.occupies), s.time_zone, s.local_date, s.location_id, s.price
@@ -69,13 +68,7 @@ enum SlotRow {
         """
 
     static func read(_ row: PostgresRow) throws -> Slot {
-        var offering = Offering(
-            id: try row[1], code: try row[2], title: try row[3],
-            claimAt: Offering.ClaimPolicy(rawValue: try row[4]) ?? .assign, timeZone: try row[5])
-        (offering.kind, offering.locationID, offering.policy) = (
-            try row[6], try row[7], try row[8]
-        )
-        (offering.price, offering.currency) = (try row[9], try row[10])
+        var offering = try OfferingRow.read(row, from: 1)
         offering.notice = .seconds(try row[11] as Int64)
         offering.window = (try row[12] as Int64?).map { .seconds($0) }
         var slot = Slot(

@@ -65,10 +65,20 @@ public struct FieldRules {
 
     /// - Throws: ``DomainError`` VALIDATION_FAILED with every violation.
     public func check() throws(DomainError) {
-        guard !violations.isEmpty else { return }
+        guard violations.isEmpty else { throw refusal }
+    }
+
+    private var refusal: DomainError {
         let fields = violations.map(\.field).joined(separator: ", ")
-        throw DomainError(
+        return DomainError(
             .validationFailed, "these fields are not valid: \(fields)", violations: violations)
+    }
+
+    /// The UUID in the only field of a request that has to be looked at.
+    public static func uuid(_ value: String, only field: String) throws(DomainError) -> UUID {
+        var rules = FieldRules()
+        guard let uuid = rules.uuid(value, field) else { throw rules.refusal }
+        return uuid
     }
 
     static func isEmail(_ value: String) -> Bool {

@@ -8,9 +8,7 @@ public import Telemetry
 public struct SessionSweeper: Service {
     private let store: IdentityStore
     private let clock: Clock
-    private let loop: EventLoop
-    private let interval: Duration
-    private let logger: Logger
+    private let recurrence: Recurrence
 
     public init(
         pool: PostgresPool, clock: Clock = .system, loop: EventLoop,
@@ -18,22 +16,14 @@ public struct SessionSweeper: Service {
     ) {
         store = IdentityStore(pool: pool)
         self.clock = clock
-        self.loop = loop
-        self.interval = interval
-        self.logger = logger
+        recurrence = Recurrence(on: loop, every: interval, logger: logger)
     }
 
     /// Tidies until cancelled.
     public func run() async throws {
-        while true {
-            do {
-                _ = try await sweep()
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                logger.warning("the session sweep waits", ["error": LogValue(describing: error)])
-            }
-            try await loop.sleep(for: interval)
+        try await recurrence.run("the session sweep waits") {
+            _ = try await sweep()
+            return nil
         }
     }
 

@@ -59,29 +59,8 @@ struct RoleParts {
             throw ConfigurationError("\(Setting.captcha.name): only “none” is built in")
         }
         let committed: @Sendable () -> Void = { relay.poke() }
-        router.register(
-            BookingService(
-                pool: pool, clock: host.clock, captcha: NoCaptcha(), committed: committed))
-        router.register(OfferingService(pool: pool))
         let payments = try Payments(host, fake: fakeProvider)
-        router.register(
-            PaymentService(
-                pool: pool, clock: host.clock, providers: payments.providers,
-                tokens: host.bookingTokens,
-                captcha: NoCaptcha(),
-                site: try Payments.site(host.configuration, isPretended: fakeProvider != nil),
-                committed: committed))
-        router.register(DeskService(pool: pool, clock: host.clock))
-        router.register(AnalyticsService(pool: pool))
-        router.register(InventoryService(pool: pool, clock: host.clock, committed: committed))
-        router.register(CatalogueService(pool: pool, clock: host.clock, committed: committed))
-        router.register(AvailabilityService(pool: pool, feed: feed, clock: host.clock))
-        router.register(
-            HoldService(
-                pool: pool, clock: host.clock, tokens: host.bookingTokens, committed: committed))
-        router.register(
-            AppointmentService(
-                pool: pool, clock: host.clock, tokens: host.bookingTokens, committed: committed))
+        try registerBooking(pool, feed, payments, committed)
         return [
             ("postgres-booking", PoolService(pool)), ("outbox-booking", relay),
             ("availability-feed", feed),
@@ -119,6 +98,34 @@ struct RoleParts {
                     committed: committed)
             ),
         ]
+    }
+
+    private func registerBooking(
+        _ pool: PostgresPool, _ feed: AvailabilityFeed, _ payments: Payments,
+        _ committed: @escaping @Sendable () -> Void
+    ) throws {
+        router.register(
+            BookingService(
+                pool: pool, clock: host.clock, captcha: NoCaptcha(), committed: committed))
+        router.register(OfferingService(pool: pool))
+        router.register(
+            PaymentService(
+                pool: pool, clock: host.clock, providers: payments.providers,
+                tokens: host.bookingTokens,
+                captcha: NoCaptcha(),
+                site: try Payments.site(host.configuration, isPretended: fakeProvider != nil),
+                committed: committed))
+        router.register(DeskService(pool: pool, clock: host.clock))
+        router.register(AnalyticsService(pool: pool))
+        router.register(InventoryService(pool: pool, clock: host.clock, committed: committed))
+        router.register(CatalogueService(pool: pool, clock: host.clock, committed: committed))
+        router.register(AvailabilityService(pool: pool, feed: feed, clock: host.clock))
+        router.register(
+            HoldService(
+                pool: pool, clock: host.clock, tokens: host.bookingTokens, committed: committed))
+        router.register(
+            AppointmentService(
+                pool: pool, clock: host.clock, tokens: host.bookingTokens, committed: committed))
     }
 
     private func schedule() throws -> [Part] {

@@ -18,6 +18,7 @@ struct Welcome {
             Janji is ready after \(tenths / 10).\(tenths % 10) s.
 
               students   \(site)/
+              clinic     \(site)/book
               admin      \(site)/admin
                          \(email)   \(password)
 

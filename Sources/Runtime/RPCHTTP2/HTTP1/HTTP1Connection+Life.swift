@@ -3,8 +3,7 @@ import HTTP2
 import Loop
 import RPC
 
-/// How a connection ages and ends. One timer serves every limit; it is never restarted for a
-/// later moment, but looks again when it fires.
+/// How a connection ages and ends. One timer serves every limit.
 extension HTTP1Connection {
     static func ageEnd(_ now: UInt64, _ configuration: ServerConfiguration) -> UInt64 {
         let age = configuration.maxConnectionAge.map { $0 * .random(in: 0.9..<1.1) }
@@ -33,23 +32,17 @@ extension HTTP1Connection {
     }
 
     func startTimer() {
-        timer = loop.schedule(every: .seconds(86_400)) { [self] in tick() }
+        timer.start(on: loop) { [self] in tick() }
         arm()
     }
 
     /// Sees to it that the timer fires in time.
     func arm() {
-        let next = min(ConnectionClock.add(since, patience), ageEnd)
-        guard next < armed else { return }
-        armed = next
-        let now = loop.milliseconds
-        // Never at once: libuv would run it again and again before it lets anything else happen,
-        // the end of a closed socket too.
-        timer?.restart(after: .milliseconds(next > now ? next - now : 1))
+        timer.arm(min(ConnectionClock.add(since, patience), ageEnd), on: loop)
     }
 
     private func tick() {
-        armed = ConnectionClock.never
+        timer.fired()
         let now = loop.milliseconds
         if socket.queuedBytes < lastQueued {
             lastQueued = socket.queuedBytes

@@ -68,12 +68,11 @@ final class HTTP1Connection: StreamSocketHandler, WebHost, ServedConnection, @un
     // Ages.
     var isLeaving = false
     var hasServed = false
-    var timer: LoopTimer?
+    var timer = ConnectionTimer()
     /// When the present phase began or last got on.
     var since: UInt64
     var lastQueued = 0
     var ageEnd: UInt64
-    var armed = ConnectionClock.never
 
     init(_ socket: any ByteStream, id: Int64, _ peer: Peer, _ server: RPCServer) {
         self.socket = socket
@@ -141,8 +140,7 @@ final class HTTP1Connection: StreamSocketHandler, WebHost, ServedConnection, @un
 
     private func leaveForGood() {
         phase = .closed
-        timer?.cancel()
-        timer = nil
+        timer.cancel()
         endCall()
     }
 

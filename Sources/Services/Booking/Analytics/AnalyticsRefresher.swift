@@ -8,30 +8,22 @@ public import Telemetry
 /// see the old figures until the new ones are complete, and of all replicas one works.
 public struct AnalyticsRefresher: Service {
     private let pool: PostgresPool
-    private let loop: EventLoop
     private let interval: Duration
-    private let logger: Logger
+    private let recurrence: Recurrence
 
     public init(
         pool: PostgresPool, loop: EventLoop, interval: Duration = .seconds(3600), logger: Logger
     ) {
         self.pool = pool
-        self.loop = loop
         self.interval = interval
-        self.logger = logger
+        // Twice in an interval, so that a replica that died is soon made up for.
+        recurrence = Recurrence(on: loop, every: interval / 2, logger: logger)
     }
 
     public func run() async throws {
-        while true {
-            do {
-                _ = try await refresh()
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                logger.warning("the daily figures stay old", ["error": LogValue(describing: error)])
-            }
-            // Twice in an interval, so that a replica that died is soon made up for.
-            try await loop.sleep(for: interval / 2)
+        try await recurrence.run("the daily figures stay old") {
+            _ = try await refresh()
+            return nil
         }
     }
 

@@ -59,7 +59,7 @@ public struct AppointmentService: BookingV1.AppointmentsService {
     public func complete(
         _ request: BookingV1.CompleteRequest, _ context: ServerContext
     ) async throws -> BookingV1.CompleteResponse {
-        let id = try Self.bookingID(request.bookingId)
+        let id = try FieldRules.uuid(request.bookingId, only: "booking_id")
         return try await DomainError.mapping {
             try await run(
                 id, .complete, request.reason, request.idempotencyKey, request.ifVersion, request,
@@ -75,7 +75,7 @@ public struct AppointmentService: BookingV1.AppointmentsService {
     public func markNoShow(
         _ request: BookingV1.MarkNoShowRequest, _ context: ServerContext
     ) async throws -> BookingV1.MarkNoShowResponse {
-        let id = try Self.bookingID(request.bookingId)
+        let id = try FieldRules.uuid(request.bookingId, only: "booking_id")
         return try await DomainError.mapping {
             let found = try await store.find(id)
             let start = found.slot?.startsAt ?? found.at
@@ -93,8 +93,8 @@ public struct AppointmentService: BookingV1.AppointmentsService {
     public func reschedule(
         _ request: BookingV1.RescheduleRequest, _ context: ServerContext
     ) async throws -> BookingV1.RescheduleResponse {
-        let id = try Self.bookingID(request.bookingId)
-        let slot = try Self.slotID(request.scheduleId)
+        let id = try FieldRules.uuid(request.bookingId, only: "booking_id")
+        let slot = try FieldRules.uuid(request.scheduleId, only: "schedule_id")
         return try await DomainError.mapping {
             try await run(
                 id, .reschedule(to: .timeOrdered(clock.now())), request.reason,
@@ -157,7 +157,7 @@ public struct AppointmentService: BookingV1.AppointmentsService {
         _ request: BookingV1.RescheduleByManageTokenRequest, _ context: ServerContext
     ) async throws -> BookingV1.RescheduleByManageTokenResponse {
         let id = try managed(request.token)
-        let slot = try Self.slotID(request.scheduleId)
+        let slot = try FieldRules.uuid(request.scheduleId, only: "schedule_id")
         var response = try await DomainError.mapping {
             let found = try await store.find(try await store.latest(id))
             return try await run(
@@ -204,7 +204,7 @@ public struct AppointmentService: BookingV1.AppointmentsService {
             guard context.principal.isAdmin else {
                 throw DomainError(.unauthenticated, "this call needs a token or credentials")
             }
-            id = try Self.bookingID(request.bookingId)
+            id = try FieldRules.uuid(request.bookingId, only: "booking_id")
         } else {
             id = try managed(request.token)
         }
@@ -261,21 +261,5 @@ public struct AppointmentService: BookingV1.AppointmentsService {
     private func qr(_ booking: Booking, _ slot: Slot?) -> String? {
         guard booking.status == .confirmed, let slot else { return nil }
         return tokens.checkIn(booking.id, until: slot.endsAt)
-    }
-
-    private static func bookingID(_ text: String) throws(DomainError) -> UUID {
-        var rules = FieldRules()
-        let id = rules.uuid(text, "booking_id")
-        try rules.check()
-        guard let id else { throw DomainError(.bookingNotFound, "there is no such booking") }
-        return id
-    }
-
-    private static func slotID(_ text: String) throws(DomainError) -> UUID {
-        var rules = FieldRules()
-        let id = rules.uuid(text, "schedule_id")
-        try rules.check()
-        guard let id else { throw DomainError(.slotNotFound, "there is no such slot") }
-        return id
     }
 }

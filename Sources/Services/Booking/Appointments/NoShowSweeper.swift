@@ -10,9 +10,7 @@ public import Telemetry
 public struct NoShowSweeper: Service {
     private let store: AppointmentStore
     private let transitions: BookingTransitions
-    private let loop: EventLoop
-    private let interval: Duration
-    private let logger: Logger
+    private let recurrence: Recurrence
     private let committed: @Sendable () -> Void
 
     public init(
@@ -21,25 +19,16 @@ public struct NoShowSweeper: Service {
     ) {
         store = AppointmentStore(pool: pool)
         transitions = BookingTransitions(store: BookingStore(pool: pool), clock: clock)
-        self.loop = loop
-        self.interval = interval
-        self.logger = logger
+        recurrence = Recurrence(on: loop, every: interval, logger: logger)
         self.committed = committed
     }
 
     static let batch = 100
 
     public func run() async throws {
-        while true {
-            do {
-                while try await sweep() == Self.batch {}
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                logger.warning(
-                    "the sweep of no-shows waits", ["error": LogValue(describing: error)])
-            }
-            try await loop.sleep(for: interval)
+        try await recurrence.run("the sweep of no-shows waits") {
+            while try await sweep() == Self.batch {}
+            return nil
         }
     }
 

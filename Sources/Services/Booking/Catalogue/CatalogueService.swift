@@ -77,7 +77,7 @@ public struct CatalogueService: BookingV1.CatalogueService {
     public func deleteLocation(
         _ request: BookingV1.DeleteLocationRequest, _ context: ServerContext
     ) async throws -> BookingV1.DeleteLocationResponse {
-        let id = try Self.id(request.locationId, "location_id")
+        let id = try FieldRules.uuid(request.locationId, only: "location_id")
         try await DomainError.mapping { try await locations.delete(id) }
         return BookingV1.DeleteLocationResponse()
     }
@@ -165,7 +165,7 @@ public struct CatalogueService: BookingV1.CatalogueService {
     public func deleteResource(
         _ request: BookingV1.DeleteResourceRequest, _ context: ServerContext
     ) async throws -> BookingV1.DeleteResourceResponse {
-        let id = try Self.id(request.resourceId, "resource_id")
+        let id = try FieldRules.uuid(request.resourceId, only: "resource_id")
         try await DomainError.mapping { try await resources.delete(id) }
         return BookingV1.DeleteResourceResponse()
     }
@@ -207,7 +207,7 @@ public struct CatalogueService: BookingV1.CatalogueService {
     public func unblockResource(
         _ request: BookingV1.UnblockResourceRequest, _ context: ServerContext
     ) async throws -> BookingV1.UnblockResourceResponse {
-        let id = try Self.id(request.blockId, "block_id")
+        let id = try FieldRules.uuid(request.blockId, only: "block_id")
         try await DomainError.mapping {
             try await blocks.unblock(id, by: context.principal.actor)
         }
@@ -289,7 +289,7 @@ public struct CatalogueService: BookingV1.CatalogueService {
     public func withdrawSlot(
         _ request: BookingV1.WithdrawSlotRequest, _ context: ServerContext
     ) async throws -> BookingV1.WithdrawSlotResponse {
-        let id = try Self.id(request.slotId, "slot_id")
+        let id = try FieldRules.uuid(request.slotId, only: "slot_id")
         let (slot, bookings) = try await DomainError.mapping {
             try await slots.withdraw(id, force: request.force)
         }
@@ -298,14 +298,6 @@ public struct CatalogueService: BookingV1.CatalogueService {
         response.slot = BookingV1.Slot(slot)
         response.bookingIds = bookings.map(\.description)
         return response
-    }
-
-    private static func id(_ text: String, _ field: String) throws(DomainError) -> UUID {
-        var rules = FieldRules()
-        let id = rules.uuid(text, field)
-        try rules.check()
-        guard let id else { throw DomainError(.validationFailed, "no id") }
-        return id
     }
 }
 

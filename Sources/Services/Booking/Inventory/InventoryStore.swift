@@ -55,22 +55,14 @@ struct InventoryStore: Sendable {
     func terms(of id: UUID) async throws -> Terms? {
         try await pool.query(
             """
-            select o.id, o.code, o.title, o.claim_at, o.time_zone, o.kind, o.location_id, o.policy,
-                o.price, o.currency, p.buffer_before_seconds, p.buffer_after_seconds
+            select \(OfferingRow.columns), p.buffer_before_seconds, p.buffer_after_seconds
             from offering o join policy p on p.code = o.policy where o.id = \(id)
             """
         ).first.map { row in
-            var offering = Offering(
-                id: try row[0], code: try row[1], title: try row[2],
-                claimAt: Offering.ClaimPolicy(rawValue: try row[3]) ?? .assign,
-                timeZone: try row[4])
-            (offering.kind, offering.locationID, offering.policy) = (
-                try row[5], try row[6], try row[7]
-            )
-            (offering.price, offering.currency) = (try row[8], try row[9])
-            return Terms(
-                offering: offering, before: .seconds(try row[10] as Int),
-                after: .seconds(try row[11] as Int))
+            Terms(
+                offering: try OfferingRow.read(row),
+                before: .seconds(try row[OfferingRow.count] as Int),
+                after: .seconds(try row[OfferingRow.count + 1] as Int))
         }
     }
 

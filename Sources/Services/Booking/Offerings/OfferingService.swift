@@ -31,8 +31,7 @@ public struct OfferingService: BookingV1.OfferingsService {
         return try await DomainError.mapping {
             let rows = try await pool.query(
                 """
-                select o.id, o.code, o.title, o.claim_at, o.time_zone, o.location_id, o.policy,
-                    o.price, o.currency, o.kind, p.entry, p.payment, p.hold_seconds,
+                select \(OfferingRow.columns), p.entry, p.payment, p.hold_seconds,
                     p.quantity_limit, coalesce(l.name, '')
                 from offering o join policy p on p.code = o.policy
                 left join location l on l.id = o.location_id
@@ -46,19 +45,13 @@ public struct OfferingService: BookingV1.OfferingsService {
     }
 
     private static func read(_ row: PostgresRow) throws -> BookingV1.BookableOffering {
-        var offering = Offering(
-            id: try row[0], code: try row[1], title: try row[2],
-            claimAt: Offering.ClaimPolicy(rawValue: try row[3]) ?? .assign, timeZone: try row[4])
-        (offering.locationID, offering.policy) = (try row[5], try row[6])
-        (offering.price, offering.currency) = (try row[7], try row[8])
-        offering.kind = try row[9]
         var item = BookingV1.BookableOffering()
-        item.offering = BookingV1.Offering(offering)
-        item.entry = try row[10]
-        item.payment = try row[11]
-        item.holdSeconds = try row[12]
-        item.quantityLimit = try row[13]
-        item.locationName = try row[14]
+        item.offering = BookingV1.Offering(try OfferingRow.read(row))
+        item.entry = try row[OfferingRow.count]
+        item.payment = try row[OfferingRow.count + 1]
+        item.holdSeconds = try row[OfferingRow.count + 2]
+        item.quantityLimit = try row[OfferingRow.count + 3]
+        item.locationName = try row[OfferingRow.count + 4]
         return item
     }
 }

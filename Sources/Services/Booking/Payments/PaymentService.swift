@@ -123,7 +123,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
     public func quoteCancellationForAdmin(
         _ request: PaymentV1.QuoteCancellationRequest, _ context: ServerContext
     ) async throws -> PaymentV1.QuoteCancellationResponse {
-        try await quote(try Self.id(request.bookingId, "booking_id"))
+        try await quote(try FieldRules.uuid(request.bookingId, only: "booking_id"))
     }
 
     private func quote(_ booking: UUID) async throws -> PaymentV1.QuoteCancellationResponse {
@@ -160,7 +160,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
     public func getProof(
         _ request: PaymentV1.GetProofRequest, _ context: ServerContext
     ) async throws -> GoogleApi.HttpBody {
-        let payment = try Self.id(request.paymentId, "payment_id")
+        let payment = try FieldRules.uuid(request.paymentId, only: "payment_id")
         guard let proof = try await mapped({ try await proofs.find(payment: payment) }) else {
             throw DomainError(.paymentNotFound, "the payment has no proof")
         }
@@ -290,7 +290,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
     public func list(
         _ request: PaymentV1.ListRequest, _ context: ServerContext
     ) async throws -> PaymentV1.ListResponse {
-        let booking = try Self.id(request.bookingId, "booking_id")
+        let booking = try FieldRules.uuid(request.bookingId, only: "booking_id")
         let account = try await mapped { try await desk.store.account(of: booking) }
         var response = PaymentV1.ListResponse()
         response.payments = account.payments.map { PaymentV1.Payment($0) }
@@ -322,14 +322,6 @@ public struct PaymentService: PaymentV1.PaymentsService {
     // MARK: Pieces
 
     private static let noPayment = DomainError(.paymentNotFound, "there is no such payment")
-
-    private static func id(_ text: String, _ field: String) throws(DomainError) -> UUID {
-        var rules = FieldRules()
-        let id = rules.uuid(text, field)
-        try rules.check()
-        guard let id else { throw noPayment }
-        return id
-    }
 
     private func check(_ rules: inout FieldRules, key: String?) throws(DomainError) {
         if let key { rules.text(key, "idempotency_key", limit: 200) }

@@ -11,9 +11,7 @@ public struct PaymentSweeper: Service {
     private let desk: PaymentDesk
     private let callbacks: CallbackDesk
     private let providers: PaymentProviders
-    private let loop: EventLoop
-    private let interval: Duration
-    private let logger: Logger
+    private let recurrence: Recurrence
     private let committed: @Sendable () -> Void
 
     public init(
@@ -24,9 +22,7 @@ public struct PaymentSweeper: Service {
         desk = PaymentDesk(pool: pool, clock: clock)
         callbacks = CallbackDesk(desk: desk, providers: providers)
         self.providers = providers
-        self.loop = loop
-        self.interval = interval
-        self.logger = logger
+        recurrence = Recurrence(on: loop, every: interval, logger: logger)
         self.committed = committed
     }
 
@@ -34,15 +30,9 @@ public struct PaymentSweeper: Service {
     static let proofBatch = 100
 
     public func run() async throws {
-        while true {
-            do {
-                while try await sweep() {}
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                logger.warning("the payment sweep waits", ["error": LogValue(describing: error)])
-            }
-            try await loop.sleep(for: interval)
+        try await recurrence.run("the payment sweep waits") {
+            while try await sweep() {}
+            return nil
         }
     }
 
@@ -69,7 +59,7 @@ public struct PaymentSweeper: Service {
         do {
             _ = try await body()
         } catch let error as PaymentProviderError {
-            logger.warning(
+            recurrence.logger.warning(
                 "\(what) is asked about again later",
                 ["id": .string("\(id)"), "error": LogValue(describing: error)])
         }

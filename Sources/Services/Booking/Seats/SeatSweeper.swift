@@ -9,9 +9,7 @@ public import Telemetry
 /// depends on it: whoever asks for a seat frees it himself (X-93, reliability promise 8).
 public struct SeatSweeper: Service {
     private let sweep: SeatSweep
-    private let loop: EventLoop
-    private let interval: Duration
-    private let logger: Logger
+    private let recurrence: Recurrence
     private let committed: @Sendable () -> Void
 
     /// - Parameter interval: the longest time between two looks.
@@ -20,9 +18,7 @@ public struct SeatSweeper: Service {
         committed: @escaping @Sendable () -> Void
     ) {
         sweep = SeatSweep(store: BookingStore(pool: pool))
-        self.loop = loop
-        self.interval = interval
-        self.logger = logger
+        recurrence = Recurrence(on: loop, every: interval, logger: logger)
         self.committed = committed
     }
 
@@ -31,19 +27,11 @@ public struct SeatSweeper: Service {
     static let shortest = Duration.milliseconds(200)
 
     public func run() async throws {
-        while true {
-            var pause = interval
-            do {
-                while try await round() == Self.batch {}
-                if let next = try await sweep.next() {
-                    pause = min(interval, max(next, Self.shortest))
-                }
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                logger.warning("the sweep of holds waits", ["error": LogValue(describing: error)])
+        try await recurrence.run("the sweep of holds waits") {
+            while try await round() == Self.batch {}
+            return try await sweep.next().map {
+                min(recurrence.interval, max($0, Self.shortest))
             }
-            try await loop.sleep(for: pause)
         }
     }
 

@@ -20,9 +20,7 @@ public struct PartitionKeeper: Service {
     }
 
     private let pool: PostgresPool
-    private let loop: EventLoop
-    private let interval: Duration
-    private let logger: Logger
+    private let recurrence: Recurrence
     private let metrics: Metrics
     private let schema: String
 
@@ -32,25 +30,17 @@ public struct PartitionKeeper: Service {
     ) {
         self.schema = schema
         self.pool = pool
-        self.loop = loop
-        self.interval = interval
-        self.logger = logger
+        recurrence = Recurrence(on: loop, every: interval, logger: logger)
         self.metrics = metrics
     }
 
     public func run() async throws {
-        while true {
-            var wait = interval
-            do {
-                _ = try await keep()
-            } catch is CancellationError {
-                throw CancellationError()
-            } catch {
-                // Most likely a lock that was not free within a second: traffic goes first.
-                logger.warning("the partitions wait", ["error": LogValue(describing: error)])
-                wait = min(interval, .seconds(60))
-            }
-            try await loop.sleep(for: wait)
+        // A failure is most likely a lock that was not free within a second: traffic goes first.
+        try await recurrence.run(
+            "the partitions wait", afterFailure: min(recurrence.interval, .seconds(60))
+        ) {
+            _ = try await keep()
+            return nil
         }
     }
 
@@ -83,9 +73,9 @@ public struct PartitionKeeper: Service {
             "strays": LogValue(report.strays),
         ]
         if report.strays > 0 {
-            logger.error("rows belong to no month that is kept", fields)
+            recurrence.logger.error("rows belong to no month that is kept", fields)
         } else if report.made + report.dropped > 0 {
-            logger.info("partitions were kept", fields)
+            recurrence.logger.info("partitions were kept", fields)
         }
     }
 }
