@@ -110,7 +110,8 @@ let package = Package(
         library("Identity", in: "Services", serviceDependencies + ["Crypto"]),
         library("Schedule", in: "Services", serviceDependencies),
         library(
-            "Booking", in: "Services", serviceDependencies + ["Crypto", "HTTPClient", "HTTP1", "QRCode"]),
+            "Booking", in: "Services",
+            serviceDependencies + ["Crypto", "HTTPClient", "HTTP1", "QRCode"]),
         library("Notification", in: "Services", serviceDependencies),
         library(
             "FakeProvider", in: "Services",
@@ -246,9 +247,8 @@ let package = Package(
         .testTarget(
             name: "RPCurlTests",
             dependencies: [
-                "rpcurl", "Certificates", "Schema", "BenchSchema", "RPC", "RPCHTTP2", "TLS",
-                "Protobuf", "Loop",
-                "Telemetry", "Environment",
+                "rpcurl", "Certificates", "Schema", "BenchSchema", "InteropSchema", "RPC",
+                "RPCHTTP2", "TLS", "Protobuf", "Loop", "Telemetry", "Environment",
             ],
             path: "Tests/RPCurlTests", swiftSettings: settings),
         .testTarget(

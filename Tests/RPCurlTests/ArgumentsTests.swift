@@ -31,6 +31,7 @@ import Testing
         Row("-d {} h:1 a.B/C", .call(method: "a.B/C", requests: .text("{}"))),
         Row("h:1 a.B/C -d @", .call(method: "a.B/C", requests: .standardInput)),
         Row("--data=@x.json h:1 a.B/C", .call(method: "a.B/C", requests: .file("x.json"))),
+        Row("-plaintext=true -v=false h:1 a.B/C", .call(method: "a.B/C", requests: .none)),
         Row("-plaintext h:1 a.B/C", .call(method: "a.B/C", requests: .none)),
         Row("h:1 call a.B/C -- -1", .call(method: "a.B/C", requests: .text("-1"))),
         Row("h:1 health", .health(service: "")),

@@ -164,7 +164,10 @@ enum Arguments {
             }
             var value = text.contains("=") ? String(text.dropFirst(name.count + 1)) : nil
             if flag.value == nil {
-                guard value == nil else { throw .usage("-\(name) takes no value") }
+                // As Go's flags: -plaintext=true.
+                guard value == nil || value == "true" || value == "false" else {
+                    throw .usage("-\(name) takes no value")
+                }
             } else if value == nil {
                 guard index < arguments.count else {
                     throw .usage("-\(name) needs a value: \(flag.value ?? "")")

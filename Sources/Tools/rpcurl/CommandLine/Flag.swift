@@ -31,7 +31,7 @@ struct Flag: Sendable {
         value = nil
         self.verbs = verbs
         self.help = help
-        apply = { settings, _ in settings[keyPath: path] = true }
+        apply = { settings, text in settings[keyPath: path] = text != "false" }
     }
 
     /// A number of seconds, set to a property.

@@ -47,6 +47,10 @@ extension Flag {
             help: "write the schema that was used as a descriptor set"
         ) { $0.descriptorSetOutput = $1 },
         Flag(
+            "proto-out-dir", value: "DIR", of: ["list", "describe", "call"],
+            help: "write the schema that was used as .proto files"
+        ) { $0.protoOutputFolder = $1 },
+        Flag(
             "template", "msg-template", of: ["describe"], help: "a JSON request to fill in",
             set: \.template),
         Flag("methods", of: ["list"], help: "the methods of every service", set: \.methods),
@@ -107,9 +111,9 @@ extension Flag {
         Flag(
             "v", "verbose", help: "headers, trailers and timings on standard error",
             set: \.verbose),
-        Flag("vv", help: "as -v, with a line for each step and its time") { settings, _ in
-            settings.verbose = true
-            settings.veryVerbose = true
+        Flag("vv", help: "as -v, with a line for each step and its time") { settings, text in
+            settings.verbose = text != "false"
+            settings.veryVerbose = settings.verbose
         },
         Flag("json", help: "the whole result as one JSON object (tap: one a line)", set: \.json),
         Flag("compact", help: "each message on one line", set: \.compact),

@@ -17,6 +17,8 @@ enum Help {
         list and describe with -protoset or -proto, nor with a -profile that has one.
         DATA is JSON, @ (standard input) or @file.
         The schema comes from server reflection (v1, else v1alpha) or from files.
+        Flags are those of grpcurl and more; it takes TLS for granted where this takes plaintext.
+        Not here: -alts (it needs a service of Google's clouds) and xds:/// addresses.
 
         flags:
         \(lines(Flag.all.filter(\.verbs.isEmpty)))

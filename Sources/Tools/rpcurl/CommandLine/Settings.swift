@@ -23,6 +23,7 @@ struct Settings: Sendable {
     var importPaths = LayeredList()
     var useReflection = false
     var descriptorSetOutput: String?
+    var protoOutputFolder: String?
     /// The address is the path of a UNIX socket.
     var isUnix = false
     var authority: String?

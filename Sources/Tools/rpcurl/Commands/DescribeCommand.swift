@@ -76,17 +76,25 @@ struct DescribeCommand {
         } else if let (service, method) = method(name, pool) {
             printer.method(method, of: service)
         } else if let file = pool.file(containing: name) {
-            guard let field = extensionField(name, file) else {
+            guard let (field, message) = extensionField(name, file) else {
                 // A field or an enum value: shown with what it belongs to.
                 return DescribeCommand.split(name).flatMap { text($0.parent, pool) }
             }
-            printer.extensionField(field, in: file)
+            printer.extensionField(field, in: message, of: file)
         }
         return printer.lines.isEmpty ? nil : printer.text
     }
 
-    private func extensionField(_ name: String, _ file: FileSchema) -> FieldSchema? {
-        (file.extensions + file.allMessages.flatMap(\.extensions)).first { $0.fullName == name }
+    private func extensionField(
+        _ name: String, _ file: FileSchema
+    ) -> (field: FieldSchema, message: MessageSchema?)? {
+        if let field = file.extensions.first(where: { $0.fullName == name }) { return (field, nil) }
+        for message in file.allMessages {
+            if let field = message.extensions.first(where: { $0.fullName == name }) {
+                return (field, message)
+            }
+        }
+        return nil
     }
 
     private func template(_ name: String, _ pool: DescriptorPool) throws {

@@ -1,207 +1,201 @@
 import Protobuf
 
-/// Prints declarations as .proto source, comments included when the descriptors have them.
+/// Prints declarations, or whole files, as .proto source, comments included when the descriptors
+/// have them. protoc makes the same descriptors of a printed file.
+///
+/// Lost are only options whose extension no file declares: a comment stands for each.
 struct ProtoPrinter {
-    private let options: OptionReader
-    private(set) var lines: [String] = []
+    let options: OptionReader
+    let names: TypeNames
+    var lines: [String] = []
     private var level = 0
-    /// Types of this package are printed without it.
-    private var package = ""
+    /// The file whose declarations are printed.
+    private(set) var file: FileSchema?
+    private(set) var isProto3 = false
+    /// Comments that belong to no declaration are printed as well.
+    private var keepsDetached = false
 
     init(_ pool: DescriptorPool) {
         options = OptionReader(pool: pool)
+        names = TypeNames(pool)
     }
 
     var text: String { lines.joined(separator: "\n") }
 
-    // MARK: Declarations
+    // MARK: One declaration
 
     mutating func service(_ service: ServiceSchema) {
-        head(service.fullName, service.file)
-        comments(service.file, service.path)
-        add("service \(service.name) {")
-        level += 1
-        statements(service.options, "ServiceOptions")
-        for method in service.methods { self.method(method, in: service.file) }
-        level -= 1
-        add("}")
+        guard let proto = open(service.file, service.fullName)?.service(service.path) else {
+            return
+        }
+        self.service(proto, path: service.path)
     }
 
     mutating func method(_ method: MethodSchema, of service: ServiceSchema) {
-        head(method.fullName, service.file)
-        self.method(method, in: service.file)
+        guard let proto = open(service.file, method.fullName)?.service(service.path),
+            let index = method.path.last.map(Int.init), proto.method.indices.contains(index)
+        else { return }
+        self.method(proto.method[index], in: service.fullName, path: method.path)
     }
 
     mutating func message(_ message: MessageSchema) {
-        head(message.fullName, message.file)
-        body(message)
+        guard let proto = open(message.file, message.fullName)?.message(message.path) else {
+            return
+        }
+        self.message(proto, in: ProtoPrinter.outer(message.fullName), path: message.path)
     }
 
     mutating func enumeration(_ item: EnumSchema) {
-        head(item.fullName, item.file)
-        body(item)
+        guard let proto = open(item.file, item.fullName)?.enumeration(item.path) else { return }
+        enumeration(proto, in: ProtoPrinter.outer(item.fullName), path: item.path)
     }
 
-    mutating func extensionField(_ field: FieldSchema, in file: FileSchema) {
-        head(field.fullName, file)
-        add("extend \(field.extendee ?? "") {")
-        level += 1
-        self.field(field, in: file, prefix: label(field, file))
-        level -= 1
-        add("}")
+    /// - Parameter message: the one that the extension is declared in.
+    mutating func extensionField(
+        _ field: FieldSchema, in message: MessageSchema?, of file: FileSchema
+    ) {
+        guard let proto = open(file, field.fullName) else { return }
+        var body = ProtoBody(proto)
+        if let message {
+            guard let inner = proto.message(message.path) else { return }
+            body = ProtoBody(
+                inner, in: ProtoPrinter.outer(message.fullName), path: message.path)
+        }
+        extensions(body, field.index...field.index)
     }
 
-    private mutating func head(_ fullName: String, _ file: FileSchema) {
-        package = file.package
+    private static func outer(_ fullName: String) -> String {
+        fullName.lastIndex(of: ".").map { String(fullName[..<$0]) } ?? ""
+    }
+
+    private mutating func open(
+        _ file: FileSchema, _ fullName: String
+    ) -> GoogleProtobuf.FileDescriptorProto? {
+        guard let proto = begin(file) else { return nil }
         add("// \(fullName), declared in \(file.name)")
+        return proto
     }
 
-    private mutating func method(_ method: MethodSchema, in file: FileSchema) {
-        comments(file, method.path)
-        let input = (method.clientStreaming ? "stream " : "") + type(method.inputName)
-        let output = (method.serverStreaming ? "stream " : "") + type(method.outputName)
-        let text = "rpc \(method.name)(\(input)) returns (\(output))"
+    // MARK: A file
+
+    /// - Throws: `Failure` when the file's edition cannot be written.
+    mutating func file(_ file: FileSchema) throws(Failure) {
+        guard let proto = begin(file) else {
+            throw Failure("the descriptor of \(file.name) is damaged")
+        }
+        let syntax = proto.syntax ?? "proto2"
+        guard syntax == "proto2" || syntax == "proto3" else {
+            throw Failure("\(file.name) uses \(syntax): only proto2 and proto3 can be written")
+        }
+        keepsDetached = true
+        comments([12])
+        add("syntax = \(TextFormat.quoted(Array(syntax.utf8)));")
+        if let package = proto.package, !package.isEmpty {
+            add("")
+            comments([2])
+            add("package \(package);")
+        }
+        imports(proto)
+        if let options = proto.options {
+            add("")
+            statements(options.encoded(), "FileOptions", in: file.package)
+        }
+        for (index, service) in proto.service.enumerated() {
+            add("")
+            self.service(service, path: [6, Int32(index)])
+        }
+        for (index, item) in proto.enumType.enumerated() {
+            add("")
+            enumeration(item, in: file.package, path: [5, Int32(index)])
+        }
+        members(ProtoBody(proto), apart: true)
+    }
+
+    private mutating func begin(_ file: FileSchema) -> GoogleProtobuf.FileDescriptorProto? {
+        self.file = file
+        isProto3 = file.syntax == .proto3
+        return try? GoogleProtobuf.FileDescriptorProto(decoding: file.serialized)
+    }
+
+    private mutating func imports(_ file: GoogleProtobuf.FileDescriptorProto) {
+        if !file.dependency.isEmpty { add("") }
+        for (index, name) in file.dependency.enumerated() {
+            comments([3, Int32(index)])
+            let kind =
+                if file.publicDependency.contains(Int32(index)) {
+                    "public "
+                } else if file
+                    .weakDependency.contains(Int32(index))
+                { "weak " } else { "" }
+            add("import \(kind)\(TextFormat.quoted(Array(name.utf8)));")
+        }
+    }
+
+    // MARK: Lines
+
+    mutating func add(_ line: String) {
+        lines.append(line.isEmpty ? "" : String(repeating: "  ", count: level) + line)
+    }
+
+    /// `head {`, the lines that the closure adds, `}`.
+    mutating func block(_ head: String, _ body: (inout ProtoPrinter) -> Void) {
+        add("\(head) {")
+        level += 1
+        body(&self)
+        level -= 1
+        add("}")
+    }
+
+    /// `head;`, or a block when the closure adds lines.
+    mutating func statement(_ head: String, _ body: (inout ProtoPrinter) -> Void) {
         let count = lines.count
-        level += 1
-        statements(method.options, "MethodOptions")
-        level -= 1
-        let settings = lines[count...]
-        lines.removeSubrange(count...)
-        if settings.isEmpty {
-            add("\(text);")
-        } else {
-            add("\(text) {")
-            lines += settings
-            add("}")
-        }
+        block(head, body)
+        guard lines.count == count + 2 else { return }
+        lines.removeLast(2)
+        add("\(head);")
     }
 
-    private mutating func body(_ message: MessageSchema) {
-        comments(message.file, message.path)
-        add("message \(message.name) {")
-        level += 1
-        statements(message.options, "MessageOptions")
-        for nested in message.enums { body(nested) }
-        for nested in message.messages where !nested.isMapEntry { body(nested) }
-        var begun: Set<String> = []
-        for field in message.fields {
-            guard let oneof = field.oneof else {
-                self.field(field, of: message)
-                continue
-            }
-            guard begun.insert(oneof.name).inserted else { continue }
-            comments(message.file, message.path + [8, Int32(oneof.index)])
-            add("oneof \(oneof.name) {")
-            level += 1
-            for member in oneof.fields { self.field(member, of: message) }
-            level -= 1
-            add("}")
+    mutating func comments(_ path: [Int32]) {
+        guard let comments = file?.comments(path) else { return }
+        for text in keepsDetached ? comments.detached : [] {
+            comment(text)
+            add("")
         }
-        level -= 1
-        add("}")
+        comment(comments.leading)
+        comment(comments.trailing)
     }
 
-    private mutating func body(_ item: EnumSchema) {
-        comments(item.file, item.path)
-        add("enum \(item.name) {")
-        level += 1
-        statements(item.options, "EnumOptions")
-        for (index, value) in item.values.enumerated() {
-            comments(item.file, item.path + [2, Int32(index)])
-            let brackets = inline(options.settings(of: value.options, "EnumValueOptions"))
-            add("\(value.name) = \(value.number)\(brackets);")
-        }
-        level -= 1
-        add("}")
-    }
-
-    // MARK: Fields
-
-    private mutating func field(_ field: FieldSchema, of message: MessageSchema) {
-        comments(message.file, message.path + [2, Int32(field.index)])
-        self.field(field, in: message.file, prefix: label(field, message.file))
-    }
-
-    private mutating func field(_ field: FieldSchema, in file: FileSchema, prefix: String) {
-        var settings: [OptionReader.Setting] = []
-        if let value = field.defaultValue {
-            let text = field.kind == .string ? TextFormat.quoted(Array(value.utf8)) : value
-            settings.append(.init(name: "default", value: .scalar(text)))
-        }
-        if field.extendee == nil, field.jsonName != ProtoJSON.camelCase(field.name) {
-            let text = TextFormat.quoted(Array(field.jsonName.utf8))
-            settings.append(.init(name: "json_name", value: .scalar(text)))
-        }
-        settings += options.settings(of: field.options, "FieldOptions")
-        add("\(prefix)\(type(field)) \(field.name) = \(field.number)\(inline(settings));")
-    }
-
-    private func label(_ field: FieldSchema, _ file: FileSchema) -> String {
-        if field.isMap { return "" }
-        switch field.cardinality {
-        case .repeated: return "repeated "
-        case .required: return "required "
-        case .optional where field.isProto3Optional: return "optional "
-        case .optional where file.syntax == .proto2 && field.oneof == nil: return "optional "
-        default: return ""
-        }
-    }
-
-    private func type(_ field: FieldSchema) -> String {
-        if field.isMap, let entry = field.messageType, entry.fields.count == 2 {
-            return "map<\(type(entry.fields[0])), \(type(entry.fields[1]))>"
-        }
-        switch field.kind {
-        case .message, .enumeration: return type(field.typeName)
-        case .group: return "group \(type(field.typeName))"
-        default: return "\(field.kind)"
-        }
-    }
-
-    private func type(_ fullName: String) -> String {
-        guard !package.isEmpty, fullName.hasPrefix("\(package).") else { return fullName }
-        return String(fullName.dropFirst(package.count + 1))
-    }
-
-    // MARK: Options and comments
-
-    private mutating func statements(_ raw: Options, _ kind: String) {
-        for setting in options.settings(of: raw, kind) {
-            switch setting.value {
-            case .scalar(let text): add("option \(setting.name) = \(text);")
-            case .message(let inner):
-                add("option \(setting.name) = {")
-                level += 1
-                for line in inner { add(line) }
-                level -= 1
-                add("};")
-            }
-        }
-    }
-
-    private func inline(_ settings: [OptionReader.Setting]) -> String {
-        if settings.isEmpty { return "" }
-        let parts = settings.map { setting in
-            switch setting.value {
-            case .scalar(let text): "\(setting.name) = \(text)"
-            case .message(let lines):
-                "\(setting.name) = { \(lines.map(ProtoPrinter.trimmed).joined(separator: " ")) }"
-            }
-        }
-        return " [\(parts.joined(separator: ", "))]"
-    }
-
-    private static func trimmed(_ line: String) -> Substring { line.drop { $0 == " " } }
-
-    private mutating func comments(_ file: FileSchema, _ path: [Int32]) {
-        guard let comments = file.comments(path) else { return }
-        let text = comments.leading.isEmpty ? comments.trailing : comments.leading
+    private mutating func comment(_ text: String) {
         var parts = text.split(separator: "\n", omittingEmptySubsequences: false)
         if parts.last?.isEmpty == true { parts.removeLast() }
         for part in parts { add("//\(part)") }
     }
+}
 
-    private mutating func add(_ line: String) {
-        lines.append(line.isEmpty ? "" : String(repeating: "  ", count: level) + line)
+extension GoogleProtobuf.FileDescriptorProto {
+    /// The declaration at a path of `SourceCodeInfo`.
+    fileprivate func message(_ path: [Int32]) -> GoogleProtobuf.DescriptorProto? {
+        guard path.count >= 2, path.count % 2 == 0, path[0] == 4 else { return nil }
+        var found = ProtoPrinter.element(messageType, path[1])
+        for index in stride(from: 2, to: path.count, by: 2) {
+            found = found.flatMap { ProtoPrinter.element($0.nestedType, path[index + 1]) }
+        }
+        return found
+    }
+
+    fileprivate func enumeration(_ path: [Int32]) -> GoogleProtobuf.EnumDescriptorProto? {
+        guard let index = path.last else { return nil }
+        if path.count == 2 { return ProtoPrinter.element(enumType, index) }
+        return message(path.dropLast(2)).flatMap { ProtoPrinter.element($0.enumType, index) }
+    }
+
+    fileprivate func service(_ path: [Int32]) -> GoogleProtobuf.ServiceDescriptorProto? {
+        path.last.flatMap { ProtoPrinter.element(service, $0) }
+    }
+}
+
+extension ProtoPrinter {
+    fileprivate static func element<T>(_ list: [T], _ index: Int32) -> T? {
+        list.indices.contains(Int(index)) ? list[Int(index)] : nil
     }
 }

@@ -16,6 +16,12 @@ final class OutputFile {
         }
     }
 
+    /// Makes a folder, unless it is there.
+    static func makeFolder(_ path: String) throws(Failure) {
+        guard mkdir(path, 0o755) != 0, errno != EEXIST else { return }
+        throw Failure("cannot make \(path): \(String(cString: strerror(errno)))")
+    }
+
     deinit {
         close(descriptor)
     }
