@@ -46,7 +46,7 @@ struct WakeupTests {
         for round in 1...200 {
             wakeup.signal()
             // The next signal is given only after this one was seen: a lost one would end here.
-            #expect(try await eventually(every: .milliseconds(1)) { turns.value >= round })
+            try #require(await eventually(every: .milliseconds(1)) { turns.value >= round })
         }
         try await Bench.loop.sleep(for: .milliseconds(100))
         #expect(turns.value < 220, "a signal causes one turn, seldom two")

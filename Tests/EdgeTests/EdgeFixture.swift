@@ -65,7 +65,17 @@ final class EdgeFixture: Sendable {
         do {
             try await withThrowingTaskGroup { group in
                 if following { group.addTask { try await server.run() } }
-                try await body(fixture)
+                // A plug blocks: on a thread of its own it keeps no other test waiting.
+                let thread = EventLoop(name: "plug")
+                let result = await withTaskExecutorPreference(thread) {
+                    do {
+                        return Result<Void, any Error>.success(try await body(fixture))
+                    } catch {
+                        return .failure(error)
+                    }
+                }
+                await thread.stop()
+                try result.get()
                 group.cancelAll()
             }
         } catch {

@@ -3,6 +3,7 @@ import Loop
 import RPC
 import RPCHTTP2
 import Telemetry
+import TestKit
 import Testing
 
 @Suite("Metrics of attempts (gRFC A66)", .timeLimit(.minutes(1)))
@@ -30,7 +31,9 @@ struct AttemptMetricsTests {
         ]
     }
 
-    private func expect(_ metrics: Metrics, _ lines: [String]) {
+    private func expect(_ metrics: Metrics, _ lines: [String]) async throws {
+        // An attempt is counted when its stream has ended, which may be after the answer.
+        _ = try await eventually { lines.allSatisfy { metrics.render().contains($0 + "\n") } }
         let text = metrics.render()
         for line in lines { #expect(text.contains(line + "\n"), "\(line) in \(text)") }
     }
@@ -48,7 +51,7 @@ struct AttemptMetricsTests {
         let channel = try channel(
             server, metrics, RetryTests.configuration(RetryTests.retry(4)))
         #expect(try await channel.unary(Methods.unary, [1, 2]) == [7, 7, 7])
-        expect(
+        try await expect(
             metrics,
             lines("UNAVAILABLE", 2, sent: 4, received: 0) + lines("OK", 1, sent: 2, received: 3) + [
                 "grpc_client_attempt_started_total{\(Self.labels)} 3",
@@ -66,7 +69,7 @@ struct AttemptMetricsTests {
             RetryTests.configuration(
                 .hedging(HedgingPolicy(maxAttempts: 3, delay: .milliseconds(5)))))
         #expect(try await channel.unary(Methods.unary, [1]) == [5])
-        expect(
+        try await expect(
             metrics,
             lines("CANCELLED", 2, sent: 2, received: 0) + lines("OK", 1, sent: 1, received: 1)
                 + ["grpc_client_attempt_started_total{\(Self.labels)} 3"])
@@ -88,7 +91,7 @@ struct AttemptMetricsTests {
             _ = try await channel.unary(Methods.unary, [1], options: .timeout(.zero))
         }
         #expect(late?.code == .deadlineExceeded)
-        expect(
+        try await expect(
             metrics,
             lines("UNAVAILABLE", 1, sent: 1, received: 0) + lines("OK", 1, sent: 1, received: 1) + [
                 "grpc_client_attempt_started_total{\(Self.labels)} 2",

@@ -191,7 +191,11 @@ struct BalancingTests {
     @Test("servers killed and restarted under load: retries lose nothing")
     func killUnderLoad() async throws {
         var servers: [RawServer] = []
-        for number in 0..<3 { servers.append(try await RawServer { $0.answer([UInt8(number)]) }) }
+        for number in 0..<3 {
+            // A port that nobody else is given while its server is away.
+            let address = SocketAddress.ipv4(host: "127.0.0.1", port: try LocalPort.find())
+            servers.append(try await RawServer(on: address) { $0.answer([UInt8(number)]) })
+        }
         var policy = RetryPolicy(
             maxAttempts: 5, initialBackoff: .milliseconds(5), maxBackoff: .milliseconds(20))
         policy.retryableCodes = [.unavailable]

@@ -63,17 +63,27 @@ struct ChannelTests {
     @Test("drain: the running call finishes, the report counts it, the next call is refused")
     func drain() async throws {
         let started = Signal<Bool>()
+        let mayEnd = Signal<Bool>()
         let server = try await TestServer { router in
             router.handle(Methods.unary) { call in
                 await started.set(true)
-                try await call.loop.sleep(for: .seconds(3))
+                _ = try await mayEnd.wait()
                 try call.sendOnly([1])
             }
         }
         let channel = try server.channel()
         async let answer = channel.unary(Methods.unary, [1])
         _ = try await started.wait()
-        let report = await server.server.drain(grace: .seconds(10))
+        async let drained = server.server.drain(grace: .seconds(60))
+        // UNIMPLEMENTED by a server that is open, UNAVAILABLE by one that drains.
+        let late = try server.channel()
+        let unknown = MethodDescriptor(service: "test.T", name: "No", kind: .unary)
+        try #require(
+            await eventually {
+                await failure { _ = try await late.unary(unknown, [1]) }?.code == .unavailable
+            })
+        await mayEnd.set(true)
+        let report = await drained
         #expect(try await answer == [1])
         #expect(report.connections == 1)
         #expect(report.running.map(\.method) == ["/test.T/Unary"])

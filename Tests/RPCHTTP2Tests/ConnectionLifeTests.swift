@@ -38,7 +38,7 @@ struct ConnectionLifeTests {
         #expect(await peer.next { _ in false } == nil)
         #expect(
             try await eventually {
-                bed.value("grpc_server_connections_closed_total{cause=\"max_idle\"}") == 2
+                bed.value("grpc_server_connections_closed_total{cause=\"max_idle\"}") >= 2
             })
         #expect(bed.value("grpc_server_goaways_sent_total{cause=\"max_idle\"}") >= 1)
         try await bed.honestIsServed()
@@ -47,10 +47,10 @@ struct ConnectionLifeTests {
     @Test("a call keeps its connection from being idle")
     func busyIsNotIdle() async throws {
         var configuration = ServerConfiguration()
-        configuration.maxConnectionIdle = .milliseconds(50)
+        configuration.maxConnectionIdle = .milliseconds(500)
         let server = try await TestServer(configuration) { router in
             router.handle(Methods.unary) { call in
-                try await call.loop.sleep(for: .milliseconds(200))
+                try await call.loop.sleep(for: .milliseconds(1200))
                 try call.sendOnly([1])
             }
         }
@@ -150,7 +150,7 @@ struct ConnectionLifeTests {
         for calls in [report.running, report.cancelled] {
             #expect(calls.map(\.method) == ["/test.T/Bidi"])
             #expect(calls.first?.peer.hasPrefix("127.0.0.1:") == true)
-            #expect(calls.first?.deadline?.remaining ?? .zero > .seconds(90))
+            #expect(calls.first?.deadline?.remaining ?? .zero > .seconds(30))
         }
         #expect(report.cancelled[0].age >= .milliseconds(50))
         #expect(await error?.code == .unavailable)

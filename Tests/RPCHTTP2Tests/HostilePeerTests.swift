@@ -285,7 +285,7 @@ struct HostilePeerTests {
     @Test("SETTINGS that are not acknowledged: GOAWAY SETTINGS_TIMEOUT")
     func settingsTimeout() async throws {
         var configuration = ServerConfiguration()
-        configuration.settingsTimeout = .milliseconds(50)
+        configuration.settingsTimeout = .milliseconds(500)
         let bed = try await HostileBed(configuration)
         let peer = try await FramePeer.connect(to: bed.server, acknowledges: false)
         let goaway = await peer.next(.goaway)

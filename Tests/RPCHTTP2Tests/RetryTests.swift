@@ -204,15 +204,15 @@ struct RetryTests {
             method.repetition = repetition
             method.maxRequestBytes = 3
             method.maxResponseBytes = 5
-            method.timeout = .milliseconds(50)
-            var configuration = ChannelConfiguration()
-            configuration.serviceConfig = ServiceConfig()
-            configuration.serviceConfig?.methods = [method]
-            let channel = try channel(server, configuration)
-            for (size, code) in [
-                (4, RPCError.Code.resourceExhausted), (2, .resourceExhausted),
-                (3, .deadlineExceeded),
+            for (size, code, timeout) in [
+                (4, RPCError.Code.resourceExhausted, Duration.seconds(60)),
+                (2, .resourceExhausted, .seconds(60)), (3, .deadlineExceeded, .milliseconds(50)),
             ] {
+                method.timeout = timeout
+                var configuration = ChannelConfiguration()
+                configuration.serviceConfig = ServiceConfig()
+                configuration.serviceConfig?.methods = [method]
+                let channel = try channel(server, configuration)
                 let error = await failure {
                     _ = try await channel.unary(
                         Methods.unary, [UInt8](repeating: 0, count: size))

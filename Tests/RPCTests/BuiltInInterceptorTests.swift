@@ -4,6 +4,7 @@ import Protobuf
 public import RPC
 import Synchronization
 import Telemetry
+import TestKit
 import Testing
 
 @Suite("RPC built-in interceptors", .timeLimit(.minutes(1)))
@@ -67,10 +68,9 @@ struct BuiltInInterceptorTests {
             bed.channel, interceptors: [CallMetrics(metrics, target: "in-process")])
         _ = try await channel.unary(Methods.unary, [UInt8](repeating: 7, count: 1500))
         _ = try? await channel.unary(Methods.unary, [])
-        let text = metrics.render()
         let server = #"grpc_method="test.T/Unary",grpc_status="OK""#
         let client = #"grpc_method="test.T/Unary",grpc_target="in-process",grpc_status="ABORTED""#
-        for line in [
+        let lines = [
             #"grpc_server_call_started_total{grpc_method="test.T/Unary"} 2"#,
             "grpc_server_call_duration_seconds_count{\(server)} 1",
             #"grpc_server_call_duration_seconds_bucket{\#(server),le="0.065"}"#,
@@ -82,7 +82,11 @@ struct BuiltInInterceptorTests {
             "grpc_client_attempt_duration_seconds_count{\(client)} 1",
             "grpc_client_attempt_rcvd_total_compressed_message_size_bytes_sum{\(client)} 0",
             #"grpc_client_attempt_started_total{grpc_method="test.T/Unary",grpc_target="in-process"} 2"#,
-        ] { #expect(text.contains(line), "\(line)") }
+        ]
+        // A call is counted when it has ended on both sides, which is after the answer.
+        _ = try await eventually { lines.allSatisfy(metrics.render().contains) }
+        let text = metrics.render()
+        for line in lines { #expect(text.contains(line), "\(line)") }
         #expect(CallMetrics.latencyBounds.count == 41 && CallMetrics.sizeBounds.count == 14)
     }
 
