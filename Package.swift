@@ -255,7 +255,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "TestKit", "Schema", "RPC", "RPCHTTP2", "Protobuf", "Loop", "Telemetry",
-                "HTTP1", "WebSocket", "Postgres", "Kafka",
+                "HTTP1", "WebSocket", "Postgres", "Kafka", "FakeProvider",
             ],
             path: "Tests/EndToEndTests", swiftSettings: settings),
     ]

@@ -3,6 +3,7 @@ import Environment
 import Postgres
 import RPC
 import Schema
+import TestKit
 import Testing
 
 @testable import Booking
@@ -115,53 +116,6 @@ struct Clinic {
 
     /// What must be true whenever nothing runs.
     func sweep(_ location: SourceLocation = #_sourceLocation) async throws {
-        for (what, sql) in Self.invariants {
-            let count = try await fixture.number(sql)
-            #expect(count == 0, "\(what)", sourceLocation: location)
-        }
+        try await fixture.check(KernelInvariants.all, location)
     }
-
-    static let invariants: [(String, SQL)] = [
-        (
-            "taken is not the seats of live holds and of bookings",
-            """
-            select count(*) from slot s where s.taken <>
-                (select coalesce(sum(quantity), 0) from hold h
-                 where h.slot_id = s.id and h.status = 'pending')
-                + (select coalesce(sum(quantity), 0) from booking b
-                   where b.confirmed_slot_id = s.id and b.status in
-                    ('pending_payment', 'confirmed', 'in_progress', 'completed', 'no_show'))
-            """
-        ),
-        (
-            "two slots occupy one resource at one time",
-            """
-            select count(*) from claim a join claim b on a.resource_id = b.resource_id
-                and a.id < b.id and a.during && b.during
-            """
-        ),
-        (
-            "a slot that is taken by assignment has no claims, or an empty one has",
-            """
-            select count(*) from slot s join offering o on o.id = s.offering_id
-            where o.claim_at = 'assign' and (s.taken > 0)
-                <> exists (select from claim c where c.slot_id = s.id)
-            """
-        ),
-        (
-            "a version has not exactly one row in the history",
-            """
-            select count(*) from booking b where b.version <>
-                (select count(*) from booking_history h where h.booking_id = b.id)
-            """
-        ),
-        (
-            "a confirmed hold has no booking, or a booking no confirmed hold",
-            """
-            select count(*) from hold h full join booking b on b.hold_id = h.id
-            where (h.status = 'confirmed' and b.id is null)
-                or (b.hold_id is not null and h.status <> 'confirmed')
-            """
-        ),
-    ]
 }

@@ -274,6 +274,16 @@ struct Fixture {
 
     func text(_ sql: SQL) async throws -> String { try await pool.query(sql).single()[0] }
 
+    /// What must be so whatever has happened.
+    func check(
+        _ invariants: [KernelInvariants.Invariant], _ location: SourceLocation = #_sourceLocation
+    ) async throws {
+        for (what, sql) in invariants {
+            let wrong = try await number("\(unescaped: sql)")
+            #expect(wrong == 0, "\(what)", sourceLocation: location)
+        }
+    }
+
     func taken(_ slot: SlotPlan) async throws -> Int {
         try await number("select taken from slot where id = \(slot.id)")
     }

@@ -71,8 +71,8 @@ enum Help {
         janji token AUDIENCE [ADMIN]
 
         Prints a bearer token that lets rpcurl, grpcio and others call RPCs for admins.
-          AUDIENCE   the context of the service: booking, schedule, identity or notification;
-                     channelz for `rpcurl top`
+          AUDIENCE   the context of the service: booking, payment, schedule, identity or
+                     notification; channelz for `rpcurl top`
           ADMIN      who acts, as the history will name it (default: operator)
         The key is SERVICE_JWT_SECRET, or the one that `janji up` keeps in JANJI_DATA.
 

@@ -8,7 +8,7 @@ struct TokenCommand {
     let admin: String
 
     func run() throws {
-        let contexts = Role.allCases.filter { $0 != .gateway }.map(\.context) + ["channelz"]
+        let contexts = Role.allCases.flatMap(\.contexts) + ["channelz"]
         guard contexts.contains(audience) else {
             throw ConfigurationError(
                 "`\(audience)` is not an audience; there are \(contexts.joined(separator: ", "))")

@@ -88,6 +88,9 @@ public final class Journal: Sendable {
 
     public var operations: [Operation] { state.withLock { $0 } }
 
+    /// How many have begun.
+    public var attempts: Int { state.withLock { $0.count } }
+
     public func count(_ outcome: Outcome) -> Int {
         state.withLock { $0.count { $0.outcome == outcome } }
     }

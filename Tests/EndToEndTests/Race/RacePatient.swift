@@ -1,0 +1,130 @@
+import FakeProvider
+import Foundation
+import Protobuf
+import Schema
+
+/// A customer of the clinic, many windows open at once: holds seats, and lets them go, extends them,
+/// forgets them, or makes bookings of them and goes on with those.
+struct RacePatient {
+    let race: Race
+    let number: Int
+    private var random: SplitMix
+
+    /// Holds that are asked for at the same time.
+    static let windows = 16
+
+    init(_ race: Race, _ number: Int) {
+        self.race = race
+        self.number = number
+        random = SplitMix(seed: race.seed &+ UInt64(number) &* 104_729)
+    }
+
+    mutating func live() async {
+        while !race.isOver {
+            let seeds = (0..<Self.windows).map { _ in random.next() }
+            await withTaskGroup(of: Void.self) { group in
+                for seed in seeds {
+                    group.addTask { [race, number] in
+                        var window = RaceWindow(race, number, SplitMix(seed: seed))
+                        await window.use()
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One of his windows: one hold, and what becomes of it.
+struct RaceWindow {
+    let race: Race
+    let number: Int
+    var random: SplitMix
+
+    init(_ race: Race, _ number: Int, _ random: SplitMix) {
+        self.race = race
+        self.number = number
+        self.random = random
+    }
+
+    mutating func use() async {
+        let kind = Int.random(in: 0..<100, using: &random)
+        let course =
+            kind < 70 ? race.world.hot : kind < 85 ? race.world.fast : race.world.wide
+        let slot = course.slots[Int.random(in: 0..<course.slots.count, using: &random)]
+        guard let placed = await place(slot), let hold = placed.hold else { return }
+        if random.chance(10) { await race.caller.again(by: number, &random) }
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<42: await release(hold.id, placed.token)
+        case 42..<50: break
+        case 50..<56:
+            await extend(hold.id, placed.token)
+            await release(hold.id, placed.token)
+        case 56..<58: await release(hold.id, placed.token + "x")
+        default:
+            guard let booked = await confirm(hold.id, placed.token) else { return }
+            var booking = RaceCase(race, number, random, course, booked)
+            await booking.goOn(mayStay: kind >= 85)
+        }
+    }
+
+    private mutating func place(_ slot: String) async -> BookingV1.PlaceHoldResponse? {
+        var request = BookingV1.PlaceHoldRequest()
+        request.slotId = slot
+        request.quantity = random.chance(20) ? 2 : 1
+        // Some have too many holds already.
+        request.holder = random.chance(3) ? "greedy \(number % 4)" : race.key()
+        request.idempotencyKey = race.key()
+        var altered = request
+        altered.quantity += 1
+        var form: RaceCaller.JSONForm<BookingV1.PlaceHoldResponse>?
+        if random.chance(6) {
+            let body: JSONValue = [
+                "slot_id": .string(slot), "quantity": .number(String(request.quantity)),
+                "holder": .string(request.holder),
+                "idempotency_key": .string(request.idempotencyKey),
+            ]
+            form = .init(path: "/api/bookings/holds", body: body.encoded()) { data in
+                var response = BookingV1.PlaceHoldResponse()
+                response.hold = .init()
+                response.hold?.id = data["hold"]?["id"]?.string ?? ""
+                response.token = data["token"]?.string ?? ""
+                return response
+            }
+        }
+        return await race.caller.send(
+            "place", by: number, key: request.idempotencyKey, about: slot,
+            BookingV1.HoldsMethods.placeHold, request, altered: altered, form: form
+        ) { $0.hold?.id ?? "" }
+    }
+
+    private func release(_ hold: String, _ token: String) async {
+        var request = BookingV1.ReleaseHoldRequest()
+        (request.holdId, request.token, request.idempotencyKey) = (hold, token, race.key())
+        let _: BookingV1.ReleaseHoldResponse? = await race.caller.send(
+            "release", by: number, key: request.idempotencyKey ?? "", about: hold,
+            BookingV1.HoldsMethods.releaseHold, request)
+    }
+
+    private func extend(_ hold: String, _ token: String) async {
+        var request = BookingV1.ExtendHoldRequest()
+        (request.holdId, request.token, request.idempotencyKey) = (hold, token, race.key())
+        let _: BookingV1.ExtendHoldResponse? = await race.caller.send(
+            "extend", by: number, key: request.idempotencyKey ?? "", about: hold,
+            BookingV1.HoldsMethods.extendHold, request)
+    }
+
+    private func confirm(_ hold: String, _ token: String) async -> BookingV1.ConfirmHoldResponse? {
+        var request = BookingV1.ConfirmHoldRequest()
+        (request.holdId, request.token, request.idempotencyKey) = (hold, token, race.key())
+        request.fullName = "Citra Lestari"
+        request.email = "\(race.key())@example.com"
+        request.phone = "+6281234567890"
+        request.subjectName = "Mochi"
+        request.subjectKind = "cat"
+        request.consent = true
+        return await race.caller.send(
+            "confirm_hold", by: number, key: request.idempotencyKey, about: hold,
+            BookingV1.HoldsMethods.confirmHold, request
+        ) { $0.booking?.id ?? "" }
+    }
+}

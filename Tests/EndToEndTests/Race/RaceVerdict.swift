@@ -1,0 +1,178 @@
+import FakeProvider
+import Foundation
+import Schema
+import TestKit
+import Testing
+
+/// The clients' journals and the provider's book against the tables, when everything is at rest.
+struct RaceVerdict: Sendable {
+    let race: Race
+    let operations: [Journal.Operation]
+
+    init(_ race: Race) {
+        self.race = race
+        operations = race.caller.journal.operations
+    }
+
+    /// What every race has to have seen.
+    static let awaited: Set<String> = [
+        "register", "confirm", "assign", "cancel", "place", "extend", "release", "confirm_hold",
+        "open", "callback", "cancel_link", "reschedule", "check_in", "complete", "refund", "replay",
+    ]
+
+    func pass() async throws {
+        try await rest()
+        try await invariants()
+        try await durable()
+        try await effects()
+        try await versions()
+        try await holds()
+        try await money()
+        try await registers()
+        try await winners()
+    }
+
+    // MARK: Looking
+
+    func rows(_ sql: String) async throws -> [[String]] {
+        try await race.world.stage.system.sql("set search_path = booking; " + sql)
+            .split(separator: "\n").map {
+                $0.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
+            }
+    }
+
+    func number(_ sql: String) async throws -> Int {
+        Int(try await rows(sql).first?.first ?? "") ?? -1
+    }
+
+    // MARK: Rest
+
+    /// Everything lapses, is asked for, is sent back and is told, without any client's doing.
+    private func rest() async throws {
+        await race.redeliver()
+        _ = try await rows(
+            """
+            update payment_record set next_question_at = clock_timestamp()
+            where next_question_at is not null;
+            update refund set next_attempt_at = clock_timestamp()
+            where next_attempt_at is not null
+            """)
+        let queries = [
+            ("events unpublished", "select count(*) from outbox where published_at is null"),
+            ("holds alive", "select count(*) from hold where status = 'pending'"),
+            (
+                "bookings unpaid",
+                "select count(*) from booking where status = 'pending_payment'"
+            ),
+            ("refunds due", "select count(*) from refund where status = 'requested'"),
+            ("charges open", "select count(*) from payment_record where status = 'pending'"),
+        ]
+        #expect(
+            try await Checker.liveness(
+                within: .seconds(90),
+                queries.map { what, sql in (what, { try await number(sql) }) }) == [])
+    }
+
+    private func invariants() async throws {
+        for (what, sql) in KernelInvariants.all {
+            let wrong = try await number(sql)
+            #expect(wrong == 0, "\(what)")
+        }
+        // Capacity, at every version that was ever told.
+        let told = try await rows(
+            """
+            select min(free), count(*) from (
+                select (body::jsonb->'payload'->'data'->>'slots_remaining')::int as free
+                from outbox where topic = 'availability.updated') t
+            """)
+        #expect((Int(told[0][0]) ?? -1) >= 0 && (Int(told[0][1]) ?? 0) > 100, "\(told)")
+    }
+
+    // MARK: Durable, and once
+
+    /// A key is there if and only if its request was acknowledged, and so is what was made.
+    private func durable() async throws {
+        let own = operations.filter { !["altered", "replay", "callback"].contains($0.name) }
+        let keys = Set(try await rows("select key from idempotency_key").map { $0[0] })
+        let known = Set(own.filter { $0.outcome == .ok }.map(\.key))
+        let possible = own.filter { $0.outcome == .info }
+        #expect(
+            Checker.durableSet(
+                acknowledged: known, possible: Set(possible.map(\.key)), final: keys
+            ).prefix(5) == [])
+        let happened = possible.count { keys.contains($0.key) }
+        race.say("of \(possible.count) requests with an unknown end \(happened) have happened")
+        for (names, table) in [
+            (["place"], "hold"), (["register", "confirm_hold", "reschedule"], "booking"),
+            (["open"], "payment_record"),
+        ] {
+            let ids = Set(try await rows("select id from \(table)").map { $0[0] })
+            let told = Set(
+                operations.filter { $0.outcome == .ok && names.contains($0.name) }.map(\.value))
+            #expect(told.subtracting(ids).isEmpty, "\(table)")
+        }
+        #expect(Checker.idempotency(race.caller.answers).prefix(5) == [])
+    }
+
+    /// As many effects as acknowledged requests.
+    private func effects() async throws {
+        let actions = Dictionary(
+            uniqueKeysWithValues: try await rows(
+                "select action, count(*) from booking_history group by 1"
+            ).map { ($0[0], Int($0[1]) ?? -1) })
+        var counted: [(String, Int, [String])] = [
+            ("created", ["register", "confirm_hold", "reschedule"]), ("confirmed", ["confirm"]),
+            ("slot_assigned", ["assign"]), ("cancelled", ["cancel", "cancel_link"]),
+            ("rescheduled", ["reschedule"]), ("checked_in", ["check_in"]),
+            ("completed", ["complete"]),
+        ].map { ($0, actions[$0] ?? 0, $1) }
+        counted.append(("holds", try await number("select count(*) from hold"), ["place"]))
+        counted.append(
+            (
+                "refunds asked for",
+                try await number(
+                    """
+                    select count(distinct idempotency_key) from refund
+                    where idempotency_key like 'asked:%'
+                    """), ["refund"]
+            ))
+        for (what, found, names) in counted {
+            let done = operations.count { names.contains($0.name) && $0.outcome == .ok }
+            let open = operations.count { names.contains($0.name) && $0.outcome == .info }
+            #expect((done...done + open).contains(found), "\(what): \(found), told \(done)")
+        }
+        // Somebody may release what has lapsed already.
+        let released = try await number("select count(*) from hold where status = 'released'")
+        #expect(
+            released <= operations.count { $0.name == "release" && $0.outcome != .fail })
+        #expect(
+            try await number("select count(*) - count(distinct email) from registration") == 0)
+        #expect(
+            try await number(
+                """
+                select count(*) from (select booking_id from booking_history
+                    where action in ('cancelled', 'expired', 'rescheduled', 'checked_in', 'paid')
+                    group by booking_id, action having count(*) > 1) doubled
+                """) == 0, "one end, one payment, one check-in of each booking")
+    }
+
+    /// Versions of history and events without hole: what is told of a booking, and of a charge. One
+    /// change may be told to two topics.
+    private func versions() async throws {
+        for sql in [
+            "select booking_id, version from booking_history order by id",
+            """
+            select key, version from (
+                select key, (body::jsonb->'payload'->>'version')::bigint as version, min(id) as id
+                from outbox where topic like 'booking.%' or topic = 'payment.updated'
+                group by key, 2) told
+            order by id
+            """,
+        ] {
+            let versions = try await rows(sql).map { ($0[0], Int($0[1]) ?? -1) }
+            #expect(versions.count > 100)
+            #expect(
+                Checker.versions(versions.map { (aggregate: $0.0, version: $0.1) }).prefix(5) == [])
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import FakeProvider
+import Foundation
+import Loop
+import Protobuf
+import TestKit
+
+/// What there is to race for: a school whose lessons overlap by half, and a clinic with slots that
+/// everybody wants, slots whose time to hold and to pay is short, and enough of the others.
+struct RaceWorld: Sendable {
+    let stage: Stage
+    let provider: FakeProvider
+    /// Two lessons an hour share their instructor: only one of a pair can be given to anybody.
+    let school: Stage.Course
+    let hot: Stage.Course
+    /// Of one seat, in pairs that share their instructor; held for two seconds, paid in three.
+    let fast: Stage.Course
+    let wide: Stage.Course
+
+    static let price: Int64 = 50_000
+    static let hotCapacity = 4
+
+    /// The variables by which the processes find the pretended provider.
+    static func environment(_ provider: FakeProvider) -> [String: String] {
+        [
+            "JANJI_MIDTRANS_SERVER_KEY": provider.keys.midtransServerKey,
+            "JANJI_MIDTRANS_SNAP_URL": provider.url, "JANJI_MIDTRANS_API_URL": provider.url,
+            "JANJI_XENDIT_SECRET_KEY": provider.keys.xenditSecretKey,
+            "JANJI_XENDIT_CALLBACK_TOKEN": provider.keys.xenditCallbackToken,
+            "JANJI_XENDIT_URL": provider.url,
+        ]
+    }
+
+    init(_ stage: Stage, _ provider: FakeProvider) async throws {
+        self.stage = stage
+        self.provider = provider
+        // Times shorter than a policy may have, so that many of them end within the race.
+        try await stage.system.sql(
+            """
+            set search_path = booking;
+            alter table policy drop constraint policy_hold_seconds_check,
+                drop constraint policy_payment_seconds_check;
+            insert into policy (code, entry, payment, cancellation, hold_seconds, payment_seconds)
+            values ('race', 'hold', 'online', 'standard', 10, 20),
+                ('racefast', 'hold', 'online', 'standard', 2, 3)
+            """)
+        school = try await stage.course(
+            (0..<24).map { number in
+                Stage.Lesson(
+                    hour: Double(number) / 2, instructor: number / 2, room: number,
+                    capacity: 1 + number % 4)
+            })
+        // Soon, since nobody is checked in half a day before. Stage counts from the fourth day.
+        let now = Date().timeIntervalSince1970 / 3600
+        let soon = now.truncatingRemainder(dividingBy: 24).rounded(.up) - 96 + 1
+        func clinic(
+            _ policy: String, _ claimAt: String, _ lessons: [Stage.Lesson]
+        ) async throws -> Stage.Course {
+            try await stage.course(
+                lessons, claimAt: claimAt,
+                more: [
+                    ("policy", .string(policy)), ("price", .string(String(Self.price))),
+                    ("kind", "service"),
+                ])
+        }
+        hot = try await clinic(
+            "race", "publish",
+            (0..<8).map { .init(hour: soon, instructor: $0, room: $0, capacity: Self.hotCapacity) })
+        fast = try await clinic(
+            "racefast", "assign",
+            (0..<12).map { .init(hour: soon + Double($0) / 2, instructor: $0 / 2, room: $0) })
+        wide = try await clinic(
+            "race", "publish",
+            (0..<144).map {
+                .init(
+                    hour: soon + Double($0 / 12) / 2, instructor: $0 % 12, room: $0 % 12,
+                    capacity: 30, hours: 0.5)
+            })
+    }
+}
