@@ -83,8 +83,8 @@ extension StreamSocket {
     ) async throws -> StreamSocket {
         let attempt = ConnectAttempt(address, loop)
         return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                loop.execute { attempt.start(continuation, timeout: timeout) }
+            try await loop.suspend("connect \(address)") { continuation in
+                attempt.start(continuation, timeout: timeout)
             }
         } onCancel: {
             loop.execute { attempt.fail(.cancelled("connect \(address)")) }

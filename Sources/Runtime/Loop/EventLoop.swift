@@ -20,8 +20,8 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private let prepare: UnsafeMutablePointer<uv_prepare_t>
     private let afterPoll: UnsafeMutablePointer<uv_check_t>
     private let inbox = Mutex(Inbox())
-    private let threadIsKnown = DispatchFlag()
-    @exclusivity(unchecked) private var thread = pthread_t()
+    /// Zero before the thread runs and after it has ended: the system gives its id to others.
+    private let thread = Atomic<pthread_t>(0)
 
     // Confined to the loop's thread.
     @exclusivity(unchecked) private var ready: [Work] = []
@@ -29,7 +29,6 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     @exclusivity(unchecked) private var turnEnd: [() -> Void] = []
     @exclusivity(unchecked) private var turnEndSpare: [() -> Void] = []
     private var sharedObjects: [ObjectIdentifier: AnyObject] = [:]
-    private var stopping = false
     private var signals: [SignalWatcher] = []
 
     enum Work {
@@ -40,7 +39,12 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private struct Inbox {
         var work: [Work] = []
         var signalled = false
-        var closed = false
+        /// `stop` was called: no more closures.
+        var isStopped = false
+        /// Tasks of `run` whose first job is on its way.
+        var expected = 0
+        /// The thread is ending: nor may tasks come back.
+        var isEnded = false
     }
 
     /// Starts the thread. It lives until ``stop()``.
@@ -76,20 +80,24 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 
     private func startThread() {
+        var thread = pthread_t()
         let code = pthread_create(
             &thread, nil,
             { argument in
                 guard let argument else { return nil }
                 let loop = Unmanaged<EventLoop>.fromOpaque(argument).takeRetainedValue()
-                loop.threadIsKnown.wait()
+                loop.thread.store(pthread_self(), ordering: .relaxed)
                 uv_run(loop.raw, UV_RUN_DEFAULT)
+                loop.end()
                 return nil
             }, Unmanaged.passRetained(self).toOpaque())
         precondition(code == 0, "pthread_create: errno \(code)")
-        threadIsKnown.set()
+        pthread_detach(thread)
     }
 
     deinit {
+        // Not before: whoever holds the loop may still send its wake-up, to nobody.
+        uv_loop_close(raw)
         readBuffer.deallocate()
         wakeup.deallocate()
         prepare.deallocate()
@@ -101,7 +109,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     /// Whether the caller runs on the loop's thread.
     @inline(__always)
-    public var isInLoop: Bool { pthread_equal(pthread_self(), thread) != 0 }
+    public var isInLoop: Bool { pthread_self() == thread.load(ordering: .relaxed) }
 
     /// Stops the program with a sentence when loop-confined state is touched from elsewhere.
     @inline(__always)
@@ -132,22 +140,39 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     // MARK: Work
 
     /// Runs `body` soon on the loop. Callable from any thread. After ``stop()`` it never runs.
-    public func execute(_ body: @escaping @Sendable () -> Void) { submit(.closure(body)) }
+    public func execute(_ body: @escaping @Sendable () -> Void) { _ = accept(.closure(body)) }
 
-    public func enqueue(_ job: consuming ExecutorJob) { submit(.job(UnownedJob(job))) }
+    public func enqueue(_ job: consuming ExecutorJob) { _ = accept(.job(UnownedJob(job))) }
 
-    private func submit(_ work: Work) {
+    /// False: the loop has stopped, and the work never runs.
+    private func accept(_ work: Work) -> Bool {
         if isInLoop {
             ready.append(work)
-            return
+            return true
         }
-        let mustWake = inbox.withLock { inbox in
-            if inbox.closed { return false }
+        let (isOpen, mustWake) = inbox.withLock { inbox in
+            if inbox.isStopped {
+                guard case .job = work, !inbox.isEnded else { return (false, false) }
+            }
             inbox.work.append(work)
             defer { inbox.signalled = true }
-            return !inbox.signalled
+            return (true, !inbox.signalled)
         }
         if mustWake { uv_async_send(wakeup) }
+        return isOpen
+    }
+
+    /// Suspends the caller until `body`, which runs on the loop, has the continuation resumed.
+    /// - Throws: `LoopError` (ECANCELED) when the loop has stopped.
+    func suspend<T: Sendable>(
+        _ operation: @autoclosure () -> String,
+        _ body: @escaping @Sendable (CheckedContinuation<T, any Error>) -> Void
+    ) async throws -> T {
+        try await withCheckedThrowingContinuation { continuation in
+            if accept(.closure { body(continuation) }) { return }
+            continuation.resume(
+                throwing: LoopError.cancelled("\(operation()) on a loop that has stopped"))
+        }
     }
 
     /// Runs `body` once at the end of this turn, after every job that is ready. Loop only.
@@ -210,31 +235,40 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     /// Runs `body` as a task body on this loop and returns what it returns.
     /// Cancelling the caller cancels `body`.
+    /// - Throws: what `body` throws; `LoopError` (ECANCELED) when the loop has stopped.
     public func run<T: Sendable>(
         _ body: @escaping @Sendable () async throws -> T
     ) async throws -> T {
-        try await withThrowingTaskGroup(of: T.self) { group in
-            group.addTask(executorPreference: self) { try await body() }
+        let isRefused = inbox.withLock { inbox in
+            if !inbox.isStopped { inbox.expected += 1 }
+            return inbox.isStopped
+        }
+        if isRefused { throw LoopError.cancelled("run on a loop that has stopped") }
+        return try await withThrowingTaskGroup(of: T.self) { group in
+            group.addTask(executorPreference: self) {
+                self.inbox.withLock { $0.expected -= 1 }
+                return try await body()
+            }
             guard let value = try await group.next() else { throw CancellationError() }
             return value
         }
     }
 
     /// Runs a plain closure on this loop and returns what it returns.
+    /// - Throws: what `body` throws; `LoopError` (ECANCELED) when the loop has stopped.
     public func submit<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
         if isInLoop { return try body() }
-        return try await withCheckedThrowingContinuation { continuation in
-            execute { continuation.resume(with: Result { try body() }) }
+        return try await suspend("submit") { continuation in
+            continuation.resume(with: Result { try body() })
         }
     }
 
     /// Runs `body` on libuv's thread pool: for what blocks (key derivation, files).
+    /// - Throws: what `body` throws; `LoopError` (ECANCELED) when the loop has stopped.
     public func blocking<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T
     {
-        try await withCheckedThrowingContinuation { continuation in
-            execute { [self] in
-                BlockingWork.queue(on: self) { continuation.resume(with: Result { try body() }) }
-            }
+        try await suspend("blocking work") { [self] continuation in
+            BlockingWork.queue(on: self) { continuation.resume(with: Result { try body() }) }
         }
     }
 
@@ -247,29 +281,48 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    /// Closes every handle and ends the thread. Work submitted later never runs.
-    /// Must not be called from the loop itself.
+    /// Closes every handle and ends the thread, once what is ready has run. Work submitted later
+    /// never runs: what reports an error throws `LoopError` (ECANCELED), and a task that is still
+    /// to come back to the loop does not. May be called twice, and by several at once.
     public func stop() async {
-        if inbox.withLock({ $0.closed }) { return }
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            execute { [self] in
-                inbox.withLock { $0.closed = true }
-                stopping = true
-                uv_walk(raw, { handle, _ in EventLoop.closeAtStop(handle) }, nil)
+            let work = Work.closure { [self] in
+                closeHandles()
                 continuation.resume()
             }
+            if !accept(work) { continuation.resume() }
         }
+    }
+
+    private func closeHandles() {
+        inbox.withLock { $0.isStopped = true }
+        collect()
+        uv_walk(raw, { handle, _ in EventLoop.closeAtStop(handle) }, nil)
     }
 
     private static func closeAtStop(_ handle: UnsafeMutablePointer<uv_handle_t>?) {
         guard let handle, uv_is_closing(handle) == 0 else { return }
         uv_close(handle, nil)
     }
-}
 
-/// Lets the new thread wait until its creator has stored the thread's id.
-private final class DispatchFlag: Sendable {
-    private let flag = Atomic<Bool>(false)
-    func set() { flag.store(true, ordering: .releasing) }
-    func wait() { while !flag.load(ordering: .acquiring) { sched_yield() } }
+    /// The handles have closed. Tasks that this woke, or what the thread pool did last, still run;
+    /// not for ever.
+    private func end() {
+        var rounds = 0
+        while rounds < 64 {
+            collect()
+            rounds += ready.isEmpty ? 0 : 1
+            endTurn()
+            closeHandles()
+            uv_run(raw, UV_RUN_DEFAULT)
+            let isOver = inbox.withLock { inbox in
+                inbox.isEnded = inbox.work.isEmpty && ready.isEmpty && inbox.expected == 0
+                return inbox.isEnded
+            }
+            if isOver { break }
+            if ready.isEmpty { sched_yield() }
+        }
+        inbox.withLock { $0.isEnded = true }
+        thread.store(0, ordering: .relaxed)
+    }
 }

@@ -72,12 +72,13 @@ extension EventLoop {
     }
 
     /// Suspends the caller for at least `duration`.
-    /// - Throws: `CancellationError` as soon as the caller's task is cancelled.
+    /// - Throws: `CancellationError` as soon as the caller's task is cancelled; `LoopError`
+    ///   (ECANCELED) when the loop has stopped.
     public func sleep(for duration: Duration) async throws {
         let sleeper = Sleeper()
         try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                execute { [self] in sleeper.start(continuation, on: self, duration) }
+            try await suspend("sleep") { [self] continuation in
+                sleeper.start(continuation, on: self, duration)
             }
         } onCancel: {
             execute { sleeper.cancel() }

@@ -9,8 +9,8 @@ public enum Resolver {
         host: String, port: UInt16, on loop: EventLoop
     ) async throws -> [SocketAddress] {
         if let numeric = SocketAddress(host: host, port: port) { return [numeric] }
-        return try await withCheckedThrowingContinuation { continuation in
-            loop.execute { Lookup(host, port, continuation).start(on: loop) }
+        return try await loop.suspend("resolve \(host)") { continuation in
+            Lookup(host, port, continuation).start(on: loop)
         }
     }
 }
