@@ -39,6 +39,14 @@ extension ServerTests {
             return (proxy, pool, bookings)
         }
 
+        private func inTurns<T: Sendable>(
+            _ count: Int, alone: Int, _ body: @escaping @Sendable (Int) async throws -> T
+        ) async -> [Result<T, any Error>] {
+            var outcomes: [Result<T, any Error>] = []
+            for index in 0..<alone { outcomes += await allAtOnce(1) { _ in try await body(index) } }
+            return outcomes + (await allAtOnce(count - alone) { try await body($0 + alone) })
+        }
+
         @Test("commands with keys: each done once and answered right, whatever was lost")
         func commands() async throws {
             let fixture = try await Fixture("ambiguous_assign")
@@ -47,7 +55,8 @@ extension ServerTests {
             var ids: [String] = []
             for _ in 0..<60 { ids.append(try await fixture.confirmed(slot)) }
             let lossy = try proxied(fixture)
-            let outcomes = await allAtOnce(ids.count) { [ids] index in
+            // Each with a COMMIT of its own, then many that share one.
+            let outcomes = await inTurns(ids.count, alone: 40) { [ids] index in
                 var request = BookingV1.AssignSlotRequest()
                 request.bookingId = ids[index]
                 request.scheduleId = slot.id.description

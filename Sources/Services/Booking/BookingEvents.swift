@@ -161,16 +161,21 @@ enum BookingEvents {
     }
 
     /// Others asked for a slot that is now full: they should be offered another.
-    static func choicesLost(_ slot: Slot, _ bookings: [UUID], version: Int64, at: Instant)
-        -> OutboxEvent
-    {
-        OutboxEvent(
-            topic: "admin.notifications", id: slot.id.description, action: "choices_lost",
-            version: version,
-            data: [
-                ("kind", .string("choices_lost")), ("slot_id", .string(slot.id.description)),
-                ("booking_ids", .array(bookings.map { .string($0.description) })),
-            ], at: at)
+    /// - Parameter winners: those who have taken its seats.
+    static func choicesLost(
+        _ slot: Slot, _ requests: [UUID: [UUID]], by winners: Set<UUID>, at: Instant
+    ) -> [OutboxEvent] {
+        let others = requests[slot.id, default: []].filter { !winners.contains($0) }
+        guard !others.isEmpty else { return [] }
+        return [
+            OutboxEvent(
+                topic: "admin.notifications", id: slot.id.description, action: "choices_lost",
+                version: slot.version,
+                data: [
+                    ("kind", .string("choices_lost")), ("slot_id", .string(slot.id.description)),
+                    ("booking_ids", .array(others.map { .string($0.description) })),
+                ], at: at)
+        ]
     }
 
     /// Bookings have a seat in a slot that will not take place: they need another.

@@ -15,6 +15,11 @@ public struct BookingService: BookingV1.BookingsService {
     private let transitions: BookingTransitions
     private let registrations: RegistrationStore
     private let queue: BookingQueueStore
+    private let assignments: Batcher<BookingTransitions.Order, BookingV1.AssignSlotResponse>
+
+    /// Assignments that share a transaction at most, and transactions that run at the same time.
+    static let batch = 64
+    static let concurrency = 2
 
     /// - Parameter committed: called after every commit with events: wakes the outbox relay.
     public init(
@@ -28,6 +33,10 @@ public struct BookingService: BookingV1.BookingsService {
         transitions = BookingTransitions(store: BookingStore(pool: pool), clock: clock)
         registrations = RegistrationStore(pool: pool)
         queue = BookingQueueStore(pool: pool)
+        let desk = AssignDesk(transitions: transitions)
+        assignments = Batcher(loop: pool.loop, limit: Self.batch, concurrency: Self.concurrency) {
+            await desk.assign($0)
+        }
     }
 
     public func registerCourse(
@@ -85,12 +94,8 @@ public struct BookingService: BookingV1.BookingsService {
         let order = try order(
             request.bookingId, slot: slot, .assign(slot: slot, reason: request.reason),
             request.reason, request.ifVersion, request.idempotencyKey, request, context)
-        return try await run(order) { outcome in
-            var response = BookingV1.AssignSlotResponse()
-            response.booking = BookingV1.Booking(outcome.booking)
-            response.slot = outcome.slot.map { BookingV1.Slot($0) }
-            return response
-        }
+        defer { committed() }
+        return try await DomainError.mapping { try await assignments.submit(order) }
     }
 
     public func reject(

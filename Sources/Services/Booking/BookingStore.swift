@@ -20,38 +20,25 @@ struct BookingStore: Sendable {
 
     // MARK: Seats
 
-    /// Occupies every resource of the slot, all or none.
-    /// - Returns: false when something else has one of them: the transaction must be rolled back.
-    func claim(_ slot: Slot, _ transaction: PostgresTransaction) async throws -> Bool {
-        guard !slot.resources.isEmpty else { return true }
-        let rows = try await transaction.query(
-            """
-            insert into claim (resource_id, slot_id, during)
-            select r, \(slot.id), tstzrange(\(slot.occupiedFrom), \(slot.occupiedUntil), '[)')
-            from unnest(\(slot.resources.map(\.id))) r order by r
-            on conflict do nothing
-            """)
-        return rows.affectedRows == slot.resources.count
+    /// Occupies every resource of the slots; answers the slot once for each that it got. A slot that
+    /// has not got all of its own has lost: the transaction must be rolled back. Ascending by
+    /// resource and time, so that those who want several wait for each other in one order.
+    func claim(_ slots: [UUID]) -> SQL {
+        """
+        insert into claim (resource_id, slot_id, during)
+        select x.resource_id, x.slot_id, x.occupies from slot_resource x
+        where x.slot_id = any(\(slots)) order by x.resource_id, lower(x.occupies)
+        on conflict do nothing returning slot_id
+        """
     }
 
-    /// Frees the resources when nobody is left in a slot that had claimed them by assignment.
-    func releaseClaims(_ slot: UUID) -> SQL {
+    /// Frees the resources of slots that nobody is left in and that had claimed them by assignment.
+    func releaseClaims(_ slots: [UUID]) -> SQL {
         """
         delete from claim c using slot s join offering o on o.id = s.offering_id
-        where c.slot_id = \(slot) and s.id = \(slot) and s.taken = 0 and o.claim_at = 'assign'
+        where c.slot_id = any(\(slots)) and s.id = c.slot_id and s.taken = 0
+          and o.claim_at = 'assign'
         """
-    }
-
-    /// Other slots that share a resource with the given one at that time; at most 200.
-    func neighbours(of slot: Slot, _ transaction: PostgresTransaction) async throws -> [Slot] {
-        try await transaction.query(SlotNeighbours.select(of: slot)).map(SlotRow.read)
-    }
-
-    /// A slot as it is now.
-    func slot(_ id: UUID, _ transaction: PostgresTransaction) async throws -> Slot? {
-        try await transaction.query(
-            "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = \(id)"
-        ).first.map(SlotRow.read)
     }
 
     // MARK: Transitions
@@ -84,47 +71,27 @@ struct BookingStore: Sendable {
         """
     }
 
-    // MARK: Explaining
+    // MARK: Others
 
-    func conflicts(with slot: Slot, excluding booking: UUID?) async throws -> [Conflict] {
-        try await ConflictQuery(pool: pool).find(slot, excludingBooking: booking)
+    /// Pending bookings that named one of the slots, with it: the oldest hundred of each choice.
+    func requests(for slots: [UUID]) -> SQL {
+        """
+        select w.id, b.id from unnest(\(slots)) w(id) cross join lateral (
+            (select id, created_at from booking
+             where status = 'pending' and first_choice_slot_id = w.id
+             order by created_at limit 100)
+            union
+            (select id, created_at from booking
+             where status = 'pending' and second_choice_slot_id = w.id
+             order by created_at limit 100)) b
+        order by w.id, b.created_at
+        """
     }
 
-    /// Free slots of the same offering, nearest in time first. The time of the statement, not the
-    /// clock's: an index can be searched by it.
-    func alternatives(to slot: Slot, limit: Int = 3) async throws -> [Slot] {
-        try await pool.query(
-            """
-            with near as materialized (
-                (select s.id, s.starts_at from slot s
-                 where s.offering_id = \(slot.offering.id) and s.id <> \(slot.id) and s.is_open
-                   and s.starts_at > greatest(statement_timestamp(), \(slot.startsAt))
-                   and \(SlotRow.isBookable) and \(SlotRow.isFree)
-                 order by s.starts_at limit \(limit)::int)
-                union all
-                (select s.id, s.starts_at from slot s
-                 where s.offering_id = \(slot.offering.id) and s.id <> \(slot.id) and s.is_open
-                   and s.starts_at > statement_timestamp() and s.starts_at <= \(slot.startsAt)
-                   and \(SlotRow.isBookable) and \(SlotRow.isFree)
-                 order by s.starts_at desc limit \(limit)::int))
-            select \(SlotRow.columns) from \(SlotRow.tables) join near n on n.id = s.id
-            order by abs(extract(epoch from n.starts_at - \(slot.startsAt))), s.id
-            limit \(limit)::int
-            """
-        ).map(SlotRow.read)
-    }
-
-    /// Pending bookings, other than `booking`, that named a slot.
-    func otherRequests(for slot: UUID, than booking: UUID, _ transaction: PostgresTransaction)
-        async throws -> [UUID]
-    {
-        try await transaction.query(
-            """
-            select id from booking where status = 'pending' and id <> \(booking)
-              and (first_choice_slot_id = \(slot) or second_choice_slot_id = \(slot))
-            order by created_at limit 100
-            """
-        ).map { try $0[0] }
+    static func requests(_ rows: PostgresRows) throws -> [UUID: [UUID]] {
+        var requests: [UUID: [UUID]] = [:]
+        for row in rows { requests[try row[0], default: []].append(try row[1]) }
+        return requests
     }
 
     /// Pending requests that have lapsed, locked; rows that others work on are passed over.

@@ -48,14 +48,11 @@ struct BookingTransitions: Sendable {
                     respond(try await attempt(order, $0, &$1))
                 }
             } catch let lost as SeatLost {
+                let reasons = try await store.reasons(for: [lost], excluding: order.booking)
                 // Claims of dead holds give way.
-                let isCleared =
-                    mayClear && lost.code == .scheduleConflict
-                    ? try await SeatSweep(store: store).clear(theWayOf: lost.slot) : false
-                guard isCleared else {
-                    throw try await store.explain(
-                        lost, toStaff: order.rights == nil, excluding: order.booking)
-                }
+                guard mayClear, !reasons.lapsed.isEmpty,
+                    try await SeatSweep(store: store).clear(reasons.lapsed)
+                else { throw reasons.error(lost, toStaff: order.rights == nil) }
                 mayClear = false
             } catch let lapsed as Lapsed {
                 try await expire(order.booking)
@@ -113,7 +110,9 @@ struct BookingTransitions: Sendable {
         }
         events += settlement.further
         if let slot = outcome.slot, taken != nil, slot.remaining == 0 {
-            events += try await choicesLost(slot, booking.id, ledger.at, transaction)
+            let others = try BookingStore.requests(
+                try await transaction.query(store.requests(for: [slot.id])))
+            events += BookingEvents.choicesLost(slot, others, by: [booking.id], at: ledger.at)
         }
         last.append(Outbox.insert(events))
         return outcome
@@ -185,14 +184,5 @@ struct BookingTransitions: Sendable {
             outcome.booking = successor
         }
         return rows
-    }
-
-    /// Others asked for a slot that is full now.
-    private func choicesLost(
-        _ slot: Slot, _ booking: UUID, _ now: Instant, _ transaction: PostgresTransaction
-    ) async throws -> [OutboxEvent] {
-        let others = try await store.otherRequests(for: slot.id, than: booking, transaction)
-        return others.isEmpty
-            ? [] : [BookingEvents.choicesLost(slot, others, version: slot.version, at: now)]
     }
 }

@@ -6,6 +6,8 @@ enum SlotRow {
     /// The columns, for a query whose tables are ``tables``.
     static let columns = columns(isBlocked: isBlocked)
 
+    static let count = 31
+
     /// The same for slots of which it is known whether they are blocked.
     static func columns(isBlocked: SQL) -> SQL {
         """

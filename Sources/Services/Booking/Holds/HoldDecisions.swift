@@ -7,24 +7,14 @@ import Schema
 
 /// Decides orders one after the other, by what one transaction has read under its locks. Pure.
 struct HoldDecisions {
-    struct Key: Hashable {
-        let scope: String
-        let key: String
-    }
-
-    struct Stored {
-        let requestHash: [UInt8]
-        let response: [UInt8]
-    }
-
     let offers: [UUID: HoldOffer]
     /// What keys have been answered with, this transaction's own included.
-    var answers: [Key: Stored]
+    var answers: IdempotencyTable.Answers
     /// Live holds by holder, in hexadecimal digits.
     var live: [String: Int]
     private(set) var placed: [HoldStore.Placed] = []
 
-    init(offers: [UUID: HoldOffer], answers: [Key: Stored], live: [String: Int]) {
+    init(offers: [UUID: HoldOffer], answers: IdempotencyTable.Answers, live: [String: Int]) {
         self.offers = offers
         self.answers = answers
         self.live = live
@@ -33,12 +23,8 @@ struct HoldDecisions {
     /// Takes the seats in the ledger when the order is granted.
     mutating func decide(_ order: HoldOrder, _ ledger: inout SeatLedger) -> HoldDesk.Outcome {
         Result {
-            let key = Key(scope: order.use.scope, key: order.use.key)
-            if let stored = answers[key] {
-                guard stored.requestHash == order.use.requestHash else {
-                    throw IdempotencyTable.reused
-                }
-                return try HoldDesk.Answer(decoding: stored.response)
+            if let answered = try answers.answer(to: order.use) {
+                return try HoldDesk.Answer(decoding: answered)
             }
             guard let offer = offers[order.slot] else {
                 throw DomainError(.slotNotFound, "there is no such slot")
@@ -56,20 +42,11 @@ struct HoldDecisions {
             answer.hold = BookingV1.Hold(
                 hold, offer.terms, price: offer.price, currency: offer.currency)
             let response = answer.encoded()
-            answers[key] = Stored(requestHash: order.use.requestHash, response: response)
+            answers.keep(response, for: order.use)
             placed.append(
                 HoldStore.Placed(order: order, expiresAt: hold.expiresAt, response: response))
             return answer
         }
-    }
-
-    static func answers(_ rows: PostgresRows) throws -> [Key: Stored] {
-        var answers: [Key: Stored] = [:]
-        for row in rows {
-            answers[Key(scope: try row[0], key: try row[1])] = Stored(
-                requestHash: try row[2], response: try row[3])
-        }
-        return answers
     }
 
     static func live(_ rows: PostgresRows) throws -> [String: Int] {

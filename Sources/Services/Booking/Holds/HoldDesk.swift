@@ -73,23 +73,20 @@ struct HoldDesk: Sendable {
             let slots = Array(Set(asked.map { orders[$0].slot })).sorted()
             let rows = try await store.pool.atomically(
                 [
-                    store.free(slots), store.answers(asked.map { orders[$0].use }),
+                    store.free(slots), IdempotencyTable.answers(asked.map { orders[$0].use }),
                     "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(slots))",
                 ], options: TransactionOptions(isReadOnly: true))
             var free: [UUID: Int] = [:]
             for row in rows[0] { free[try row[0]] = try row[1] }
-            let answered = try HoldDecisions.answers(rows[1])
-            var told: [UUID: DomainError] = [:]
-            for slot in try rows[2].map(SlotRow.read) where free[slot.id, default: 1] <= 0 {
-                told[slot.id] = try await store.seats.explain(
-                    SeatLost(slot: slot, code: .capacityExceeded))
-            }
+            let answered = try IdempotencyTable.Answers(rows[1])
+            let lost = try rows[2].map(SlotRow.read).filter { free[$0.id, default: 1] <= 0 }
+                .map { SeatLost(slot: $0, code: .capacityExceeded) }
+            let told = try await store.seats.reasons(for: lost).errors(lost, toStaff: false)
             for slot in slots where told[slot] == nil { full.remove(slot) }
             var refusals: [Int: Outcome] = [:]
             for index in asked {
-                let use = orders[index].use
-                let key = HoldDecisions.Key(scope: use.scope, key: use.key)
-                guard answered[key] == nil, let error = told[orders[index].slot] else { continue }
+                guard !answered.contains(orders[index].use), let error = told[orders[index].slot]
+                else { continue }
                 refusals[index] = .failure(error)
             }
             return refusals
@@ -111,18 +108,16 @@ struct HoldDesk: Sendable {
                 }
                 return (index, lost)
             }
-            if mayClear, let first = lost.first?.1, first.code == .scheduleConflict,
-                try await SeatSweep(store: store.seats).clear(theWayOf: first.slot)
+            let reasons = try await store.seats.reasons(for: lost.map(\.1))
+            if mayClear, !reasons.lapsed.isEmpty,
+                try await SeatSweep(store: store.seats).clear(reasons.lapsed)
             {
                 mayClear = false
                 continue
             }
-            var told: [UUID: DomainError] = [:]
+            let told = reasons.errors(lost.map(\.1), toStaff: false)
             for (index, lost) in lost {
                 if lost.code == .capacityExceeded { full.insert(lost.slot.id) }
-                if told[lost.slot.id] == nil {
-                    told[lost.slot.id] = try await store.seats.explain(lost)
-                }
                 results[index] = told[lost.slot.id].map { .failure($0) } ?? results[index]
             }
             return results
@@ -148,11 +143,12 @@ struct HoldDesk: Sendable {
         var (ledger, _, rows) = try await store.seats.open(
             slots, before: [store.lockHolders(holders)],
             after: [
-                HoldOffer.select(Array(Set(slots)).sorted()), store.answers(orders.map(\.use)),
+                HoldOffer.select(Array(Set(slots)).sorted()),
+                IdempotencyTable.answers(orders.map(\.use)),
                 store.live(holders),
             ], transaction)
         var decisions = HoldDecisions(
-            offers: try HoldOffer.read(rows[0]), answers: try HoldDecisions.answers(rows[1]),
+            offers: try HoldOffer.read(rows[0]), answers: try IdempotencyTable.Answers(rows[1]),
             live: try HoldDecisions.live(rows[2]))
         let outcomes = orders.map { decisions.decide($0, &ledger) }
         if PlantedBug.seatsLostByRefusal.isPlanted, decisions.placed.isEmpty { return outcomes }

@@ -32,15 +32,6 @@ struct HoldStore: Sendable {
         """
     }
 
-    /// What the keys have been answered with.
-    func answers(_ uses: [IdempotencyTable.Use]) -> SQL {
-        """
-        select k.scope, k.key, k.request_hash, k.response from idempotency_key k
-        where (k.scope, k.key) in (
-            select * from unnest(\(uses.map(\.scope)), \(uses.map(\.key))))
-        """
-    }
-
     /// Free seats of slots without any lock: enough to refuse by, not to promise by.
     func free(_ slots: [UUID]) -> SQL {
         """
@@ -74,14 +65,7 @@ struct HoldStore: Sendable {
                 \(orders.map { Hex.encode($0.holderKey) }), \(placed.map(\.expiresAt)))
                 n(id, slot, quantity, token, holder, expires)
             """,
-            """
-            insert into idempotency_key (scope, key, request_hash, response, created_at)
-            select scope, key, decode(hash, 'hex'), decode(response, 'hex'), \(at)
-            from unnest(\(orders.map(\.use.scope)), \(orders.map(\.use.key)),
-                \(orders.map { Hex.encode($0.use.requestHash) }),
-                \(placed.map { Hex.encode($0.response) })) n(scope, key, hash, response)
-            order by scope, key
-            """,
+            IdempotencyTable.keep(placed.map { ($0.order.use, $0.response) }, at: at),
         ]
     }
 

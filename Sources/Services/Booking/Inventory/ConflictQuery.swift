@@ -22,12 +22,4 @@ struct ConflictQuery: Sendable {
                 bookingID: try row[6], blockID: try row[7], reason: try row[8])
         }
     }
-
-    /// What occupies the resources of a slot, other than the slot itself.
-    func find(_ slot: Slot, excludingBooking: UUID? = nil) async throws -> [Conflict] {
-        try await find(
-            slot.resources.map(\.id), from: slot.occupiedFrom, to: slot.occupiedUntil,
-            excludingBooking: excludingBooking
-        ).filter { $0.slotID != slot.id }
-    }
 }

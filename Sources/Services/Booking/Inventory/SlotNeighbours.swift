@@ -36,16 +36,30 @@ enum SlotNeighbours {
         """
     }
 
+    /// Others that share a resource with the given slots at their time.
+    static func select(of ids: [UUID]) -> SQL {
+        """
+        select \(SlotRow.columns) from \(SlotRow.tables)
+        where s.id in (\(sharing(ids))) and s.withdrawn_at is null and s.id <> all(\(ids))
+        order by s.id
+        """
+    }
+
+    private static func sharing(_ ids: [UUID]) -> SQL {
+        """
+        select y.slot_id from slot_resource x
+        join slot_resource y on y.resource_id = x.resource_id and y.occupies && x.occupies
+          and y.starts_at > lower(x.occupies) - interval '8 days'
+          and y.starts_at < upper(x.occupies) + interval '1 day'
+        where x.slot_id = any(\(ids))
+        """
+    }
+
     /// The given slots, then the others that their claims may block.
     static func withNeighbours(_ ids: [UUID]) -> SQL {
         """
         select \(SlotRow.columns) from \(SlotRow.tables)
-        where s.id = any(\(ids)) or s.id in (
-            select y.slot_id from slot_resource x
-            join slot_resource y on y.resource_id = x.resource_id and y.occupies && x.occupies
-              and y.starts_at > lower(x.occupies) - interval '8 days'
-              and y.starts_at < upper(x.occupies) + interval '1 day'
-            where x.slot_id = any(\(ids)))
+        where s.id = any(\(ids)) or s.id in (\(sharing(ids)))
         order by s.id = any(\(ids)) desc, s.id
         """
     }

@@ -90,15 +90,8 @@ extension BookingStore {
                 BookingEvents.availability($0.next, version: $0.version, at: ledger.at)
             }
         } else {
-            // A slot may give way to one that needs the same resource in the same transaction.
-            _ = try await transaction.batch([seats(changed)] + emptied.map { releaseClaims($0.id) })
-            for slot in filled where try await !claim(slot, transaction) {
-                if PlantedBug.occupiedTakenForFree.isPlanted { continue }
-                throw SeatLost(slot: slot, code: .scheduleConflict)
-            }
-            settlement = try await touched(
-                changed.map(\.slot), moved: emptied + filled, ledger, transaction)
-            settlement.slots.merge(ledger.entries.mapValues(\.next)) { read, _ in read }
+            try await move(
+                changed, emptied: emptied, filled: filled, ledger, transaction, &settlement)
         }
         for booking in ledger.lapsed {
             let decision = try BookingRules.decide(booking, .expire, now: ledger.at)
@@ -123,28 +116,46 @@ extension BookingStore {
         """
     }
 
-    /// New versions for the slots that share a resource with those whose claims have changed.
-    private func touched(
-        _ changed: [Slot], moved: [Slot], _ ledger: SeatLedger, _ transaction: PostgresTransaction
-    ) async throws -> Settlement {
-        var settlement = Settlement()
+    /// Seats, claims, the new versions of all slots that share a resource with those whose claims
+    /// have changed, and how these slots are then: one round trip.
+    private func move(
+        _ changed: [SeatLedger.Entry], emptied: [Slot], filled: [Slot], _ ledger: SeatLedger,
+        _ transaction: PostgresTransaction, _ settlement: inout Settlement
+    ) async throws {
+        let moved = emptied + filled
         let resources = Set(moved.flatMap { $0.resources.map(\.id) })
-        _ = try await transaction.batch(SlotNeighbours.touch(resources.sorted()))
+        // A slot may give way to one that needs the same resource in the same transaction.
+        let claims = [
+            seats(changed), releaseClaims(emptied.map(\.id)), claim(filled.map(\.id)),
+        ]
+        let results = try await transaction.batch(
+            claims + SlotNeighbours.touch(resources.sorted())
+                + [
+                    "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(changed.map(\.slot.id)))",
+                    SlotNeighbours.select(of: moved.map(\.id)),
+                ])
+        var claimed: [UUID: Int] = [:]
+        for row in results[2] { claimed[try row[0], default: 0] += 1 }
+        for slot in filled where claimed[slot.id, default: 0] < slot.resources.count {
+            if PlantedBug.occupiedTakenForFree.isPlanted { continue }
+            throw SeatLost(slot: slot, code: .scheduleConflict)
+        }
         var told: Set<UUID> = []
-        for slot in changed {
-            guard let now = try await self.slot(slot.id, transaction) else { continue }
+        for row in results[results.count - 2] {
+            let now = try SlotRow.read(row)
             settlement.slots[now.id] = now
             told.insert(now.id)
-            settlement.changes.append(
-                BookingEvents.availability(now, version: now.version, at: ledger.at))
         }
-        for slot in moved {
-            for near in try await neighbours(of: slot, transaction)
-            where told.insert(near.id).inserted {
-                settlement.further.append(
-                    BookingEvents.availability(near, version: near.version, at: ledger.at))
+        settlement.changes = changed.compactMap { entry in
+            settlement.slots[entry.slot.id].map {
+                BookingEvents.availability($0, version: $0.version, at: ledger.at)
             }
         }
-        return settlement
+        for row in results[results.count - 1] {
+            let near = try SlotRow.read(row)
+            guard told.insert(near.id).inserted else { continue }
+            settlement.further.append(
+                BookingEvents.availability(near, version: near.version, at: ledger.at))
+        }
     }
 }

@@ -20,16 +20,11 @@ struct SeatSweep: Sendable {
         }
     }
 
-    /// Frees the slots whose claims are in the way of one, where nothing alive is behind them.
+    /// Frees slots that are in the way of another, where nothing alive is behind their claims.
     /// - Returns: whether one of them was freed: then it is worth trying again.
-    func clear(theWayOf slot: Slot) async throws -> Bool {
-        let others = Set(
-            try await store.conflicts(with: slot, excluding: nil)
-                .compactMap(\.slotID))
+    func clear(_ slots: Set<UUID>) async throws -> Bool {
         var isFreed = false
-        for other in others.sorted() where other != slot.id {
-            if try await settle(other) { isFreed = true }
-        }
+        for slot in slots.sorted() where try await settle(slot) { isFreed = true }
         return isFreed
     }
 
