@@ -69,6 +69,7 @@ class Instance:
         os.chmod(self.data, 0o755)
         self.port = free_port()
         self.process = None
+        self.booking = None
 
     def __enter__(self):
         return self
@@ -90,10 +91,10 @@ class Instance:
         }
         kafka = socket.socket()
         kafka.bind(("127.0.0.1", 0))
-        kafka_port = kafka.getsockname()[1]
+        self.kafka_port = kafka.getsockname()[1]
         kafka.close()
         environment.update(
-            JANJI_PORT=str(self.port), JANJI_DATA=self.data, JANJI_KAFKA_PORT=str(kafka_port),
+            JANJI_PORT=str(self.port), JANJI_DATA=self.data, JANJI_KAFKA_PORT=str(self.kafka_port),
             JANJI_RATE_LIMIT="off", JANJI_DEMO="on", **self.settings)
         self.output = open(os.path.join(self.data, "up.out"), "ab")
         began = time.monotonic()
@@ -121,7 +122,41 @@ class Instance:
         finally:
             connection.close()
 
+    def start_booking(self):
+        """The booking service once more, as a process of its own, beside the database and the
+        broker of `janji up`; it publishes the outbox from now on."""
+        with open(os.path.join(self.data, "service-secret")) as file:
+            secret = file.read().strip()
+        self.booking_port = free_port()
+        environment = {
+            **{name: value for name, value in os.environ.items()
+               if not name.startswith("JANJI_")}, **self.settings,
+            "DATABASE_URL": f"postgresql:///janji?host={self.postgres_socket}&user=janji",
+            "KAFKA_BROKERS": f"127.0.0.1:{self.kafka_port}", "SERVICE_JWT_SECRET": secret,
+            "BOOKING_PORT": str(self.booking_port), "JANJI_DATA": self.data,
+        }
+        self.booking = subprocess.Popen(
+            machine.prefix(self.cpus) + [self.binary, "serve", "booking"], env=environment,
+            stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output,
+            start_new_session=True)
+        machine.ahead(self.booking.pid)
+        owner = "select owner from booking.outbox_lease"
+        first, until = self.value(owner), time.monotonic() + 60
+        while self.value(f"select count(*) from ({owner}) o where owner <> '{first}'") != "1":
+            if self.booking.poll() is not None or time.monotonic() > until:
+                sys.exit("the booking service did not start")
+            self.sql(f"delete from booking.outbox_lease where owner = '{first}'")
+            time.sleep(0.3)
+
+    def booking_cpu(self):
+        """CPU seconds so far of (the booking service, PostgreSQL)."""
+        return machine.cpu_of_process(self.booking.pid), machine.cpu_of_tree(self.postmaster)
+
     def stop(self):
+        if self.booking is not None:
+            self.booking.send_signal(signal.SIGTERM)
+            self.booking.wait(30)
+            self.booking = None
         if self.process is None:
             return
         postmaster = self.postmaster

@@ -17,9 +17,10 @@ public struct BookingService: BookingV1.BookingsService {
     private let queue: BookingQueueStore
     private let assignments: Batcher<BookingTransitions.Order, BookingV1.AssignSlotResponse>
 
-    /// Assignments that share a transaction at most, and transactions that run at the same time.
+    /// Assignments that share a transaction at most. One transaction at a time: admins who assign
+    /// at the same time mostly want the same few teachers, and would wait for each other's rows.
     static let batch = 64
-    static let concurrency = 2
+    static let concurrency = 1
 
     /// - Parameter committed: called after every commit with events: wakes the outbox relay.
     public init(
@@ -35,7 +36,9 @@ public struct BookingService: BookingV1.BookingsService {
         queue = BookingQueueStore(pool: pool)
         let desk = AssignDesk(transitions: transitions)
         assignments = Batcher(loop: pool.loop, limit: Self.batch, concurrency: Self.concurrency) {
-            await desk.assign($0)
+            let outcomes = await desk.assign($0)
+            committed()
+            return outcomes
         }
     }
 
@@ -94,7 +97,6 @@ public struct BookingService: BookingV1.BookingsService {
         let order = try order(
             request.bookingId, slot: slot, .assign(slot: slot, reason: request.reason),
             request.reason, request.ifVersion, request.idempotencyKey, request, context)
-        defer { committed() }
         return try await DomainError.mapping { try await assignments.submit(order) }
     }
 

@@ -44,6 +44,12 @@ public struct Slot: Sendable, Hashable {
 
     public var remaining: Int { isBlocked || status != .available ? 0 : free }
 
+    /// Whether both need one resource at the same time.
+    func meets(_ other: Slot) -> Bool {
+        occupiedFrom < other.occupiedUntil && other.occupiedFrom < occupiedUntil
+            && resources.contains { one in other.resources.contains { $0.id == one.id } }
+    }
+
     public var instructor: NamedResource? { resources.first { $0.kind == "instructor" } }
 
     public var room: NamedResource? { resources.first { $0.kind == "room" } }

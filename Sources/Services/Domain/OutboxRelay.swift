@@ -25,6 +25,8 @@ public final class OutboxRelay: Service {
     static let batchLimit = 500
     static let idle = Duration.milliseconds(250)
     static let leaseSeconds = 10
+    /// The lease is looked after so often; every reading asks whether it is still held.
+    static let leaseCare = Duration.seconds(2)
 
     public init(
         schema: String, pool: PostgresPool, producer: KafkaProducer, loop: EventLoop,
@@ -48,9 +50,10 @@ public final class OutboxRelay: Service {
     /// Publishes until cancelled.
     public func run() async throws {
         var failed = 0
+        var leaseDue = Deadline.now()
         while !Task.isCancelled {
             do {
-                let outcome = try await publishOnce()
+                let outcome = try await publishOnce(&leaseDue)
                 if failed > 0 { logger.info("the outbox is being published again") }
                 failed = 0
                 switch outcome {
@@ -84,8 +87,11 @@ public final class OutboxRelay: Service {
         let createdAt: Instant
     }
 
-    private func publishOnce() async throws -> Outcome {
-        guard try await holdLease() else { return .empty }
+    private func publishOnce(_ leaseDue: inout Deadline) async throws -> Outcome {
+        if leaseDue.hasPassed {
+            guard try await holdLease() else { return .empty }
+            leaseDue = .after(Self.leaseCare)
+        }
         let rows = try await pending()
         guard !rows.isEmpty else { return .empty }
         let records = rows.map { row in
@@ -140,6 +146,8 @@ public final class OutboxRelay: Service {
         let rows = try await pool.query(
             """
             select id, topic, key, body, created_at from outbox where published_at is null
+              and exists (select from outbox_lease
+                where owner = \(owner) and expires_at > clock_timestamp())
               \(unescaped: horizon)
             order by \(unescaped: PlantedBug.relayByTransaction.isPlanted ? "xid, id" : "id")
             limit \(unescaped: String(Self.batchLimit))

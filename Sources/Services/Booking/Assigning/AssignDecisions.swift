@@ -81,12 +81,6 @@ struct AssignDecisions {
 
     private func isOccupied(_ slot: Slot) -> Bool {
         if PlantedBug.occupiedTakenForFree.isPlanted { return false }
-        return slot.isBlocked
-            || filled.contains { other in
-                other.occupiedFrom < slot.occupiedUntil && slot.occupiedFrom < other.occupiedUntil
-                    && other.resources.contains { one in
-                        slot.resources.contains { $0.id == one.id }
-                    }
-            }
+        return slot.isBlocked || filled.contains { $0.meets(slot) }
     }
 }

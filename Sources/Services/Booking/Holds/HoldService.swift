@@ -31,7 +31,9 @@ public struct HoldService: BookingV1.HoldsService {
         confirmations = HoldConfirmation(store: store)
         let desk = HoldDesk(store: store)
         batcher = Batcher(loop: pool.loop, limit: Self.batch, concurrency: Self.concurrency) {
-            await desk.place($0)
+            let outcomes = await desk.place($0)
+            if outcomes.contains(where: { (try? $0.get()) != nil }) { committed() }
+            return outcomes
         }
     }
 
@@ -53,7 +55,6 @@ public struct HoldService: BookingV1.HoldsService {
             tokenHash: BookingTokens.digest(tokens.hold(id)),
             use: IdempotencyTable.Use(request.idempotencyKey, for: request, context, at: now))
         var response = try await DomainError.mapping { try await batcher.submit(order) }
-        committed()
         // Never stored, so it is made anew for a retry.
         if let made = response.hold.flatMap({ UUID($0.id) }) { response.token = tokens.hold(made) }
         return response

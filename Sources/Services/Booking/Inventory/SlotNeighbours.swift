@@ -76,6 +76,7 @@ enum SlotNeighbours {
             """,
             """
             update resource set version = nextval('slot_version') where id = any(\(resources))
+            returning id, version
             """,
         ]
     }

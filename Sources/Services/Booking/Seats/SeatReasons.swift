@@ -99,8 +99,10 @@ extension BookingStore {
             lost.map { ($0.slot.id, $0.slot) }, uniquingKeysWith: { first, _ in first })
         let occupied = Set(lost.filter { $0.code == .scheduleConflict }.map(\.slot.id)).sorted()
         let results = try await pool.atomically(
-            [conflicts(occupied, booking), alternatives(slots.keys.sorted())],
-            options: TransactionOptions(isReadOnly: true))
+            [
+                conflicts(occupied, booking),
+                alternatives(slots.keys.sorted()),
+            ], options: TransactionOptions(isReadOnly: true))
         return try SeatReasons(Array(slots.values), results[0], results[1])
     }
 

@@ -29,7 +29,8 @@ extension BookingStore {
             rows, versions: try own[3].single()[1], freed: freed,
             lapsed: try own[2].map(BookingRow.read), at: at)
         return (
-            ledger, Array(results.prefix(before.count)), Array(own.dropFirst(opening.count))
+            ledger, Array(results.prefix(before.count)),
+            Array(own.dropFirst(opening.count))
         )
     }
 
@@ -130,27 +131,27 @@ extension BookingStore {
         ]
         let results = try await transaction.batch(
             claims + SlotNeighbours.touch(resources.sorted())
-                + [
-                    "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(changed.map(\.slot.id)))",
-                    SlotNeighbours.select(of: moved.map(\.id)),
-                ])
+                + [SlotNeighbours.select(of: moved.map(\.id))])
         var claimed: [UUID: Int] = [:]
         for row in results[2] { claimed[try row[0], default: 0] += 1 }
         for slot in filled where claimed[slot.id, default: 0] < slot.resources.count {
             if PlantedBug.occupiedTakenForFree.isPlanted { continue }
             throw SeatLost(slot: slot, code: .scheduleConflict)
         }
-        var told: Set<UUID> = []
-        for row in results[results.count - 2] {
-            let now = try SlotRow.read(row)
-            settlement.slots[now.id] = now
-            told.insert(now.id)
-        }
-        settlement.changes = changed.compactMap { entry in
-            settlement.slots[entry.slot.id].map {
-                BookingEvents.availability($0, version: $0.version, at: ledger.at)
+        var versions: [UUID: Int64] = [:]
+        for row in results[claims.count + 1] { versions[try row[0]] = try row[1] }
+        for entry in changed {
+            var now = entry.next
+            now.version = now.resources.reduce(now.version) { max($0, versions[$1.id] ?? 0) }
+            // It has its own claims, or had them until now and gave them to another.
+            if moved.contains(where: { $0.id == now.id }) {
+                now.isBlocked = filled.contains { $0.id != now.id && $0.meets(now) }
             }
+            settlement.slots[now.id] = now
+            settlement.changes.append(
+                BookingEvents.availability(now, version: now.version, at: ledger.at))
         }
+        var told = Set(changed.map(\.slot.id))
         for row in results[results.count - 1] {
             let near = try SlotRow.read(row)
             guard told.insert(near.id).inserted else { continue }
