@@ -19,6 +19,7 @@ public enum SchemaFiles {
         BookingV1.inventoryFile,
         BookingV1.offeringsFile,
         BookingV1.slotFile,
+        BookingV1.waitlistFile,
         CommonV1.errorFile,
         CommonV1.optionsFile,
         EventsV1.eventFile,

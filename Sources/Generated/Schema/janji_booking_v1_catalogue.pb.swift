@@ -21,7 +21,7 @@ extension BookingV1 {
             BGNvZGUSEgoEbmFtZRgDIAEoCVIEbmFtZRIYCgdhZGRyZXNzGAQgASgJUgdhZGRyZXNzEhsKCXRpbWVfem9uZRgF
             IAEoCVIIdGltZVpvbmUiTgoUU2F2ZUxvY2F0aW9uUmVzcG9uc2USNgoIbG9jYXRpb24YASABKAsyGi5qYW5qaS5i
             b29raW5nLnYxLkxvY2F0aW9uUghsb2NhdGlvbiI4ChVEZWxldGVMb2NhdGlvblJlcXVlc3QSHwoLbG9jYXRpb25f
-            aWQYASABKAlSCmxvY2F0aW9uSWQiGAoWRGVsZXRlTG9jYXRpb25SZXNwb25zZSKHBgoGUG9saWN5EhIKBGNvZGUY
+            aWQYASABKAlSCmxvY2F0aW9uSWQiGAoWRGVsZXRlTG9jYXRpb25SZXNwb25zZSLrBgoGUG9saWN5EhIKBGNvZGUY
             ASABKAlSBGNvZGUSLQoFZW50cnkYAiABKA4yFy5qYW5qaS5ib29raW5nLnYxLkVudHJ5UgVlbnRyeRI3CgdwYXlt
             ZW50GAMgASgOMh0uamFuamkuYm9va2luZy52MS5QYXltZW50TW9kZVIHcGF5bWVudBIiCgxjYW5jZWxsYXRpb24Y
             BCABKAlSDGNhbmNlbGxhdGlvbhInCg9yZXF1ZXN0X3NlY29uZHMYBSABKAVSDnJlcXVlc3RTZWNvbmRzEiEKDGhv
@@ -33,91 +33,93 @@ extension BookingV1 {
             TGltaXQSMgoVY2FuY2VsX25vdGljZV9zZWNvbmRzGA4gASgDUhNjYW5jZWxOb3RpY2VTZWNvbmRzEjoKGXJlc2No
             ZWR1bGVfbm90aWNlX3NlY29uZHMYDyABKANSF3Jlc2NoZWR1bGVOb3RpY2VTZWNvbmRzEikKEHJlc2NoZWR1bGVf
             bGltaXQYECABKAVSD3Jlc2NoZWR1bGVMaW1pdBIxChVub19zaG93X2dyYWNlX3NlY29uZHMYESABKAVSEm5vU2hv
-            d0dyYWNlU2Vjb25kc0IRCg9fd2luZG93X3NlY29uZHMiYAoQQ2FuY2VsbGF0aW9uVGllchIlCg5ub3RpY2Vfc2Vj
-            b25kcxgBIAEoA1INbm90aWNlU2Vjb25kcxIlCg5yZWZ1bmRfcGVyY2VudBgCIAEoBVINcmVmdW5kUGVyY2VudCJ2
-            ChJDYW5jZWxsYXRpb25Qb2xpY3kSEgoEY29kZRgBIAEoCVIEY29kZRISCgRuYW1lGAIgASgJUgRuYW1lEjgKBXRp
-            ZXJzGAMgAygLMiIuamFuamkuYm9va2luZy52MS5DYW5jZWxsYXRpb25UaWVyUgV0aWVycyIVChNMaXN0UG9saWNp
-            ZXNSZXF1ZXN0IqcBChRMaXN0UG9saWNpZXNSZXNwb25zZRI0Cghwb2xpY2llcxgBIAMoCzIYLmphbmppLmJvb2tp
-            bmcudjEuUG9saWN5Ughwb2xpY2llcxJZChVjYW5jZWxsYXRpb25fcG9saWNpZXMYAiADKAsyJC5qYW5qaS5ib29r
-            aW5nLnYxLkNhbmNlbGxhdGlvblBvbGljeVIUY2FuY2VsbGF0aW9uUG9saWNpZXMiRQoRU2F2ZVBvbGljeVJlcXVl
-            c3QSMAoGcG9saWN5GAEgASgLMhguamFuamkuYm9va2luZy52MS5Qb2xpY3lSBnBvbGljeSJGChJTYXZlUG9saWN5
-            UmVzcG9uc2USMAoGcG9saWN5GAEgASgLMhguamFuamkuYm9va2luZy52MS5Qb2xpY3lSBnBvbGljeSIpChNEZWxl
-            dGVQb2xpY3lSZXF1ZXN0EhIKBGNvZGUYASABKAlSBGNvZGUiFgoURGVsZXRlUG9saWN5UmVzcG9uc2UiXQodU2F2
-            ZUNhbmNlbGxhdGlvblBvbGljeVJlcXVlc3QSPAoGcG9saWN5GAEgASgLMiQuamFuamkuYm9va2luZy52MS5DYW5j
-            ZWxsYXRpb25Qb2xpY3lSBnBvbGljeSJeCh5TYXZlQ2FuY2VsbGF0aW9uUG9saWN5UmVzcG9uc2USPAoGcG9saWN5
-            GAEgASgLMiQuamFuamkuYm9va2luZy52MS5DYW5jZWxsYXRpb25Qb2xpY3lSBnBvbGljeSKUAQoIUmVzb3VyY2US
-            DgoCaWQYASABKAlSAmlkEhIKBG5hbWUYAiABKAlSBG5hbWUSEgoEa2luZBgDIAEoCVIEa2luZBIkCgtsb2NhdGlv
-            bl9pZBgEIAEoCUgAUgpsb2NhdGlvbklkiAEBEhoKCGNhcGFjaXR5GAUgASgFUghjYXBhY2l0eUIOCgxfbG9jYXRp
-            b25faWQiSwoUTGlzdFJlc291cmNlc1JlcXVlc3QSEgoEa2luZBgBIAEoCVIEa2luZBIfCgtsb2NhdGlvbl9pZBgC
-            IAEoCVIKbG9jYXRpb25JZCJRChVMaXN0UmVzb3VyY2VzUmVzcG9uc2USOAoJcmVzb3VyY2VzGAEgAygLMhouamFu
-            amkuYm9va2luZy52MS5SZXNvdXJjZVIJcmVzb3VyY2VzIk0KE1NhdmVSZXNvdXJjZVJlcXVlc3QSNgoIcmVzb3Vy
-            Y2UYASABKAsyGi5qYW5qaS5ib29raW5nLnYxLlJlc291cmNlUghyZXNvdXJjZSJOChRTYXZlUmVzb3VyY2VSZXNw
-            b25zZRI2CghyZXNvdXJjZRgBIAEoCzIaLmphbmppLmJvb2tpbmcudjEuUmVzb3VyY2VSCHJlc291cmNlIjgKFURl
-            bGV0ZVJlc291cmNlUmVxdWVzdBIfCgtyZXNvdXJjZV9pZBgBIAEoCVIKcmVzb3VyY2VJZCIYChZEZWxldGVSZXNv
-            dXJjZVJlc3BvbnNlIv0BCgVCbG9jaxIOCgJpZBgBIAEoCVICaWQSOwoIcmVzb3VyY2UYAiABKAsyHy5qYW5qaS5i
-            b29raW5nLnYxLk5hbWVkUmVzb3VyY2VSCHJlc291cmNlEjkKCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJv
-            dG9idWYuVGltZXN0YW1wUglzdGFydFRpbWUSNQoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGlt
-            ZXN0YW1wUgdlbmRUaW1lEhYKBnJlYXNvbhgFIAEoCVIGcmVhc29uEh0KCmNyZWF0ZWRfYnkYBiABKAlSCWNyZWF0
-            ZWRCeSLdAQoUQmxvY2tSZXNvdXJjZVJlcXVlc3QSEwoCaWQYASABKAlIAFICaWSIAQESHwoLcmVzb3VyY2VfaWQY
-            AiABKAlSCnJlc291cmNlSWQSOQoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBS
-            CXN0YXJ0VGltZRI1CghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSB2VuZFRpbWUS
-            FgoGcmVhc29uGAUgASgJUgZyZWFzb25CBQoDX2lkIkYKFUJsb2NrUmVzb3VyY2VSZXNwb25zZRItCgVibG9jaxgB
-            IAEoCzIXLmphbmppLmJvb2tpbmcudjEuQmxvY2tSBWJsb2NrIjMKFlVuYmxvY2tSZXNvdXJjZVJlcXVlc3QSGQoI
-            YmxvY2tfaWQYASABKAlSB2Jsb2NrSWQiGQoXVW5ibG9ja1Jlc291cmNlUmVzcG9uc2UikAEKEUxpc3RCbG9ja3NS
-            ZXF1ZXN0Eh8KC3Jlc291cmNlX2lkGAEgASgJUgpyZXNvdXJjZUlkEi4KBGZyb20YAiABKAsyGi5nb29nbGUucHJv
-            dG9idWYuVGltZXN0YW1wUgRmcm9tEioKAnRvGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFICdG8i
-            RQoSTGlzdEJsb2Nrc1Jlc3BvbnNlEi8KBmJsb2NrcxgBIAMoCzIXLmphbmppLmJvb2tpbmcudjEuQmxvY2tSBmJs
-            b2NrcyJpChBMaXN0U2xvdHNSZXF1ZXN0Eh8KC2xvY2F0aW9uX2lkGAEgASgJUgpsb2NhdGlvbklkEhsKCWZyb21f
-            ZGF0ZRgCIAEoCVIIZnJvbURhdGUSFwoHdG9fZGF0ZRgDIAEoCVIGdG9EYXRlInIKEUxpc3RTbG90c1Jlc3BvbnNl
-            EiwKBXNsb3RzGAEgAygLMhYuamFuamkuYm9va2luZy52MS5TbG90UgVzbG90cxIvCgVhc19vZhgCIAEoCzIaLmdv
-            b2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBGFzT2Yi6AEKEVVwZGF0ZVNsb3RSZXF1ZXN0EhcKB3Nsb3RfaWQYASAB
-            KAlSBnNsb3RJZBI0CgZzdGF0dXMYAiABKA4yHC5qYW5qaS5ib29raW5nLnYxLlNsb3RTdGF0dXNSBnN0YXR1cxIf
-            CghjYXBhY2l0eRgDIAEoBUgAUghjYXBhY2l0eYgBARIZCgVwcmljZRgEIAEoA0gBUgVwcmljZYgBARIiCgppZl92
-            ZXJzaW9uGAUgASgDSAJSCWlmVmVyc2lvbogBAUILCglfY2FwYWNpdHlCCAoGX3ByaWNlQg0KC19pZl92ZXJzaW9u
-            IkAKElVwZGF0ZVNsb3RSZXNwb25zZRIqCgRzbG90GAEgASgLMhYuamFuamkuYm9va2luZy52MS5TbG90UgRzbG90
-            IkQKE1dpdGhkcmF3U2xvdFJlcXVlc3QSFwoHc2xvdF9pZBgBIAEoCVIGc2xvdElkEhQKBWZvcmNlGAIgASgIUgVm
-            b3JjZSJjChRXaXRoZHJhd1Nsb3RSZXNwb25zZRIqCgRzbG90GAEgASgLMhYuamFuamkuYm9va2luZy52MS5TbG90
-            UgRzbG90Eh8KC2Jvb2tpbmdfaWRzGAIgAygJUgpib29raW5nSWRzKlsKBUVudHJ5EhUKEUVOVFJZX1VOU1BFQ0lG
-            SUVEEAASEQoNRU5UUllfUkVRVUVTVBABEg4KCkVOVFJZX0hPTEQQAhISCg5FTlRSWV9FWFRFUk5BTBADGgT4thgB
-            KpwBCgtQYXltZW50TW9kZRIcChhQQVlNRU5UX01PREVfVU5TUEVDSUZJRUQQABIdChlQQVlNRU5UX01PREVfTk9U
-            X1JFUVVJUkVEEAESGAoUUEFZTUVOVF9NT0RFX0FUX0RFU0sQAhIXChNQQVlNRU5UX01PREVfTUFOVUFMEAMSFwoT
-            UEFZTUVOVF9NT0RFX09OTElORRAEGgT4thgBMt4SCglDYXRhbG9ndWUSfwoNTGlzdExvY2F0aW9ucxImLmphbmpp
-            LmJvb2tpbmcudjEuTGlzdExvY2F0aW9uc1JlcXVlc3QaJy5qYW5qaS5ib29raW5nLnYxLkxpc3RMb2NhdGlvbnNS
-            ZXNwb25zZSIdkAIBiLUYAYLT5JMCEBIOL2FwaS9sb2NhdGlvbnMShwEKC0dldExvY2F0aW9uEiQuamFuamkuYm9v
-            a2luZy52MS5HZXRMb2NhdGlvblJlcXVlc3QaJS5qYW5qaS5ib29raW5nLnYxLkdldExvY2F0aW9uUmVzcG9uc2Ui
-            K5ACAYi1GAGC0+STAh4SHC9hcGkvbG9jYXRpb25zL3tsb2NhdGlvbl9pZH0ShAEKDFNhdmVMb2NhdGlvbhIlLmph
-            bmppLmJvb2tpbmcudjEuU2F2ZUxvY2F0aW9uUmVxdWVzdBomLmphbmppLmJvb2tpbmcudjEuU2F2ZUxvY2F0aW9u
-            UmVzcG9uc2UiJZACAoi1GAKC0+STAhgaEy9hcGkvbG9jYXRpb25zL3tpZH06ASoSkAEKDkRlbGV0ZUxvY2F0aW9u
-            EicuamFuamkuYm9va2luZy52MS5EZWxldGVMb2NhdGlvblJlcXVlc3QaKC5qYW5qaS5ib29raW5nLnYxLkRlbGV0
-            ZUxvY2F0aW9uUmVzcG9uc2UiK5ACAoi1GAKC0+STAh4qHC9hcGkvbG9jYXRpb25zL3tsb2NhdGlvbl9pZH0SewoM
-            TGlzdFBvbGljaWVzEiUuamFuamkuYm9va2luZy52MS5MaXN0UG9saWNpZXNSZXF1ZXN0GiYuamFuamkuYm9va2lu
-            Zy52MS5MaXN0UG9saWNpZXNSZXNwb25zZSIckAIBiLUYAoLT5JMCDxINL2FwaS9wb2xpY2llcxKLAQoKU2F2ZVBv
-            bGljeRIjLmphbmppLmJvb2tpbmcudjEuU2F2ZVBvbGljeVJlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLlNhdmVQ
-            b2xpY3lSZXNwb25zZSIykAICiLUYAoLT5JMCJRobL2FwaS9wb2xpY2llcy97cG9saWN5LmNvZGV9OgZwb2xpY3kS
-            ggEKDERlbGV0ZVBvbGljeRIlLmphbmppLmJvb2tpbmcudjEuRGVsZXRlUG9saWN5UmVxdWVzdBomLmphbmppLmJv
-            b2tpbmcudjEuRGVsZXRlUG9saWN5UmVzcG9uc2UiI5ACAoi1GAKC0+STAhYqFC9hcGkvcG9saWNpZXMve2NvZGV9
-            ErwBChZTYXZlQ2FuY2VsbGF0aW9uUG9saWN5Ei8uamFuamkuYm9va2luZy52MS5TYXZlQ2FuY2VsbGF0aW9uUG9s
-            aWN5UmVxdWVzdBowLmphbmppLmJvb2tpbmcudjEuU2F2ZUNhbmNlbGxhdGlvblBvbGljeVJlc3BvbnNlIj+QAgKI
-            tRgCgtPkkwIyGigvYXBpL2NhbmNlbGxhdGlvbi1wb2xpY2llcy97cG9saWN5LmNvZGV9OgZwb2xpY3kSfwoNTGlz
-            dFJlc291cmNlcxImLmphbmppLmJvb2tpbmcudjEuTGlzdFJlc291cmNlc1JlcXVlc3QaJy5qYW5qaS5ib29raW5n
-            LnYxLkxpc3RSZXNvdXJjZXNSZXNwb25zZSIdkAIBiLUYAYLT5JMCEBIOL2FwaS9yZXNvdXJjZXMSlAEKDFNhdmVS
-            ZXNvdXJjZRIlLmphbmppLmJvb2tpbmcudjEuU2F2ZVJlc291cmNlUmVxdWVzdBomLmphbmppLmJvb2tpbmcudjEu
-            U2F2ZVJlc291cmNlUmVzcG9uc2UiNZACAoi1GAKC0+STAigaHC9hcGkvcmVzb3VyY2VzL3tyZXNvdXJjZS5pZH06
-            CHJlc291cmNlEpABCg5EZWxldGVSZXNvdXJjZRInLmphbmppLmJvb2tpbmcudjEuRGVsZXRlUmVzb3VyY2VSZXF1
-            ZXN0GiguamFuamkuYm9va2luZy52MS5EZWxldGVSZXNvdXJjZVJlc3BvbnNlIiuQAgKItRgCgtPkkwIeKhwvYXBp
-            L3Jlc291cmNlcy97cmVzb3VyY2VfaWR9EpwBCg1CbG9ja1Jlc291cmNlEiYuamFuamkuYm9va2luZy52MS5CbG9j
-            a1Jlc291cmNlUmVxdWVzdBonLmphbmppLmJvb2tpbmcudjEuQmxvY2tSZXNvdXJjZVJlc3BvbnNlIjqQAgKItRgC
-            kLUYyQGC0+STAigiIy9hcGkvcmVzb3VyY2VzL3tyZXNvdXJjZV9pZH0vYmxvY2tzOgEqEo0BCg9VbmJsb2NrUmVz
-            b3VyY2USKC5qYW5qaS5ib29raW5nLnYxLlVuYmxvY2tSZXNvdXJjZVJlcXVlc3QaKS5qYW5qaS5ib29raW5nLnYx
-            LlVuYmxvY2tSZXNvdXJjZVJlc3BvbnNlIiWQAgKItRgCgtPkkwIYKhYvYXBpL2Jsb2Nrcy97YmxvY2tfaWR9EosB
-            CgpMaXN0QmxvY2tzEiMuamFuamkuYm9va2luZy52MS5MaXN0QmxvY2tzUmVxdWVzdBokLmphbmppLmJvb2tpbmcu
-            djEuTGlzdEJsb2Nrc1Jlc3BvbnNlIjKQAgGItRgCgtPkkwIlEiMvYXBpL3Jlc291cmNlcy97cmVzb3VyY2VfaWR9
-            L2Jsb2NrcxJvCglMaXN0U2xvdHMSIi5qYW5qaS5ib29raW5nLnYxLkxpc3RTbG90c1JlcXVlc3QaIy5qYW5qaS5i
-            b29raW5nLnYxLkxpc3RTbG90c1Jlc3BvbnNlIhmQAgGItRgCgtPkkwIMEgovYXBpL3Nsb3RzEn8KClVwZGF0ZVNs
-            b3QSIy5qYW5qaS5ib29raW5nLnYxLlVwZGF0ZVNsb3RSZXF1ZXN0GiQuamFuamkuYm9va2luZy52MS5VcGRhdGVT
-            bG90UmVzcG9uc2UiJpACAoi1GAKC0+STAhkyFC9hcGkvc2xvdHMve3Nsb3RfaWR9OgEqEoIBCgxXaXRoZHJhd1Ns
-            b3QSJS5qYW5qaS5ib29raW5nLnYxLldpdGhkcmF3U2xvdFJlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLldpdGhk
-            cmF3U2xvdFJlc3BvbnNlIiOQAgKItRgCgtPkkwIWKhQvYXBpL3Nsb3RzL3tzbG90X2lkfWIGcHJvdG8z
+            d0dyYWNlU2Vjb25kcxIjCg1vZmZlcl9zZWNvbmRzGBIgASgFUgxvZmZlclNlY29uZHMSKgoOd2FpdGxpc3RfbGlt
+            aXQYEyABKAVIAVINd2FpdGxpc3RMaW1pdIgBAUIRCg9fd2luZG93X3NlY29uZHNCEQoPX3dhaXRsaXN0X2xpbWl0
+            ImAKEENhbmNlbGxhdGlvblRpZXISJQoObm90aWNlX3NlY29uZHMYASABKANSDW5vdGljZVNlY29uZHMSJQoOcmVm
+            dW5kX3BlcmNlbnQYAiABKAVSDXJlZnVuZFBlcmNlbnQidgoSQ2FuY2VsbGF0aW9uUG9saWN5EhIKBGNvZGUYASAB
+            KAlSBGNvZGUSEgoEbmFtZRgCIAEoCVIEbmFtZRI4CgV0aWVycxgDIAMoCzIiLmphbmppLmJvb2tpbmcudjEuQ2Fu
+            Y2VsbGF0aW9uVGllclIFdGllcnMiFQoTTGlzdFBvbGljaWVzUmVxdWVzdCKnAQoUTGlzdFBvbGljaWVzUmVzcG9u
+            c2USNAoIcG9saWNpZXMYASADKAsyGC5qYW5qaS5ib29raW5nLnYxLlBvbGljeVIIcG9saWNpZXMSWQoVY2FuY2Vs
+            bGF0aW9uX3BvbGljaWVzGAIgAygLMiQuamFuamkuYm9va2luZy52MS5DYW5jZWxsYXRpb25Qb2xpY3lSFGNhbmNl
+            bGxhdGlvblBvbGljaWVzIkUKEVNhdmVQb2xpY3lSZXF1ZXN0EjAKBnBvbGljeRgBIAEoCzIYLmphbmppLmJvb2tp
+            bmcudjEuUG9saWN5UgZwb2xpY3kiRgoSU2F2ZVBvbGljeVJlc3BvbnNlEjAKBnBvbGljeRgBIAEoCzIYLmphbmpp
+            LmJvb2tpbmcudjEuUG9saWN5UgZwb2xpY3kiKQoTRGVsZXRlUG9saWN5UmVxdWVzdBISCgRjb2RlGAEgASgJUgRj
+            b2RlIhYKFERlbGV0ZVBvbGljeVJlc3BvbnNlIl0KHVNhdmVDYW5jZWxsYXRpb25Qb2xpY3lSZXF1ZXN0EjwKBnBv
+            bGljeRgBIAEoCzIkLmphbmppLmJvb2tpbmcudjEuQ2FuY2VsbGF0aW9uUG9saWN5UgZwb2xpY3kiXgoeU2F2ZUNh
+            bmNlbGxhdGlvblBvbGljeVJlc3BvbnNlEjwKBnBvbGljeRgBIAEoCzIkLmphbmppLmJvb2tpbmcudjEuQ2FuY2Vs
+            bGF0aW9uUG9saWN5UgZwb2xpY3kilAEKCFJlc291cmNlEg4KAmlkGAEgASgJUgJpZBISCgRuYW1lGAIgASgJUgRu
+            YW1lEhIKBGtpbmQYAyABKAlSBGtpbmQSJAoLbG9jYXRpb25faWQYBCABKAlIAFIKbG9jYXRpb25JZIgBARIaCghj
+            YXBhY2l0eRgFIAEoBVIIY2FwYWNpdHlCDgoMX2xvY2F0aW9uX2lkIksKFExpc3RSZXNvdXJjZXNSZXF1ZXN0EhIK
+            BGtpbmQYASABKAlSBGtpbmQSHwoLbG9jYXRpb25faWQYAiABKAlSCmxvY2F0aW9uSWQiUQoVTGlzdFJlc291cmNl
+            c1Jlc3BvbnNlEjgKCXJlc291cmNlcxgBIAMoCzIaLmphbmppLmJvb2tpbmcudjEuUmVzb3VyY2VSCXJlc291cmNl
+            cyJNChNTYXZlUmVzb3VyY2VSZXF1ZXN0EjYKCHJlc291cmNlGAEgASgLMhouamFuamkuYm9va2luZy52MS5SZXNv
+            dXJjZVIIcmVzb3VyY2UiTgoUU2F2ZVJlc291cmNlUmVzcG9uc2USNgoIcmVzb3VyY2UYASABKAsyGi5qYW5qaS5i
+            b29raW5nLnYxLlJlc291cmNlUghyZXNvdXJjZSI4ChVEZWxldGVSZXNvdXJjZVJlcXVlc3QSHwoLcmVzb3VyY2Vf
+            aWQYASABKAlSCnJlc291cmNlSWQiGAoWRGVsZXRlUmVzb3VyY2VSZXNwb25zZSL9AQoFQmxvY2sSDgoCaWQYASAB
+            KAlSAmlkEjsKCHJlc291cmNlGAIgASgLMh8uamFuamkuYm9va2luZy52MS5OYW1lZFJlc291cmNlUghyZXNvdXJj
+            ZRI5CgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJc3RhcnRUaW1lEjUKCGVu
+            ZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIHZW5kVGltZRIWCgZyZWFzb24YBSABKAlS
+            BnJlYXNvbhIdCgpjcmVhdGVkX2J5GAYgASgJUgljcmVhdGVkQnki3QEKFEJsb2NrUmVzb3VyY2VSZXF1ZXN0EhMK
+            AmlkGAEgASgJSABSAmlkiAEBEh8KC3Jlc291cmNlX2lkGAIgASgJUgpyZXNvdXJjZUlkEjkKCnN0YXJ0X3RpbWUY
+            AyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglzdGFydFRpbWUSNQoIZW5kX3RpbWUYBCABKAsyGi5n
+            b29nbGUucHJvdG9idWYuVGltZXN0YW1wUgdlbmRUaW1lEhYKBnJlYXNvbhgFIAEoCVIGcmVhc29uQgUKA19pZCJG
+            ChVCbG9ja1Jlc291cmNlUmVzcG9uc2USLQoFYmxvY2sYASABKAsyFy5qYW5qaS5ib29raW5nLnYxLkJsb2NrUgVi
+            bG9jayIzChZVbmJsb2NrUmVzb3VyY2VSZXF1ZXN0EhkKCGJsb2NrX2lkGAEgASgJUgdibG9ja0lkIhkKF1VuYmxv
+            Y2tSZXNvdXJjZVJlc3BvbnNlIpABChFMaXN0QmxvY2tzUmVxdWVzdBIfCgtyZXNvdXJjZV9pZBgBIAEoCVIKcmVz
+            b3VyY2VJZBIuCgRmcm9tGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIEZnJvbRIqCgJ0bxgDIAEo
+            CzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSAnRvIkUKEkxpc3RCbG9ja3NSZXNwb25zZRIvCgZibG9ja3MY
+            ASADKAsyFy5qYW5qaS5ib29raW5nLnYxLkJsb2NrUgZibG9ja3MiaQoQTGlzdFNsb3RzUmVxdWVzdBIfCgtsb2Nh
+            dGlvbl9pZBgBIAEoCVIKbG9jYXRpb25JZBIbCglmcm9tX2RhdGUYAiABKAlSCGZyb21EYXRlEhcKB3RvX2RhdGUY
+            AyABKAlSBnRvRGF0ZSJyChFMaXN0U2xvdHNSZXNwb25zZRIsCgVzbG90cxgBIAMoCzIWLmphbmppLmJvb2tpbmcu
+            djEuU2xvdFIFc2xvdHMSLwoFYXNfb2YYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRhc09mIugB
+            ChFVcGRhdGVTbG90UmVxdWVzdBIXCgdzbG90X2lkGAEgASgJUgZzbG90SWQSNAoGc3RhdHVzGAIgASgOMhwuamFu
+            amkuYm9va2luZy52MS5TbG90U3RhdHVzUgZzdGF0dXMSHwoIY2FwYWNpdHkYAyABKAVIAFIIY2FwYWNpdHmIAQES
+            GQoFcHJpY2UYBCABKANIAVIFcHJpY2WIAQESIgoKaWZfdmVyc2lvbhgFIAEoA0gCUglpZlZlcnNpb26IAQFCCwoJ
+            X2NhcGFjaXR5QggKBl9wcmljZUINCgtfaWZfdmVyc2lvbiJAChJVcGRhdGVTbG90UmVzcG9uc2USKgoEc2xvdBgB
+            IAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdCJEChNXaXRoZHJhd1Nsb3RSZXF1ZXN0EhcKB3Nsb3Rf
+            aWQYASABKAlSBnNsb3RJZBIUCgVmb3JjZRgCIAEoCFIFZm9yY2UiYwoUV2l0aGRyYXdTbG90UmVzcG9uc2USKgoE
+            c2xvdBgBIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdBIfCgtib29raW5nX2lkcxgCIAMoCVIKYm9v
+            a2luZ0lkcypbCgVFbnRyeRIVChFFTlRSWV9VTlNQRUNJRklFRBAAEhEKDUVOVFJZX1JFUVVFU1QQARIOCgpFTlRS
+            WV9IT0xEEAISEgoORU5UUllfRVhURVJOQUwQAxoE+LYYASqcAQoLUGF5bWVudE1vZGUSHAoYUEFZTUVOVF9NT0RF
+            X1VOU1BFQ0lGSUVEEAASHQoZUEFZTUVOVF9NT0RFX05PVF9SRVFVSVJFRBABEhgKFFBBWU1FTlRfTU9ERV9BVF9E
+            RVNLEAISFwoTUEFZTUVOVF9NT0RFX01BTlVBTBADEhcKE1BBWU1FTlRfTU9ERV9PTkxJTkUQBBoE+LYYATLeEgoJ
+            Q2F0YWxvZ3VlEn8KDUxpc3RMb2NhdGlvbnMSJi5qYW5qaS5ib29raW5nLnYxLkxpc3RMb2NhdGlvbnNSZXF1ZXN0
+            GicuamFuamkuYm9va2luZy52MS5MaXN0TG9jYXRpb25zUmVzcG9uc2UiHZACAYi1GAGC0+STAhASDi9hcGkvbG9j
+            YXRpb25zEocBCgtHZXRMb2NhdGlvbhIkLmphbmppLmJvb2tpbmcudjEuR2V0TG9jYXRpb25SZXF1ZXN0GiUuamFu
+            amkuYm9va2luZy52MS5HZXRMb2NhdGlvblJlc3BvbnNlIiuQAgGItRgBgtPkkwIeEhwvYXBpL2xvY2F0aW9ucy97
+            bG9jYXRpb25faWR9EoQBCgxTYXZlTG9jYXRpb24SJS5qYW5qaS5ib29raW5nLnYxLlNhdmVMb2NhdGlvblJlcXVl
+            c3QaJi5qYW5qaS5ib29raW5nLnYxLlNhdmVMb2NhdGlvblJlc3BvbnNlIiWQAgKItRgCgtPkkwIYGhMvYXBpL2xv
+            Y2F0aW9ucy97aWR9OgEqEpABCg5EZWxldGVMb2NhdGlvbhInLmphbmppLmJvb2tpbmcudjEuRGVsZXRlTG9jYXRp
+            b25SZXF1ZXN0GiguamFuamkuYm9va2luZy52MS5EZWxldGVMb2NhdGlvblJlc3BvbnNlIiuQAgKItRgCgtPkkwIe
+            KhwvYXBpL2xvY2F0aW9ucy97bG9jYXRpb25faWR9EnsKDExpc3RQb2xpY2llcxIlLmphbmppLmJvb2tpbmcudjEu
+            TGlzdFBvbGljaWVzUmVxdWVzdBomLmphbmppLmJvb2tpbmcudjEuTGlzdFBvbGljaWVzUmVzcG9uc2UiHJACAYi1
+            GAKC0+STAg8SDS9hcGkvcG9saWNpZXMSiwEKClNhdmVQb2xpY3kSIy5qYW5qaS5ib29raW5nLnYxLlNhdmVQb2xp
+            Y3lSZXF1ZXN0GiQuamFuamkuYm9va2luZy52MS5TYXZlUG9saWN5UmVzcG9uc2UiMpACAoi1GAKC0+STAiUaGy9h
+            cGkvcG9saWNpZXMve3BvbGljeS5jb2RlfToGcG9saWN5EoIBCgxEZWxldGVQb2xpY3kSJS5qYW5qaS5ib29raW5n
+            LnYxLkRlbGV0ZVBvbGljeVJlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLkRlbGV0ZVBvbGljeVJlc3BvbnNlIiOQ
+            AgKItRgCgtPkkwIWKhQvYXBpL3BvbGljaWVzL3tjb2RlfRK8AQoWU2F2ZUNhbmNlbGxhdGlvblBvbGljeRIvLmph
+            bmppLmJvb2tpbmcudjEuU2F2ZUNhbmNlbGxhdGlvblBvbGljeVJlcXVlc3QaMC5qYW5qaS5ib29raW5nLnYxLlNh
+            dmVDYW5jZWxsYXRpb25Qb2xpY3lSZXNwb25zZSI/kAICiLUYAoLT5JMCMhooL2FwaS9jYW5jZWxsYXRpb24tcG9s
+            aWNpZXMve3BvbGljeS5jb2RlfToGcG9saWN5En8KDUxpc3RSZXNvdXJjZXMSJi5qYW5qaS5ib29raW5nLnYxLkxp
+            c3RSZXNvdXJjZXNSZXF1ZXN0GicuamFuamkuYm9va2luZy52MS5MaXN0UmVzb3VyY2VzUmVzcG9uc2UiHZACAYi1
+            GAGC0+STAhASDi9hcGkvcmVzb3VyY2VzEpQBCgxTYXZlUmVzb3VyY2USJS5qYW5qaS5ib29raW5nLnYxLlNhdmVS
+            ZXNvdXJjZVJlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLlNhdmVSZXNvdXJjZVJlc3BvbnNlIjWQAgKItRgCgtPk
+            kwIoGhwvYXBpL3Jlc291cmNlcy97cmVzb3VyY2UuaWR9OghyZXNvdXJjZRKQAQoORGVsZXRlUmVzb3VyY2USJy5q
+            YW5qaS5ib29raW5nLnYxLkRlbGV0ZVJlc291cmNlUmVxdWVzdBooLmphbmppLmJvb2tpbmcudjEuRGVsZXRlUmVz
+            b3VyY2VSZXNwb25zZSIrkAICiLUYAoLT5JMCHiocL2FwaS9yZXNvdXJjZXMve3Jlc291cmNlX2lkfRKcAQoNQmxv
+            Y2tSZXNvdXJjZRImLmphbmppLmJvb2tpbmcudjEuQmxvY2tSZXNvdXJjZVJlcXVlc3QaJy5qYW5qaS5ib29raW5n
+            LnYxLkJsb2NrUmVzb3VyY2VSZXNwb25zZSI6kAICiLUYApC1GMkBgtPkkwIoIiMvYXBpL3Jlc291cmNlcy97cmVz
+            b3VyY2VfaWR9L2Jsb2NrczoBKhKNAQoPVW5ibG9ja1Jlc291cmNlEiguamFuamkuYm9va2luZy52MS5VbmJsb2Nr
+            UmVzb3VyY2VSZXF1ZXN0GikuamFuamkuYm9va2luZy52MS5VbmJsb2NrUmVzb3VyY2VSZXNwb25zZSIlkAICiLUY
+            AoLT5JMCGCoWL2FwaS9ibG9ja3Mve2Jsb2NrX2lkfRKLAQoKTGlzdEJsb2NrcxIjLmphbmppLmJvb2tpbmcudjEu
+            TGlzdEJsb2Nrc1JlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLkxpc3RCbG9ja3NSZXNwb25zZSIykAIBiLUYAoLT
+            5JMCJRIjL2FwaS9yZXNvdXJjZXMve3Jlc291cmNlX2lkfS9ibG9ja3MSbwoJTGlzdFNsb3RzEiIuamFuamkuYm9v
+            a2luZy52MS5MaXN0U2xvdHNSZXF1ZXN0GiMuamFuamkuYm9va2luZy52MS5MaXN0U2xvdHNSZXNwb25zZSIZkAIB
+            iLUYAoLT5JMCDBIKL2FwaS9zbG90cxJ/CgpVcGRhdGVTbG90EiMuamFuamkuYm9va2luZy52MS5VcGRhdGVTbG90
+            UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuVXBkYXRlU2xvdFJlc3BvbnNlIiaQAgKItRgCgtPkkwIZMhQvYXBp
+            L3Nsb3RzL3tzbG90X2lkfToBKhKCAQoMV2l0aGRyYXdTbG90EiUuamFuamkuYm9va2luZy52MS5XaXRoZHJhd1Ns
+            b3RSZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5XaXRoZHJhd1Nsb3RSZXNwb25zZSIjkAICiLUYAoLT5JMCFioU
+            L2FwaS9zbG90cy97c2xvdF9pZH1iBnByb3RvMw==
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -386,6 +388,10 @@ extension BookingV1 {
         public var rescheduleLimit: Swift::Int32 = 0
         /// So long after the start a customer counts as absent.
         public var noShowGraceSeconds: Swift::Int32 = 0
+        /// How long seats that became free are kept for the first in line, 60…86,400; 1,200 when 0.
+        public var offerSeconds: Swift::Int32 = 0
+        /// Who may wait for one slot, 0…1,000; 50 when absent.
+        public var waitlistLimit: Swift::Int32?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -411,6 +417,8 @@ extension BookingV1 {
             self.rescheduleNoticeSeconds = reader.int64(14)
             self.rescheduleLimit = reader.int32(15)
             self.noShowGraceSeconds = reader.int32(16)
+            self.offerSeconds = reader.int32(17)
+            if reader.has(18) { self.waitlistLimit = reader.int32(18) }
             self.unknownFields = reader.unknownFields
         }
 
@@ -432,6 +440,8 @@ extension BookingV1 {
             writer.int64(14, self.rescheduleNoticeSeconds)
             writer.int32(15, self.rescheduleLimit)
             writer.int32(16, self.noShowGraceSeconds)
+            writer.int32(17, self.offerSeconds)
+            if let value = self.waitlistLimit { writer.setInt32(18, value) }
             writer.unknownFields(self.unknownFields)
         }
     }

@@ -12,7 +12,7 @@ extension CommonV1 {
         name: "janji/common/v1/error.proto",
         base64: """
             ChtqYW5qaS9jb21tb24vdjEvZXJyb3IucHJvdG8SD2phbmppLmNvbW1vbi52MRodamFuamkvY29tbW9uL3YxL29w
-            dGlvbnMucHJvdG8qiQ8KCUVycm9yQ29kZRIaChZFUlJPUl9DT0RFX1VOU1BFQ0lGSUVEEAASJwocRVJST1JfQ09E
+            dGlvbnMucHJvdG8q2hAKCUVycm9yQ29kZRIaChZFUlJPUl9DT0RFX1VOU1BFQ0lGSUVEEAASJwocRVJST1JfQ09E
             RV9EVVBMSUNBVEVfUkVRVUVTVBABGgWothiZAxIsCiFFUlJPUl9DT0RFX1BFTkRJTkdfQk9PS0lOR19FWElTVFMQ
             AhoFqLYYmQMSJwocRVJST1JfQ09ERV9WQUxJREFUSU9OX0ZBSUxFRBADGgWothiQAxImChtFUlJPUl9DT0RFX0NP
             TlNFTlRfUkVRVUlSRUQQBBoFqLYYkAMSJwocRVJST1JfQ09ERV9JTlZBTElEX1dBX05VTUJFUhAFGgWothiQAxIk
@@ -37,11 +37,14 @@ extension CommonV1 {
             UEFZTUVOVF9OT1RfRk9VTkQQIxoFqLYYlAMSKAodRVJST1JfQ09ERV9MT0NBVElPTl9OT1RfRk9VTkQQJBoFqLYY
             lAMSKAodRVJST1JfQ09ERV9SRVNPVVJDRV9OT1RfRk9VTkQQJRoFqLYYlAMSJgobRVJST1JfQ09ERV9QT0xJQ1lf
             Tk9UX0ZPVU5EECYaBai2GJQDEjEKJkVSUk9SX0NPREVfU0xPVF9BTFJFQURZX0JPT0tFRF9CWV9VU0VSECcaBai2
-            GJkDEiUKGkVSUk9SX0NPREVfUk9VVEVfTk9UX0ZPVU5EECgaBai2GJQDEigKHUVSUk9SX0NPREVfTUVUSE9EX05P
-            VF9BTExPV0VEECkaBai2GJUDEicKHEVSUk9SX0NPREVfTUFMRk9STUVEX1JFUVVFU1QQKhoFqLYYkAMSJwocRVJS
-            T1JfQ09ERV9QQVlMT0FEX1RPT19MQVJHRRArGgWothidAxIsCiFFUlJPUl9DT0RFX1VOU1VQUE9SVEVEX01FRElB
-            X1RZUEUQLBoFqLYYnwMSJwocRVJST1JfQ09ERV9ERUFETElORV9FWENFRURFRBAtGgWothj4AxImChtFUlJPUl9D
-            T0RFX1VQR1JBREVfUkVRVUlSRUQQLhoFqLYYqgNiBnByb3RvMw==
+            GJkDEi4KI0VSUk9SX0NPREVfV0FJVExJU1RfRU5UUllfTk9UX0ZPVU5EEDwaBai2GJQDEiUKGkVSUk9SX0NPREVf
+            U0VBVFNfQVZBSUxBQkxFED0aBai2GJkDEiUKGkVSUk9SX0NPREVfQUxSRUFEWV9XQUlUSU5HED4aBai2GJkDEiwK
+            IUVSUk9SX0NPREVfV0FJVExJU1RfTElNSVRfUkVBQ0hFRBA/GgWothiZAxIjChhFUlJPUl9DT0RFX09GRkVSX0VY
+            UElSRUQQQBoFqLYYmgMSJQoaRVJST1JfQ09ERV9ST1VURV9OT1RfRk9VTkQQKBoFqLYYlAMSKAodRVJST1JfQ09E
+            RV9NRVRIT0RfTk9UX0FMTE9XRUQQKRoFqLYYlQMSJwocRVJST1JfQ09ERV9NQUxGT1JNRURfUkVRVUVTVBAqGgWo
+            thiQAxInChxFUlJPUl9DT0RFX1BBWUxPQURfVE9PX0xBUkdFECsaBai2GJ0DEiwKIUVSUk9SX0NPREVfVU5TVVBQ
+            T1JURURfTUVESUFfVFlQRRAsGgWothifAxInChxFUlJPUl9DT0RFX0RFQURMSU5FX0VYQ0VFREVEEC0aBai2GPgD
+            EiYKG0VSUk9SX0NPREVfVVBHUkFERV9SRVFVSVJFRBAuGgWothiqA2IGcHJvdG8z
             """,
         dependencies: [CommonV1.optionsFile])
 
@@ -92,6 +95,13 @@ extension CommonV1 {
         public static let resourceNotFound = CommonV1.ErrorCode(rawValue: 37)
         public static let policyNotFound = CommonV1.ErrorCode(rawValue: 38)
         public static let slotAlreadyBookedByUser = CommonV1.ErrorCode(rawValue: 39)
+        /// Waiting lists.
+        public static let waitlistEntryNotFound = CommonV1.ErrorCode(rawValue: 60)
+        /// Nobody has to wait.
+        public static let seatsAvailable = CommonV1.ErrorCode(rawValue: 61)
+        public static let alreadyWaiting = CommonV1.ErrorCode(rawValue: 62)
+        public static let waitlistLimitReached = CommonV1.ErrorCode(rawValue: 63)
+        public static let offerExpired = CommonV1.ErrorCode(rawValue: 64)
         /// Errors that the edge itself makes.
         public static let routeNotFound = CommonV1.ErrorCode(rawValue: 40)
         public static let methodNotAllowed = CommonV1.ErrorCode(rawValue: 41)

@@ -123,7 +123,7 @@ enum BookingEvents {
         let status =
             slot.status != .available
             ? slot.status.rawValue
-            : slot.isBlocked ? "unavailable" : slot.free <= 0 ? "booked" : "available"
+            : slot.isBlocked ? "unavailable" : slot.remaining <= 0 ? "booked" : "available"
         return OutboxEvent(
             topic: "availability.updated", id: slot.id.description, action: "updated",
             version: version,

@@ -16,6 +16,7 @@ public enum BookingMigrations {
         Migration(version: 10, name: "payments", sql: PaymentMigration.sql),
         Migration(version: 11, name: "upkeep", sql: UpkeepMigration.sql),
         Migration(version: 12, name: "analytics", sql: AnalyticsMigration.sql),
+        Migration(version: 13, name: "waiting lists", sql: WaitlistMigration.sql),
     ]
 
     /// Offers (slots) may overlap; occupations (claims) may not. Claims hold live

@@ -120,7 +120,7 @@ extension BookingV1.Slot {
             case .maintenance: .maintenance
             case .unavailable: .unavailable
             case .available where slot.isBlocked: .unavailable
-            case .available where slot.free <= 0: .booked
+            case .available where !slot.isBlocked && slot.remaining <= 0: .booked
             case .available: .available
             }
         version = slot.version

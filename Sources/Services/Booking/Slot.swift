@@ -36,13 +36,18 @@ public struct Slot: Sendable, Hashable {
     public var locationID: UUID?
     /// Its own price, of one seat; the offering's when nil.
     public var ownPrice: Int64?
+    /// Seats of the smallest party that waits for it; nil when nobody does.
+    public var waiting: Int?
 
     /// Of one seat, in minor units of the offering's currency (E-08).
     public var price: Int64 { ownPrice ?? offering.price }
 
     public var free: Int { capacity - taken + lapsed }
 
-    public var remaining: Int { isBlocked || status != .available ? 0 : free }
+    /// Free seats that somebody waits for are about to be offered to them: nobody else has them.
+    public var remaining: Int {
+        isBlocked || status != .available || waiting.map { free >= $0 } == true ? 0 : free
+    }
 
     /// Whether both need one resource at the same time.
     func meets(_ other: Slot) -> Bool {

@@ -6,7 +6,7 @@ enum SlotRow {
     /// The columns, for a query whose tables are ``tables``.
     static let columns = columns(isBlocked: isBlocked)
 
-    static let count = 31
+    static let count = 32
 
     /// The same for slots of which it is known whether they are blocked.
     static func columns(isBlocked: SQL) -> SQL {
@@ -14,7 +14,8 @@ enum SlotRow {
         s.id, \(OfferingRow.columns), p.notice_seconds, p.window_seconds,
         q.ids, q.names, q.kinds, s.starts_at, s.ends_at, s.capacity, s.taken, s.status,
         greatest(s.version, q.version), \(demand), \(isBlocked), \(lapsed),
-        lower(s.occupies), upper(s.occupies), s.time_zone, s.local_date, s.location_id, s.price
+        lower(s.occupies), upper(s.occupies), s.time_zone, s.local_date, s.location_id, s.price,
+        s.waiting
         """
     }
 
@@ -82,6 +83,7 @@ enum SlotRow {
             localDate: try row[28])
         slot.lapsed = try row[24]
         (slot.locationID, slot.ownPrice) = (try row[29], try row[30])
+        slot.waiting = try row[31]
         return slot
     }
 

@@ -22,22 +22,25 @@ extension CommonV1.ErrorCode {
     /// The gRPC status of the code (requirements 1.7).
     public var status: RPCError.Code {
         switch self {
-        case .duplicateRequest, .pendingBookingExists, .alreadyExists: .alreadyExists
+        case .duplicateRequest, .pendingBookingExists, .alreadyExists, .alreadyWaiting:
+            .alreadyExists
         case .validationFailed, .consentRequired, .invalidWaNumber, .idempotencyKeyReused,
             .overrideReasonRequired, .malformedRequest, .unsupportedMediaType:
             .invalidArgument
         case .captchaFailed, .forbidden, .holdTokenMismatch: .permissionDenied
         case .courseNotFound, .slotNotFound, .bookingNotFound, .instructorNotFound, .roomNotFound,
-            .holdNotFound, .paymentNotFound, .locationNotFound, .resourceNotFound, .policyNotFound:
+            .holdNotFound, .paymentNotFound, .locationNotFound, .resourceNotFound, .policyNotFound,
+            .waitlistEntryNotFound:
             .notFound
         case .scheduleConflict, .slotUnavailable, .capacityExceeded, .bookingExpired,
             .invalidTransition, .upgradeRequired, .holdExpired, .outsideBookingWindow,
             .outsideCancellationWindow, .paymentRequired, .paymentFailed,
-            .slotAlreadyBookedByUser:
+            .slotAlreadyBookedByUser, .seatsAvailable, .offerExpired:
             .failedPrecondition
         case .versionConflict, .requestInProgress: .aborted
         case .unauthenticated: .unauthenticated
-        case .rateLimited, .payloadTooLarge, .holdLimitReached: .resourceExhausted
+        case .rateLimited, .payloadTooLarge, .holdLimitReached, .waitlistLimitReached:
+            .resourceExhausted
         case .routeNotFound, .methodNotAllowed: .unimplemented
         case .deadlineExceeded: .deadlineExceeded
         case .upstreamUnavailable: .unavailable

@@ -6,7 +6,7 @@ public enum NotificationTopics {
     /// What anybody may see: availability, timetable and bookings without persons.
     public static let `public` = [
         "availability.updated", "booking.created", "booking.confirmed", "booking.cancelled",
-        "booking.expired", "schedule.updated", "schedule.deleted",
+        "booking.expired", "schedule.updated", "schedule.deleted", "waitlist.updated",
     ]
 
     /// What only staff and services may see.

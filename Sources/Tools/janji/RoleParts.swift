@@ -124,6 +124,9 @@ struct RoleParts {
             HoldService(
                 pool: pool, clock: host.clock, tokens: host.bookingTokens, committed: committed))
         router.register(
+            WaitlistService(
+                pool: pool, clock: host.clock, tokens: host.bookingTokens, committed: committed))
+        router.register(
             AppointmentService(
                 pool: pool, clock: host.clock, tokens: host.bookingTokens, committed: committed))
     }

@@ -3,7 +3,7 @@
 public enum KernelInvariants {
     public typealias Invariant = (what: String, sql: String)
 
-    public static let all = seats + claims + cases + money + keys
+    public static let all = seats + claims + cases + money + keys + lines
 
     /// Bookings with one of these have a seat.
     private static let seated =

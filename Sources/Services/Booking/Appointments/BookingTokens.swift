@@ -23,6 +23,19 @@ public struct BookingTokens: Sendable {
     /// Whoever holds seats, as the table knows them: no list of addresses can be made of it.
     func holder(_ name: String) -> [UInt8] { sign("holder", Array(name.utf8)) }
 
+    /// What opens an entry of a waiting list: its id and 256 bits.
+    func waitlist(_ entry: UUID) -> String {
+        Base64.encode(entry.octets + sign("waitlist", entry.octets), variant: .url)
+    }
+
+    /// The entry that a token names; whether it is the entry's is for its hash to say.
+    static func waitlistEntry(namedBy token: String) -> UUID? {
+        guard token.utf8.count == 64, let bytes = Base64.decode(token, variant: .url),
+            bytes.count == 48
+        else { return nil }
+        return UUID(octets: Array(bytes[..<16]))
+    }
+
     /// The manage link of a booking. It does not expire: what it may do is a matter of the policy.
     func manage(_ booking: UUID) -> String {
         Base64.encode(booking.octets + sign("manage", booking.octets), variant: .url)

@@ -93,7 +93,9 @@ struct AssignDesk: Sendable {
                 IdempotencyTable.answers(orders.compactMap(\.idempotency)),
                 store.requests(for: slots),
             ], transaction)
-        guard ledger.changed.isEmpty, ledger.lapsed.isEmpty else { throw Unsettled() }
+        guard ledger.changed.isEmpty, ledger.lapsed.isEmpty, ledger.moves.isEmpty else {
+            throw Unsettled()
+        }
         var decisions = AssignDecisions(
             ledger, try rows[0].map(BookingRow.read), try IdempotencyTable.Answers(rows[1]))
         var outcomes: [Outcome?] = Array(repeating: nil, count: orders.count)

@@ -106,6 +106,7 @@ struct AvailabilityStore: Sendable {
             """
             (s.capacity - s.taken >= \(filter.minimumSeats)::int
                 or s.capacity - s.taken + \(SlotRow.lapsed) >= \(filter.minimumSeats)::int)
+            and (s.waiting is null or s.capacity - s.taken + \(SlotRow.lapsed) < s.waiting)
             """)
         let joined: SQL = byResource ? "join slot_resource x on x.slot_id = s.id" : ""
         return """

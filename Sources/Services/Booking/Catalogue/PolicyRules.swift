@@ -13,6 +13,8 @@ enum PolicyRules {
         if policy.holdSeconds == 0 { policy.holdSeconds = 600 }
         if policy.paymentSeconds == 0 { policy.paymentSeconds = 3600 }
         if policy.quantityLimit == 0 { policy.quantityLimit = 10 }
+        if policy.offerSeconds == 0 { policy.offerSeconds = 1200 }
+        policy.waitlistLimit = policy.waitlistLimit ?? 50
         var rules = FieldRules()
         code(policy.code, "policy.code", &rules)
         rules.text(policy.cancellation, "policy.cancellation", limit: 40)
@@ -38,6 +40,8 @@ enum PolicyRules {
             ("reschedule_notice_seconds", policy.rescheduleNoticeSeconds, long),
             ("reschedule_limit", Int64(policy.rescheduleLimit), 0...1000),
             ("no_show_grace_seconds", Int64(policy.noShowGraceSeconds), 0...604_800),
+            ("offer_seconds", Int64(policy.offerSeconds), 60...86_400),
+            ("waitlist_limit", Int64(policy.waitlistLimit ?? 0), 0...1000),
         ]
         for (name, value, range) in limits where !range.contains(value) {
             rules.refuse(

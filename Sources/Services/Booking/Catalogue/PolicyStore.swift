@@ -15,7 +15,7 @@ struct PolicyStore: Sendable {
                     hold_extensions, payment_seconds, notice_seconds, window_seconds,
                     buffer_before_seconds, buffer_after_seconds, quantity_limit,
                     cancel_notice_seconds, reschedule_notice_seconds, reschedule_limit,
-                    no_show_grace_seconds
+                    no_show_grace_seconds, offer_seconds, waitlist_limit
                 from policy order by code
                 """,
                 """
@@ -60,6 +60,7 @@ struct PolicyStore: Sendable {
         policy.rescheduleNoticeSeconds = try row[14]
         policy.rescheduleLimit = try row[15]
         policy.noShowGraceSeconds = try row[16]
+        (policy.offerSeconds, policy.waitlistLimit) = (try row[17], try row[18])
         return policy
     }
 
@@ -75,14 +76,15 @@ struct PolicyStore: Sendable {
                     hold_seconds, hold_extensions, payment_seconds, notice_seconds, window_seconds,
                     buffer_before_seconds, buffer_after_seconds, quantity_limit,
                     cancel_notice_seconds, reschedule_notice_seconds, reschedule_limit,
-                    no_show_grace_seconds)
+                    no_show_grace_seconds, offer_seconds, waitlist_limit)
                 values (\(policy.code), \(entry), \(payment), \(policy.cancellation),
                     \(policy.requestSeconds), \(policy.holdSeconds), \(policy.holdExtensions),
                     \(policy.paymentSeconds), \(policy.noticeSeconds),
                     \(nullable: policy.windowSeconds), \(policy.bufferBeforeSeconds),
                     \(policy.bufferAfterSeconds), \(policy.quantityLimit),
                     \(policy.cancelNoticeSeconds), \(policy.rescheduleNoticeSeconds),
-                    \(policy.rescheduleLimit), \(policy.noShowGraceSeconds))
+                    \(policy.rescheduleLimit), \(policy.noShowGraceSeconds),
+                    \(policy.offerSeconds), \(nullable: policy.waitlistLimit))
                 on conflict (code) do update set entry = excluded.entry,
                     payment = excluded.payment, cancellation = excluded.cancellation,
                     request_seconds = excluded.request_seconds,
@@ -98,6 +100,8 @@ struct PolicyStore: Sendable {
                     reschedule_notice_seconds = excluded.reschedule_notice_seconds,
                     reschedule_limit = excluded.reschedule_limit,
                     no_show_grace_seconds = excluded.no_show_grace_seconds,
+                    offer_seconds = excluded.offer_seconds,
+                    waitlist_limit = excluded.waitlist_limit,
                     updated_at = clock_timestamp()
                 """)
         } catch let error as PostgresError where error.sqlState == .foreignKeyViolation {

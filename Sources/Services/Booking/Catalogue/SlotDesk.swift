@@ -21,59 +21,99 @@ struct SlotDesk: Sendable {
     /// - Throws: SLOT_NOT_FOUND, VERSION_CONFLICT, CAPACITY_EXCEEDED when more seats are taken,
     ///   INVALID_TRANSITION for a withdrawn slot.
     func update(_ change: Change) async throws -> Slot {
-        try await pool.transaction { transaction in
-            let (slot, isWithdrawn) = try await lock(change.slot, transaction)
-            if let version = change.ifVersion, version != slot.version {
-                throw DomainError(
-                    .versionConflict, "the slot is at version \(slot.version), not \(version)")
-            }
-            guard !isWithdrawn else {
-                throw DomainError(.invalidTransition, "the slot has been withdrawn")
-            }
-            if let capacity = change.capacity, capacity < slot.taken {
-                throw DomainError(.capacityExceeded, "\(slot.taken) seats are taken")
-            }
-            return try await apply(
-                """
-                update slot set status = coalesce(\(nullable: change.status?.rawValue), status),
-                    capacity = coalesce(\(nullable: change.capacity)::int, capacity),
-                    price = coalesce(\(nullable: change.price)::bigint, price),
-                    version = nextval('slot_version')
-                where id = \(slot.id)
-                """, to: slot, "updated", transaction)
+        do {
+            return try await pool.transaction { try await update(change, servesLine: true, $0) }
+        } catch is SeatLost {
+            // A resource was occupied while seats were offered: the line waits on.
+            return try await pool.transaction { try await update(change, servesLine: false, $0) }
         }
     }
 
-    /// Takes a slot off for good and frees its resources.
+    private func update(
+        _ change: Change, servesLine: Bool, _ transaction: PostgresTransaction
+    ) async throws -> Slot {
+        var (ledger, isWithdrawn) = try await open(change.slot, servesLine, transaction)
+        guard let entry = ledger.entries[change.slot] else { throw Self.notFound }
+        if let version = change.ifVersion, version != entry.slot.version {
+            throw DomainError(
+                .versionConflict,
+                "the slot is at version \(entry.slot.version), not \(version)")
+        }
+        guard !isWithdrawn else {
+            throw DomainError(.invalidTransition, "the slot has been withdrawn")
+        }
+        if let capacity = change.capacity, capacity < entry.taken {
+            throw DomainError(.capacityExceeded, "\(entry.taken) seats are taken")
+        }
+        ledger.change(change.slot) {
+            $0.status = change.status ?? $0.status
+            $0.capacity = change.capacity ?? $0.capacity
+        }
+        var last: [SQL] = [
+            """
+            update slot set status = coalesce(\(nullable: change.status?.rawValue), status),
+                capacity = coalesce(\(nullable: change.capacity)::int, capacity),
+                price = coalesce(\(nullable: change.price)::bigint, price),
+                version = \(entry.version)
+            where id = \(change.slot)
+            """
+        ]
+        // Seats that are given back come first: fewer are allowed then.
+        if entry.taken < entry.slot.taken {
+            last.insert("update slot set taken = \(entry.taken) where id = \(change.slot)", at: 0)
+        }
+        _ = try await transaction.batch(last)
+        last = []
+        let settlement = try await BookingStore(pool: pool).settle(ledger, transaction, &last)
+        if !last.isEmpty { _ = try await transaction.batch(last) }
+        return try await tell(
+            entry.slot, "updated", freed: false, [], settlement.further, transaction)
+    }
+
+    /// Takes a slot off for good, frees its resources and ends its line.
     /// - Returns: the slot and the bookings that have a seat in it.
     /// - Throws: SLOT_NOT_FOUND; INVALID_TRANSITION while seats are taken, unless forced.
     func withdraw(
         _ id: UUID, force: Bool
     ) async throws -> (slot: Slot, bookings: [UUID]) {
         try await pool.transaction { transaction in
-            let (slot, isWithdrawn) = try await lock(id, transaction)
-            let bookings = try await transaction.query(
+            var (ledger, isWithdrawn) = try await open(id, false, transaction)
+            guard let slot = ledger.entries[id]?.slot else { throw Self.notFound }
+            let results = try await transaction.batch([
                 """
                 select id from booking where confirmed_slot_id = \(id)
                   and status in ('confirmed', 'pending_payment', 'in_progress')
                 order by created_at, id
-                """
-            ).map { row in try row[0] as UUID }
-            if isWithdrawn { return (slot, bookings) }
-            guard slot.taken == 0 || force else {
-                throw DomainError(
-                    .invalidTransition, "\(slot.taken) seats of the slot are taken")
-            }
-            let results = try await transaction.batch([
-                """
-                update slot set status = 'unavailable', withdrawn_at = \(clock.now()),
-                    version = nextval('slot_version')
-                where id = \(id)
                 """,
-                "delete from claim where slot_id = \(id)",
+                """
+                select \(WaitlistEntry.columns) from waitlist_entry e
+                where e.slot_id = \(id) and e.status in ('waiting', 'offered')
+                order by e.position
+                """,
             ])
+            let lapsed = Set(ledger.lapsed.map(\.id))
+            let bookings = try results[0].map { row in try row[0] as UUID }
+                .filter { !lapsed.contains($0) }
+            if isWithdrawn { return (slot, bookings) }
+            for entry in try results[1].map(WaitlistEntry.read) { try ledger.end(entry) }
+            let taken = ledger.entries[id]?.taken ?? 0
+            guard taken == 0 || force else {
+                throw DomainError(.invalidTransition, "\(taken) seats of the slot are taken")
+            }
+            var last: [SQL] = []
+            let settlement = try await BookingStore(pool: pool).settle(ledger, transaction, &last)
+            let changes = try await transaction.batch(
+                last + [
+                    """
+                    update slot set status = 'unavailable', withdrawn_at = \(clock.now()),
+                        version = nextval('slot_version')
+                    where id = \(id)
+                    """,
+                    "delete from claim where slot_id = \(id)",
+                ])
             let after = try await tell(
-                slot, "withdrawn", freed: results[1].affectedRows > 0, bookings, transaction)
+                slot, "withdrawn", freed: changes.last?.affectedRows ?? 0 > 0, bookings,
+                settlement.further, transaction)
             return (after, bookings)
         }
     }
@@ -96,29 +136,21 @@ struct SlotDesk: Sendable {
 
     // MARK: Pieces
 
-    private func lock(
-        _ id: UUID, _ transaction: PostgresTransaction
-    ) async throws -> (Slot, isWithdrawn: Bool) {
-        let results = try await transaction.batch([
-            "select withdrawn_at is not null from slot where id = \(id) for no key update",
-            "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = \(id)",
-        ])
-        guard let row = results[1].first else {
-            throw DomainError(.slotNotFound, "there is no such slot")
-        }
-        return (try SlotRow.read(row), try results[0].single()[0])
+    private func open(
+        _ id: UUID, _ servesLine: Bool, _ transaction: PostgresTransaction
+    ) async throws -> (SeatLedger, isWithdrawn: Bool) {
+        let (ledger, _, rows) = try await BookingStore(pool: pool).open(
+            [id], after: ["select withdrawn_at is not null from slot where id = \(id)"],
+            servesLine: servesLine, transaction)
+        guard let row = rows[0].first else { throw Self.notFound }
+        return (ledger, try row[0])
     }
 
-    private func apply(
-        _ change: SQL, to slot: Slot, _ action: String, _ transaction: PostgresTransaction
-    ) async throws -> Slot {
-        try await transaction.execute(change)
-        return try await tell(slot, action, freed: false, [], transaction)
-    }
+    private static let notFound = DomainError(.slotNotFound, "there is no such slot")
 
     private func tell(
         _ before: Slot, _ action: String, freed: Bool, _ bookings: [UUID],
-        _ transaction: PostgresTransaction
+        _ further: [OutboxEvent], _ transaction: PostgresTransaction
     ) async throws -> Slot {
         if freed {
             _ = try await transaction.batch(SlotNeighbours.touch(before.resources.map(\.id)))
@@ -142,7 +174,7 @@ struct SlotDesk: Sendable {
                 return BookingEvents.availability(other, version: other.version, at: now)
             }
         }
-        try await transaction.commit(with: [Outbox.insert(events)])
+        try await transaction.commit(with: [Outbox.insert(events + further)])
         return slot
     }
 }

@@ -7,10 +7,12 @@ import Schema
 struct SeatLedger: Sendable {
     struct Entry: Sendable {
         /// As it was read under the lock.
-        let slot: Slot
+        var slot: Slot
         /// What its next change is called.
         let version: Int64
         var taken: Int
+        /// Nobody in line is known to need fewer seats; nil when nobody waits.
+        let least: Int?
 
         var isChanged: Bool { taken != slot.taken }
 
@@ -19,7 +21,7 @@ struct SeatLedger: Sendable {
             var next = slot
             next.taken = taken
             next.lapsed = 0
-            next.version = version
+            if isChanged { next.version = version }
             return next
         }
     }
@@ -29,6 +31,10 @@ struct SeatLedger: Sendable {
     let lapsed: [Booking]
     /// The time by the database's clock.
     let at: Instant
+    /// What becomes of those who wait for seats, the offers among it.
+    var moves: [WaitlistMove] = []
+    /// Whether free seats are offered to those who wait.
+    var servesLine = true
 
     /// - Parameter freed: seats of the holds that were found dead, by slot.
     init(
@@ -38,7 +44,12 @@ struct SeatLedger: Sendable {
         self.at = at
         entries = Dictionary(
             zip(slots, versions).map {
-                ($0.id, Entry(slot: $0, version: $1, taken: $0.taken - freed[$0.id, default: 0]))
+                (
+                    $0.id,
+                    Entry(
+                        slot: $0, version: $1, taken: $0.taken - freed[$0.id, default: 0],
+                        least: $0.waiting)
+                )
             }, uniquingKeysWith: { first, _ in first })
         for booking in lapsed {
             if let slot = booking.confirmedSlot { release(booking.quantity, of: slot) }
@@ -63,6 +74,26 @@ struct SeatLedger: Sendable {
 
     mutating func release(_ seats: Int, of id: UUID) {
         entries[id]?.taken -= seats
+    }
+
+    /// Seats that are kept for one who waits.
+    mutating func take(offered seats: Int, of id: UUID) {
+        entries[id]?.taken += seats
+    }
+
+    /// What an admin makes of a slot.
+    mutating func change(_ id: UUID, _ change: (inout Slot) -> Void) {
+        guard var entry = entries[id] else { return }
+        change(&entry.slot)
+        entries[id] = entry
+    }
+
+    /// The time of an offer is over; its seats are counted as free already.
+    mutating func lapse(_ entry: WaitlistEntry) {
+        var next = entry
+        next.status = .lapsed
+        next.version += 1
+        moves.append(WaitlistMove(entry: next, action: .lapsed))
     }
 
     /// Ascending by id, as they are locked.

@@ -12,22 +12,29 @@ extension BookingStore {
     ///   - before: statements that come before the locks.
     ///   - after: statements under the locks.
     ///   - booking: is left alone though it may have lapsed: the transaction is about it.
+    ///   - servesLine: what is free is offered to those who wait, before anybody else can take it.
     /// - Returns: the ledger, and what the statements of `before` and of `after` answered.
     func open(
         _ slots: [UUID], excluding booking: UUID? = nil, before: [SQL] = [], after: [SQL] = [],
-        _ transaction: PostgresTransaction
+        servesLine: Bool = true, _ transaction: PostgresTransaction
     ) async throws -> (ledger: SeatLedger, before: [PostgresRows], after: [PostgresRows]) {
         let ids = Array(Set(slots)).sorted()
         let opening = opening(ids, booking)
         let results = try await transaction.batch(before + opening + after)
         let own = Array(results.dropFirst(before.count))
         var freed: [UUID: Int] = [:]
-        for row in own[1] { freed[try row[0], default: 0] += try row[1] as Int }
+        var offers: [UUID] = []
+        for row in own[1] {
+            freed[try row[0], default: 0] += try row[1] as Int
+            if let entry: UUID = try row[2] { offers.append(entry) }
+        }
         let rows = try own[4].map(SlotRow.read)
         let at: Instant = try own[3].single()[0]
-        let ledger = SeatLedger(
+        var ledger = SeatLedger(
             rows, versions: try own[3].single()[1], freed: freed,
             lapsed: try own[2].map(BookingRow.read), at: at)
+        ledger.servesLine = servesLine
+        try await serve(&ledger, lapsed: offers, transaction)
         return (
             ledger, Array(results.prefix(before.count)),
             Array(own.dropFirst(opening.count))
@@ -43,7 +50,7 @@ extension BookingStore {
             """
             update hold set status = 'expired'
             where slot_id = any(\(ids)) and status = 'pending' and \(isDead)
-            returning slot_id, quantity
+            returning slot_id, quantity, entry_id
             """,
             """
             select \(BookingRow.columns) from booking b
@@ -79,6 +86,8 @@ extension BookingStore {
     func settle(
         _ ledger: SeatLedger, _ transaction: PostgresTransaction, _ last: inout [SQL]
     ) async throws -> Settlement {
+        var ledger = ledger
+        try await serve(&ledger, transaction)
         var settlement = Settlement()
         let changed = ledger.changed
         for entry in ledger.entries.values { settlement.slots[entry.slot.id] = entry.next }
@@ -93,6 +102,10 @@ extension BookingStore {
         } else {
             try await move(
                 changed, emptied: emptied, filled: filled, ledger, transaction, &settlement)
+        }
+        last += write(ledger.moves, at: ledger.at)
+        settlement.further += ledger.moves.map {
+            WaitlistEvents.moved($0, ledger.entries[$0.entry.slot]?.slot, at: ledger.at)
         }
         for booking in ledger.lapsed {
             let decision = try BookingRules.decide(booking, .expire, now: ledger.at)

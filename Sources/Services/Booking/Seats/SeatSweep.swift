@@ -9,9 +9,19 @@ struct SeatSweep: Sendable {
 
     /// - Returns: whether anything had lapsed.
     func settle(_ slot: UUID) async throws -> Bool {
+        do {
+            return try await attempt(slot, servesLine: true)
+        } catch is SeatLost {
+            // A resource was occupied while seats were offered: the line waits on.
+            return try await attempt(slot, servesLine: false)
+        }
+    }
+
+    private func attempt(_ slot: UUID, servesLine: Bool) async throws -> Bool {
         try await store.pool.transaction { transaction in
-            let ledger = try await store.open([slot], transaction).ledger
-            guard !ledger.changed.isEmpty || !ledger.lapsed.isEmpty else { return false }
+            let ledger = try await store.open([slot], servesLine: servesLine, transaction).ledger
+            guard !ledger.changed.isEmpty || !ledger.lapsed.isEmpty || !ledger.moves.isEmpty
+            else { return false }
             var last: [SQL] = []
             let settlement = try await store.settle(ledger, transaction, &last)
             if !settlement.events.isEmpty { last.append(Outbox.insert(settlement.events)) }
@@ -28,7 +38,8 @@ struct SeatSweep: Sendable {
         return isFreed
     }
 
-    /// Slots with something lapsed, the oldest first.
+    /// Slots with something lapsed, the oldest first, and those whose line has to be seen to: it is
+    /// over, or seats have become free without a transaction of the slot's (a resource was freed).
     func lapsed(limit: Int) async throws -> [UUID] {
         try await store.pool.query(
             """
@@ -39,7 +50,9 @@ struct SeatSweep: Sendable {
                 union all
                 (select confirmed_slot_id, expires_at from booking
                  where status = 'pending_payment' and expires_at <= statement_timestamp()
-                 order by expires_at limit \(limit)::int)) l
+                 order by expires_at limit \(limit)::int)
+                union all
+                \(WaitlistStore.due(limit: limit))) l
             group by slot_id order by min(expires_at) limit \(limit)::int
             """
         ).map { try $0[0] }
@@ -51,7 +64,8 @@ struct SeatSweep: Sendable {
             """
             select extract(epoch from least(
                 (select min(expires_at) from hold where status = 'pending'),
-                (select min(expires_at) from booking where status = 'pending_payment'))
+                (select min(expires_at) from booking where status = 'pending_payment'),
+                \(WaitlistStore.nextEnd))
                 - clock_timestamp())::float8
             """
         ).single()
