@@ -37,9 +37,18 @@ extension HTTP2Session {
         wantFlush()
     }
 
-    func resumeBody(of stream: HTTP2Stream) {
-        stream.bodyIsDeferred = false
-        nghttp2_session_resume_data(raw, stream.id)
+    /// The library asks for the body again, of which there is more, or the end.
+    func provideBody(of stream: HTTP2Stream) {
+        if stream.provision == .deferred {
+            nghttp2_session_resume_data(raw, stream.id)
+        } else if stream.body.isEmpty, let trailers = stream.trailers {
+            _ = trailers.withRaw { nghttp2_submit_trailer(raw, stream.id, $0, $1) }
+        } else {
+            var provider = HTTP2Session.bodyProvider(stream)
+            nghttp2_submit_data(
+                raw, UInt8(NGHTTP2_FLAG_END_STREAM.rawValue), stream.id, &provider)
+        }
+        stream.provision = .running
         wantFlush()
     }
 

@@ -151,10 +151,13 @@ extension HTTP2Session {
             if let payload = pingBehindNotice { ping(payload) }
             pingBehindNotice = nil
         case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
+            if let stream = restingBody {
+                stream._withUnsafeGuaranteedRef { didRest($0, header.stream_id) }
+            }
             hasSentPayload = true
             expectedWindowUpdates += 2
             guard role == .server else {
-                lastSentRequest = max(lastSentRequest, header.stream_id)
+                lastRequest = max(lastRequest, header.stream_id)
                 break
             }
             guard header.flags & HTTP2Session.endStream != 0 else { break }
@@ -163,6 +166,14 @@ extension HTTP2Session {
             break
         }
         return 0
+    }
+
+    /// A frame of that stream has left; it was the end of the body for now if it is this one's.
+    @inline(__always)
+    private func didRest(_ stream: HTTP2Stream, _ id: Int32) {
+        guard stream.id == id else { return }
+        restingBody = nil
+        stream.bodyDidRest()
     }
 
     /// CANCEL and NO_ERROR are our own wish; the rest the peer made us send.
@@ -191,13 +202,18 @@ extension HTTP2Session {
     ) -> Int {
         let waiting = stream.body.count
         if waiting == 0, !stream.bodyEnded {
-            stream.bodyIsDeferred = true
+            stream.provision = .deferred
             return Int(NGHTTP2_ERR_DEFERRED.rawValue)
         }
         if waiting > 0 { flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_NO_COPY.rawValue) }
-        if waiting <= length, stream.bodyEnded {
+        if waiting <= length {
             flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_EOF.rawValue)
-            if let trailers = stream.trailers {
+            if !stream.bodyEnded {
+                // To be asked again only to say that there is nothing costs more than to begin
+                // anew when there is.
+                flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue)
+                restingBody = .passUnretained(stream)
+            } else if let trailers = stream.trailers {
                 flags.pointee |= UInt32(NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue)
                 _ = trailers.withRaw { nghttp2_submit_trailer(raw, stream.id, $0, $1) }
             }

@@ -47,7 +47,10 @@ public final class HTTP2Session {
     /// GOAWAY came: no stream can be opened any more.
     public internal(set) var peerIsLeaving = false
     /// Client: the last request whose headers have been handed out to be written.
-    public internal(set) var lastSentRequest: Int32 = 0
+    public var lastSentRequest: Int32 { lastRequest }
+    @exclusivity(unchecked) var lastRequest: Int32 = 0
+    /// The frame that is being sent ends this body for now.
+    @exclusivity(unchecked) var restingBody: Unmanaged<HTTP2Stream>?
     /// The peer exceeded a budget; the connection ends after the next flush.
     public internal(set) var abuse: HTTP2Abuse?
     /// The peer has acknowledged our SETTINGS.
@@ -245,7 +248,7 @@ public final class HTTP2Session {
 
     func add(_ stream: HTTP2Stream, id: Int32) {
         stream.id = id
-        stream.session = self
+        stream.link = .passUnretained(self)
         stream.index = streams.count
         opened &+= 1
         streams.append(stream)
@@ -259,13 +262,16 @@ public final class HTTP2Session {
 
     func close(_ stream: HTTP2Stream, _ code: HTTP2Code) {
         if stream.wasFull { largeBodies -= stream.body.count }
+        if restingBody?.toOpaque() == Unmanaged.passUnretained(stream).toOpaque() {
+            restingBody = nil
+        }
         let last = streams.removeLast()
         if last !== stream {
             streams[stream.index] = last
             last.index = stream.index
         }
         if role == .server ? !stream.localEnded : !stream.remoteEnded { failed &+= 1 }
-        stream.session = nil
+        stream.link = nil
         stream.didClose(code)
         stream.id = 0
         handler.sessionDidCloseStream(self)

@@ -4,10 +4,22 @@
 /// Exclusivity checks are off for its fields: they are confined to one loop, and each check costs
 /// as much as the work it guards (5 % of a unary call, measured).
 open class HTTP2Stream {
+    /// What the library does about the body.
+    enum Provision {
+        /// It asks when it may send.
+        case running
+        /// It was told to wait.
+        case deferred
+        /// It knows of none.
+        case resting
+    }
+
     /// Zero before the stream is open and after it has closed.
     @exclusivity(unchecked) public internal(set) var id: Int32 = 0
     /// Nil before the stream is open and after it has closed.
-    @exclusivity(unchecked) public internal(set) unowned(unsafe) var session: HTTP2Session?
+    public final var session: HTTP2Session? { link?.takeUnretainedValue() }
+    /// The same, for what happens once per message: nothing is retained for a call.
+    @exclusivity(unchecked) final var link: Unmanaged<HTTP2Session>?
     /// The peer has sent END_STREAM.
     @exclusivity(unchecked) public internal(set) final var remoteEnded = false
     /// Where the session keeps it.
@@ -19,7 +31,7 @@ open class HTTP2Stream {
     @exclusivity(unchecked) final var body = ByteQueue(keeping: 64 << 10)
     @exclusivity(unchecked) final var bodyEnded = false
     @exclusivity(unchecked) final var trailers: HTTP2Fields?
-    @exclusivity(unchecked) final var bodyIsDeferred = false
+    @exclusivity(unchecked) final var provision = Provision.running
     /// Below this many waiting bytes `didDrainBody` is called, once after each `write` above it.
     @exclusivity(unchecked) final var wasFull = false
     /// Bytes of the body left since the owner cleared it.
@@ -65,7 +77,7 @@ open class HTTP2Stream {
 
     @inline(__always)
     private func didAppend(_ count: Int) -> Bool {
-        if bodyIsDeferred { session?.resumeBody(of: self) }
+        if provision != .running { provide() }
         return body.count <= HTTP2Stream.bodyHighWatermark || isFull(appended: count)
     }
 
@@ -79,12 +91,24 @@ open class HTTP2Stream {
     public final func endBody(trailers: HTTP2Fields?) {
         bodyEnded = true
         self.trailers = trailers
-        if bodyIsDeferred { session?.resumeBody(of: self) }
+        if provision != .running { provide() }
+    }
+
+    @inline(__always)
+    private func provide() {
+        link?._withUnsafeGuaranteedRef { $0.provideBody(of: self) }
+    }
+
+    /// All that waited has been sent.
+    final func bodyDidRest() {
+        provision = .resting
+        // Meanwhile there may be more.
+        if !body.isEmpty || bodyEnded { provide() }
     }
 
     /// Gives flow-control credit back to the peer.
     public final func consume(_ count: Int) {
-        session?.consume(count, of: self)
+        link?._withUnsafeGuaranteedRef { $0.consume(count, of: self) }
     }
 
     public final func reset(_ code: HTTP2Code) {
@@ -93,14 +117,14 @@ open class HTTP2Stream {
 
     /// Makes a closed stream as new, keeping its memory.
     public final func prepareForReuse() {
-        precondition(session == nil, "a stream was reused while it was open")
+        precondition(link == nil, "a stream was reused while it was open")
         remoteEnded = false
         localEnded = false
         body.removeAll()
         body.trim(to: 4 << 10)
         bodyEnded = false
         trailers = nil
-        bodyIsDeferred = false
+        provision = .running
         wasFull = false
         unconsumed = 0
         owed = 0

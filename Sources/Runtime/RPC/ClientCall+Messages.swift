@@ -2,20 +2,18 @@ public import Protobuf
 
 /// What generated clients use.
 extension ClientCall {
-    /// The next response when that needs no waiting. Inlined, so that a loop over messages that
-    /// are there leaves neither its function nor, for the runtime's eyes, its executor.
-    @inlinable @inline(__always)
-    func ready<M: Message>(as type: M.Type) throws -> M? {
-        guard case .message(let bytes) = try look() else { return nil }
-        defer { didLook() }
-        return try decode(bytes)
-    }
-
     /// The next response; nil when the call ended with OK. A message that does not decode ends
     /// the call.
     /// - Throws: the call's status (`RPCError`); INTERNAL for a message that does not decode.
     @inlinable
     public func receive<M: Message>(as type: M.Type) async throws -> M? {
+        try await next(as: type)
+    }
+
+    /// `receive`, inlined: a loop over messages that are there leaves neither its function nor, for
+    /// the runtime's eyes, its executor, and one that waits makes no frame for it.
+    @inlinable @inline(__always)
+    func next<M: Message>(as type: M.Type) async throws -> M? {
         while true {
             switch try look() {
             case .message(let bytes):

@@ -21,16 +21,14 @@ public struct RequestStream<M: Message>: AsyncSequence, Sendable {
 
         @inlinable @inline(__always)
         public mutating func next() async throws -> M? {
-            if let message = try call.ready(as: M.self) { return message }
-            return try await call.receive(as: M.self)
+            try await call.next(as: M.self)
         }
 
         @inlinable @inline(__always)
         public mutating func next(
             isolation: isolated (any Actor)?
         ) async throws(any Error) -> M? {
-            if let message = try call.ready(as: M.self) { return message }
-            return try await call.receive(as: M.self)
+            try await call.next(as: M.self)
         }
     }
 

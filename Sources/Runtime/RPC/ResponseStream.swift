@@ -27,16 +27,14 @@ public struct ResponseStream<M: Message>: AsyncSequence, OwnedCall {
 
         @inlinable @inline(__always)
         public mutating func next() async throws -> M? {
-            if let message = try owner.call.ready(as: M.self) { return message }
-            return try await owner.call.receive(as: M.self)
+            try await owner.call.next(as: M.self)
         }
 
         @inlinable @inline(__always)
         public mutating func next(
             isolation: isolated (any Actor)?
         ) async throws(any Error) -> M? {
-            if let message = try owner.call.ready(as: M.self) { return message }
-            return try await owner.call.receive(as: M.self)
+            try await owner.call.next(as: M.self)
         }
     }
 

@@ -2,19 +2,17 @@ public import Protobuf
 
 /// What generated services call.
 extension ServerCall {
-    /// The next request when that needs no waiting. Inlined, so that a loop over messages that
-    /// are there leaves neither its function nor, for the runtime's eyes, its executor.
-    @inlinable @inline(__always)
-    func ready<M: Message>(as type: M.Type) throws -> M? {
-        guard case .message(let bytes) = try look() else { return nil }
-        defer { didLook() }
-        return try decode(inPlace: bytes)
-    }
-
     /// The next request; nil when the client has half-closed.
     /// - Throws: what `receive` and `decode` throw.
     @inlinable
     public func receive<M: Message>(as type: M.Type) async throws -> M? {
+        try await next(as: type)
+    }
+
+    /// `receive`, inlined: a loop over messages that are there leaves neither its function nor, for
+    /// the runtime's eyes, its executor, and one that waits makes no frame for it.
+    @inlinable @inline(__always)
+    func next<M: Message>(as type: M.Type) async throws -> M? {
         while true {
             switch try look() {
             case .message(let bytes):

@@ -80,9 +80,12 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
     }
 
     /// Waits, on the loop, until there may be something to receive.
-    @inlinable
+    @inlinable @inline(__always)
     func wait() async throws {
-        if isOwnTask { return await withUnsafeContinuation { attach($0) } }
+        if isOwnTask {
+            // As `ClientCall.wait`.
+            return await _unsafeInheritExecutor_withUnsafeContinuation { attach($0) }
+        }
         try await waitInOtherTask()
     }
 

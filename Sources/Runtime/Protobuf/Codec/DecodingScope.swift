@@ -12,7 +12,7 @@ struct DecodingScope {
 
     @usableFromInline
     init(
-        _ schema: MessageSchema, _ bytes: UnsafeRawBufferPointer, _ limits: DecodingLimits
+        _ schema: borrowing MessageSchema, _ bytes: UnsafeRawBufferPointer, _ limits: DecodingLimits
     ) throws(ProtobufError) {
         let table = schema.table
         let arena = Arena.current

@@ -5,7 +5,7 @@ struct EncodingScope {
     private let mark: Arena.Mark
 
     @usableFromInline
-    init(_ schema: MessageSchema) {
+    init(_ schema: borrowing MessageSchema) {
         let arena = Arena.current
         mark = arena.pointee.mark
         arena.pointee.budget = .max

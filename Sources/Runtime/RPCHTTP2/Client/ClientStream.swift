@@ -178,12 +178,12 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     }
 
     override func didReceiveData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
-        guard !isOver, let head else { return consume(bytes.count) }
+        guard !isOver, head != nil else { return consume(bytes.count) }
         let problem = call.receive(bytes, limit: maxMessageBytes)
         messages.received = call.receivedMessages
         record?.received(bytes.count)
-        if call.hasCompressed, head.encoding == nil || head.encoding == .identity {
-            return abort(head.encoding == nil ? .unknownEncoding : .compressedWithoutEncoding)
+        if call.hasCompressed, head?.encoding == nil || head?.encoding == .identity {
+            return abort(head?.encoding == nil ? .unknownEncoding : .compressedWithoutEncoding)
         }
         switch problem {
         case nil: break
