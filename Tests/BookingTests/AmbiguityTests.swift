@@ -35,7 +35,8 @@ extension ServerTests {
                 configuration: configuration, loop: Fixture.loop,
                 logger: Logger(label: "test", sink: LogCapture().sink))
             let bookings = BookingService(
-                pool: pool, clock: .system, captcha: NoCaptcha(), committed: {})
+                pool: pool, clock: .system, captcha: NoCaptcha(), tokens: Fixture.tokens,
+                committed: {})
             return (proxy, pool, bookings)
         }
 

@@ -34,7 +34,7 @@ struct BookingRulesTests {
             case .paymentFailed: .paymentFailed
             case .refundedInPart: .refunded(entire: false)
             case .refundedEntirely: .refunded(entire: true)
-            case .checkIn: .checkIn(startsAt: now, endsAt: now + .seconds(3600))
+            case .checkIn: .checkIn(startsAt: now, endsAt: now + .seconds(3600), lead: .seconds(60))
             case .complete: .complete
             case .noShow: .noShow(startsAt: now - .seconds(1800), grace: .seconds(1800))
             case .reschedule: .reschedule(to: other)
@@ -221,6 +221,7 @@ struct BookingRulesTests {
     func times() {
         let booking = Self.booking(.confirmed, .paid, for: .checkIn)
         let start = Self.now + .seconds(12 * 3600)
+        let lead = Duration.seconds(12 * 3600)
         func allows(_ command: BookingCommand) -> Bool {
             do {
                 _ = try BookingRules.decide(booking, command, now: Self.now)
@@ -229,9 +230,12 @@ struct BookingRulesTests {
                 return error.code != .outsideBookingWindow
             }
         }
-        #expect(allows(.checkIn(startsAt: start, endsAt: start + .seconds(60))))
-        #expect(!allows(.checkIn(startsAt: start + .seconds(1), endsAt: start + .seconds(60))))
-        #expect(!allows(.checkIn(startsAt: Self.now - .seconds(60), endsAt: Self.now)))
+        let end = start + .seconds(60)
+        #expect(allows(.checkIn(startsAt: start, endsAt: end, lead: lead)))
+        #expect(!allows(.checkIn(startsAt: start + .seconds(1), endsAt: end, lead: lead)))
+        #expect(!allows(.checkIn(startsAt: start, endsAt: end, lead: lead - .seconds(1))))
+        let begun = Self.now - .seconds(60)
+        #expect(!allows(.checkIn(startsAt: begun, endsAt: Self.now, lead: lead)))
         #expect(allows(.noShow(startsAt: Self.now - .seconds(60), grace: .seconds(60))))
         #expect(!allows(.noShow(startsAt: Self.now - .seconds(60), grace: .seconds(61))))
     }
@@ -286,9 +290,8 @@ struct BookingRulesTests {
         #expect(code(booking, .assign) == .overrideReasonRequired)
     }
 
-    @Test("A-10: three days; X-03: needs_slot is confirmed without a slot")
+    @Test("X-03: needs_slot is confirmed without a slot")
     func derived() {
-        #expect(BookingRules.requestLifetime == .seconds(259_200))
         for status in Status.allCases {
             for ask in [Ask.assign, .cancel] {
                 #expect(

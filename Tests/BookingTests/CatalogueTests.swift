@@ -87,7 +87,9 @@ extension ServerTests {
             let saved = try await fixture.policy {
                 $0.cancellation = "half"
                 $0.windowSeconds = 600
+                ($0.noShowAuto, $0.holdLimit, $0.checkInLeadSeconds) = (true, 7, 0)
             }
+            #expect(saved?.checkInLeadSeconds == 0 && saved?.noShowAuto == true)
             let list = try await fixture.catalogue.listPolicies(
                 .init(), Fixture.admin(Self.methods.listPolicies))
             #expect(list.policies.map(\.code) == ["clinic", "field", "school", "test"])

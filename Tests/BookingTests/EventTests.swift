@@ -115,7 +115,6 @@ extension ServerTests {
             request.school = "Canary School"
             request.guardianName = "Canary Guardian"
             request.guardianWaNumber = "+6281111111111"
-            request.paymentProof = "canary-proof"
             let booking = try #require(try await fixture.register(request).booking)
             try await fixture.confirm(booking.id) { $0.idempotencyKey = "k" }
             try await fixture.assign(booking.id, slot)

@@ -18,6 +18,7 @@ import Testing
 /// The services on a migrated database of their own, called directly.
 struct Fixture {
     static let loop = EventLoop(name: "booking-tests")
+    static let tokens = BookingTokens(secret: [UInt8](repeating: 7, count: 32))
 
     let name: String
     let url: String
@@ -56,7 +57,8 @@ struct Fixture {
             pokes.add()
             committed()
         }
-        bookings = BookingService(pool: pool, clock: clock, captcha: captcha, committed: poke)
+        bookings = BookingService(
+            pool: pool, clock: clock, captcha: captcha, tokens: Self.tokens, committed: poke)
         inventory = InventoryService(pool: pool, clock: clock, committed: poke)
         catalogue = CatalogueService(pool: pool, clock: clock, committed: poke)
         feed = AvailabilityFeed(
@@ -381,7 +383,6 @@ func form(
     request.preferredTimeRange = range
     request.firstChoiceSlotId = first?.description
     request.secondChoiceSlotId = second?.description
-    request.paymentProof = "proof-1"
     return request
 }
 

@@ -117,6 +117,9 @@ struct BadForm: Sendable, CustomTestStringConvertible {
             $0.preferredTimeRange?.end = "15:00"
         },
         BadForm("empty proof", ["payment_proof"]) { $0.paymentProof = "" },
+        BadForm("a proof elsewhere", ["payment_proof"]) {
+            $0.paymentProof = "https://storage.example/\(UUID.random())"
+        },
         BadForm("endless level", ["experience_level"]) {
             $0.experienceLevel = String(repeating: "x", count: 101)
         },

@@ -248,7 +248,8 @@ extension ServerTests {
                 values (\(course), 'C', 'C', 'assign', 'UTC')
                 """)
             let bookings = BookingService(
-                pool: pool, clock: .system, captcha: NoCaptcha(), committed: {})
+                pool: pool, clock: .system, captcha: NoCaptcha(), tokens: Fixture.tokens,
+                committed: {})
             let isMigrated = Count()
             let writers = Task {
                 await allAtOnce(8) { writer -> Int in

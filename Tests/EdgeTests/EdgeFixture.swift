@@ -216,6 +216,9 @@ final class FakeServices: Sendable {
                 throw error
             }
         }
+        if steer == "replayed" {
+            call.context.trailingMetadata.set("true", for: "idempotency-replayed")
+        }
         if steer.hasPrefix("code:") {
             throw RPCError(
                 RPCError.Code(name: String(steer.dropFirst(5))) ?? .unknown, "secret text")

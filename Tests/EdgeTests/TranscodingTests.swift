@@ -265,6 +265,23 @@ import Testing
         }
     }
 
+    @Test("X-09: an answer that repeats an earlier one says so in a header, and only such a one")
+    func replayed() async throws {
+        try await EdgeFixture.with { edge in
+            func ask(_ name: String, _ key: String) throws -> Plug.Answer {
+                try edge.ask(
+                    "POST", "/v1/things",
+                    body: #"{"name":"\#(name)","idempotency_key":"\#(key)"}"#)
+            }
+            let again = try ask("replayed", "k")
+            #expect(again.status == 200)
+            #expect(again.headers.all("idempotency-replayed") == ["true"])
+            #expect(again.json["data"]?["name"] == "replayed")
+            #expect(try ask("new", "k").headers.first("idempotency-replayed") == nil)
+            #expect(try ask("replayed", "").headers.first("idempotency-replayed") == nil)
+        }
+    }
+
     @Test("The body's idempotency key wins over the header")
     func idempotencyKey() async throws {
         try await EdgeFixture.with { edge in

@@ -1,3 +1,4 @@
+import Foundation
 import Protobuf
 import TestKit
 import Testing
@@ -11,20 +12,23 @@ extension EndToEnd {
             "A-29: registered in one window, assigned in another, watched in a third",
             arguments: Mode.allCases)
         func story(_ mode: Mode) async throws {
-            try await withDriver(mode) { stage, driver in
+            try await Browsing.of(mode) { browsing in
+                let stage = browsing.stage
                 let course = try await stage.course([
                     .init(hour: 1, capacity: 2), .init(hour: 1.5, room: 1), .init(hour: 4),
                     .init(hour: 6), .init(hour: 8), .init(hour: 10),
                 ])
-                let watcher = try await page(stage, driver, "/#\(course.code)")
+                let page = "/#\(course.code)"
+                let watcher = try await browsing.page(page, "[data-testid=slot]")
                 let first = slot(course.slots[0])
                 #expect(try await watcher.attribute("data-remaining", of: first) == "2")
-                let admin = try await signedIn(stage, driver)
+                let admin = try await browsing.admin()
                 // Whoever reloads loses this mark.
                 for window in [watcher, admin] { try await window.run("window.mark = 'kept'") }
 
-                let student = try await page(stage, driver, "/#\(course.code)")
-                let booking = try await register(student, course)
+                let student = try await browsing.page(page, "[data-testid=slot]")
+                let booking = try await register(student, course, proof: stage.system.folder)
+                try await proof(stage, admin, student, booking)
                 try await assign(admin, booking)
                 try await watcher.wait(first + "[data-remaining='1']")
                 // The overlapping class of the same instructor is no longer offered.
@@ -43,7 +47,8 @@ extension EndToEnd {
 
         @Test("Indonesian and English, and a wrong form", arguments: [Mode.oneProcess])
         func languages(_ mode: Mode) async throws {
-            try await withDriver(mode) { stage, driver in
+            try await Browsing.of(mode) { browsing in
+                let (stage, driver) = (browsing.stage, browsing.driver)
                 let course = try await stage.course([.init(hour: 1), .init(hour: 4)])
                 for path in ["/#\(course.code)", "/admin"] {
                     let window = try await driver.window(language: "id")
@@ -58,7 +63,7 @@ extension EndToEnd {
                     #expect(titles[0] != titles[1])
                     await window.close()
                 }
-                let window = try await page(stage, driver, "/#\(course.code)")
+                let window = try await browsing.page("/#\(course.code)", "[data-testid=slot]")
                 try await window.click("#submit")
                 try await window.wait("#form-error")
                 #expect(!(try await window.text(of: "[data-error-for=full_name]")).isEmpty)
@@ -71,56 +76,11 @@ extension EndToEnd {
             }
         }
 
-        private func slot(_ id: String) -> String { "[data-testid=slot][data-slot-id='\(id)']" }
-
-        private func withDriver(
-            _ mode: Mode, _ body: (Stage, WebDriver) async throws -> Void
-        ) async throws {
-            guard WebDriver.isInstalled else {
-                let _: Int? = try PeerPrograms.skip(
-                    "browser", "chromium and chromedriver are missing")
-                return
-            }
-            let stage = try await Stage.shared(mode)
-            let driver = try await WebDriver(folder: stage.system.folder)
-            do {
-                try await body(stage, driver)
-            } catch {
-                await driver.stop()
-                throw error
-            }
-            await driver.stop()
-        }
-
-        /// A window on the student's page with its slots, following live.
-        private func page(
-            _ stage: Stage, _ driver: WebDriver, _ path: String
-        ) async throws -> BrowserWindow {
-            let window = try await driver.window()
-            try await window.open("http://127.0.0.1:\(stage.system.port)\(path)")
-            try await window.wait("[data-testid=slot]")
-            try await window.wait("#live-state[data-state=live]")
-            return window
-        }
-
-        private func signedIn(_ stage: Stage, _ driver: WebDriver) async throws -> BrowserWindow {
-            let window = try await driver.window()
-            try await window.open("http://127.0.0.1:\(stage.system.port)/admin")
-            try await window.wait("#login-form")
-            try await window.type(stage.system.adminEmail, into: "#email")
-            try await window.type("wrong", into: "#password")
-            try await window.click("#login-submit")
-            try await window.wait("#login-error")
-            try await window.type(stage.system.adminPassword, into: "#password")
-            try await window.click("#login-submit")
-            try await window.wait("#workspace")
-            try await window.wait("#live-state[data-state=live]")
-            return window
-        }
+        private func slot(_ id: String) -> String { Browsing.slot(id) }
 
         /// Fills in the form and submits; the booking's id.
         private func register(
-            _ window: BrowserWindow, _ course: Stage.Course
+            _ window: BrowserWindow, _ course: Stage.Course, proof folder: URL
         ) async throws -> String {
             try await window.click(slot(course.slots[0]) + " button[data-choice=first]")
             try await window.click(slot(course.slots[2]) + " button[data-choice=second]")
@@ -134,10 +94,35 @@ extension EndToEnd {
                 try await window.type(value, into: "#register-form [name=\(name)]")
             }
             try await window.run("document.querySelector('[name=birth_date]').value = '2015-05-15'")
+            let receipt = folder.appendingPathComponent("receipt-\(course.code).pdf")
+            try Data("%PDF-1.4 paid".utf8).write(to: receipt)
+            try await window.type(receipt.path, into: "#payment_proof")
             try await window.click("#consent")
             try await window.click("#submit")
             try await window.wait("#result[data-status=pending]")
             return try #require(try await window.attribute("data-booking-id", of: "#result"))
+        }
+
+        /// The uploaded proof is the booking's; the admin finds it, a stranger does not.
+        private func proof(
+            _ stage: Stage, _ admin: BrowserWindow, _ student: BrowserWindow, _ booking: String
+        ) async throws {
+            let row = "#pending [data-booking-id='\(booking)']"
+            let id = try await stage.system.sql(
+                "select id from booking.payment_proof where booking_id = '\(booking)'")
+            let link = row + " a[href$='/api/booking/payment-proofs/\(id)']"
+            try await admin.wait(row)
+            try await admin.click(row + " summary")
+            try await admin.wait(link)
+            let path = "/api/booking/payment-proofs/\(id)"
+            let file = try await stage.admin.get(path)
+            #expect(file.status == 200 && file.body == Array("%PDF-1.4 paid".utf8))
+            #expect(file.header("content-type") == "application/pdf")
+            #expect(try await stage.visitor.get(path).status == 401)
+            let href = try await student.attribute("href", of: "#manage-link")
+            let token = try #require(href?.split(separator: "#").last)
+            let shown = try await stage.visitor.get("/api/bookings/manage/\(token)").data
+            #expect(try shown["booking"].id == booking)
         }
 
         /// The admin sees the request come, confirms it and gives it its first choice.

@@ -14,23 +14,12 @@ extension EndToEnd {
         @Test(
             "E-19, E-20, E-24: held, paid, shown at the desk, checked in; another one is cancelled")
         func story() async throws {
-            guard WebDriver.isInstalled else {
-                let _: Int? = try PeerPrograms.skip(
-                    "browser", "chromium and chromedriver are missing")
-                return
+            try await Browsing.of(.oneProcess) { browsing in
+                let clinic = try await Clinic(browsing.stage)
+                let token = try await book(browsing, clinic, slot: 0)
+                try await desk(browsing, clinic, token)
+                try await cancelled(browsing, clinic)
             }
-            let stage = try await Stage.shared(.oneProcess)
-            let driver = try await WebDriver(folder: stage.system.folder)
-            do {
-                let clinic = try await Clinic(stage)
-                let token = try await book(stage, driver, clinic, slot: 0)
-                try await desk(stage, driver, clinic, token)
-                try await cancelled(stage, driver, clinic)
-            } catch {
-                await driver.stop()
-                throw error
-            }
-            await driver.stop()
         }
 
         /// An offering that is booked by a hold and paid online, with two times of a day.
@@ -63,15 +52,15 @@ extension EndToEnd {
             }
         }
 
-        private func slot(_ id: String) -> String { "[data-testid=slot][data-slot-id='\(id)']" }
+        private func slot(_ id: String) -> String { Browsing.slot(id) }
 
         /// From the open time to the confirmed booking; the manage token.
         private func book(
-            _ stage: Stage, _ driver: WebDriver, _ clinic: Clinic, slot index: Int
+            _ browsing: Browsing, _ clinic: Clinic, slot index: Int
         ) async throws -> String {
             let id = clinic.course.slots[index]
-            let other = try await open(stage, driver, "/book#\(clinic.course.code)", slot(id))
-            let window = try await open(stage, driver, "/book#\(clinic.course.code)", slot(id))
+            let other = try await browsing.page("/book#\(clinic.course.code)", slot(id))
+            let window = try await browsing.page("/book#\(clinic.course.code)", slot(id))
             try await window.click(slot(id) + " [data-action=hold]")
             try await window.wait("#hold[data-state=pending]")
             let seconds = try await window.attribute("data-seconds", of: "#hold-clock")
@@ -90,7 +79,7 @@ extension EndToEnd {
             let token = try await window.run("return location.hash.slice(1)").string ?? ""
             try await window.click("#pay")
             try await window.click("button[value=pay]")
-            try await window.open("http://127.0.0.1:\(stage.system.port)/booking#\(token)")
+            try await window.open("http://127.0.0.1:\(browsing.stage.system.port)/booking#\(token)")
             try await window.wait("#booking[data-status=confirmed][data-payment-status=paid]")
             // The picture of the code has arrived.
             let width = try await eventually {
@@ -105,11 +94,11 @@ extension EndToEnd {
 
         /// The desk sees the booking, reads its ledger, checks it in and completes it.
         private func desk(
-            _ stage: Stage, _ driver: WebDriver, _ clinic: Clinic, _ token: String
+            _ browsing: Browsing, _ clinic: Clinic, _ token: String
         ) async throws {
-            let shown = try await stage.visitor.get("/api/bookings/manage/\(token)").data
+            let shown = try await browsing.stage.visitor.get("/api/bookings/manage/\(token)").data
             let booking = try shown["booking"].id
-            let admin = try await signedIn(stage, driver)
+            let admin = try await browsing.admin()
             try await admin.run(
                 """
                 const place = document.querySelector('#desk-location');
@@ -136,41 +125,20 @@ extension EndToEnd {
 
         /// A paid booking that its customer cancels: nine tenths go back, the time is free again.
         private func cancelled(
-            _ stage: Stage, _ driver: WebDriver, _ clinic: Clinic
+            _ browsing: Browsing, _ clinic: Clinic
         ) async throws {
-            let token = try await book(stage, driver, clinic, slot: 1)
-            let window = try await open(stage, driver, "/booking#\(token)", "#cancel")
+            let token = try await book(browsing, clinic, slot: 1)
+            let window = try await browsing.page("/booking#\(token)", "#cancel")
             try await window.click("#cancel")
             try await window.wait("#cancel-quote[data-refund='135000']")
             try await window.click("#cancel-submit")
             try await window.wait("#booking[data-status=cancelled]")
             try await window.wait("#booking[data-payment-status=partially_refunded]")
             await window.close()
-            let fresh = try await open(
-                stage, driver, "/book#\(clinic.course.code)", slot(clinic.course.slots[1]))
+            let fresh = try await browsing.page(
+                "/book#\(clinic.course.code)", slot(clinic.course.slots[1]))
             try await fresh.wait(slot(clinic.course.slots[1]) + "[data-open=true]")
             await fresh.close()
-        }
-
-        private func open(
-            _ stage: Stage, _ driver: WebDriver, _ path: String, _ awaited: String
-        ) async throws -> BrowserWindow {
-            let window = try await driver.window()
-            try await window.open("http://127.0.0.1:\(stage.system.port)\(path)")
-            try await window.wait("#live-state[data-state=live]")
-            try await window.wait(awaited)
-            return window
-        }
-
-        private func signedIn(_ stage: Stage, _ driver: WebDriver) async throws -> BrowserWindow {
-            let window = try await driver.window()
-            try await window.open("http://127.0.0.1:\(stage.system.port)/admin")
-            try await window.wait("#login-form")
-            try await window.type(stage.system.adminEmail, into: "#email")
-            try await window.type(stage.system.adminPassword, into: "#password")
-            try await window.click("#login-submit")
-            try await window.wait("#workspace")
-            return window
         }
     }
 }

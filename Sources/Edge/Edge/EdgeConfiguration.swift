@@ -39,6 +39,8 @@ public struct EdgeConfiguration: Sendable {
     public var sessionRecheck = Duration.seconds(25)
     /// The folder of the pages. None: `janji_Pages.resources/Web` beside the executable.
     public var webRoot: String?
+    /// The captcha that the pages show. None: they load nothing from elsewhere.
+    public var captcha: CaptchaWidget?
     /// Ping every 30 s, dead after 10 s without a frame.
     public var heartbeat = HeartbeatPolicy.Configuration()
     /// Open WebSockets per client address. 2,048; 0 is without limit.

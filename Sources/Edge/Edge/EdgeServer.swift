@@ -42,7 +42,7 @@ public final class EdgeServer: Service, @unchecked Sendable {  // confined to `l
         self.logger = logger
         var files = StaticFiles()
         if let root = configuration.webRoot ?? StaticFiles.bundledRoot {
-            if let found = StaticFiles(root: root) {
+            if let found = StaticFiles(root: root, captcha: configuration.captcha) {
                 files = found
             } else {
                 logger.warning("no pages: there is no index.html", ["folder": .string(root)])

@@ -44,94 +44,110 @@ extension BookingV1 {
             cmVmZXJyZWRUaW1lUmFuZ2USNAoUZmlyc3RfY2hvaWNlX3Nsb3RfaWQYESABKAlIAFIRZmlyc3RDaG9pY2VTbG90
             SWSIAQESNgoVc2Vjb25kX2Nob2ljZV9zbG90X2lkGBIgASgJSAFSEnNlY29uZENob2ljZVNsb3RJZIgBARIoCg1w
             YXltZW50X3Byb29mGBMgASgJSAJSDHBheW1lbnRQcm9vZogBAUIXChVfZmlyc3RfY2hvaWNlX3Nsb3RfaWRCGAoW
-            X3NlY29uZF9jaG9pY2Vfc2xvdF9pZEIQCg5fcGF5bWVudF9wcm9vZiJpChZSZWdpc3RlckNvdXJzZVJlc3BvbnNl
-            EjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmcSGgoId2FybmluZ3MY
-            AiADKAlSCHdhcm5pbmdzIkYKD09yaWdpbmFsQm9va2luZxIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2lu
-            Zy52MS5Cb29raW5nUgdib29raW5nIjIKEUdldEJvb2tpbmdSZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJv
-            b2tpbmdJZCLUAgoMSGlzdG9yeUVudHJ5EioKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIC
-            YXQSOAoEZnJvbRgCIAEoDjIfLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1N0YXR1c0gAUgRmcm9tiAEBEi8KAnRv
-            GAMgASgOMh8uamFuamkuYm9va2luZy52MS5Cb29raW5nU3RhdHVzUgJ0bxIUCgVhY3RvchgEIAEoCVIFYWN0b3IS
-            FgoGYWN0aW9uGAUgASgJUgZhY3Rpb24SFgoGcmVhc29uGAYgASgJUgZyZWFzb24SSwoOcGF5bWVudF9zdGF0dXMY
-            ByABKA4yHy5qYW5qaS5ib29raW5nLnYxLlBheW1lbnRTdGF0dXNIAVINcGF5bWVudFN0YXR1c4gBAUIHCgVfZnJv
-            bUIRCg9fcGF5bWVudF9zdGF0dXMinwIKEkdldEJvb2tpbmdSZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFu
-            amkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEjkKCWFwcGxpY2FudBgCIAEoCzIbLmphbmppLmJvb2tpbmcu
-            djEuQXBwbGljYW50UglhcHBsaWNhbnQSOAoHaGlzdG9yeRgDIAMoCzIeLmphbmppLmJvb2tpbmcudjEuSGlzdG9y
-            eUVudHJ5UgdoaXN0b3J5EjMKB2NvbnRhY3QYBCABKAsyGS5qYW5qaS5ib29raW5nLnYxLkNvbnRhY3RSB2NvbnRh
-            Y3QSKgoEc2xvdBgFIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdCLMAQoHQ29udGFjdBIhCglmdWxs
-            X25hbWUYASABKAlCBNi1GAFSCGZ1bGxOYW1lEhoKBWVtYWlsGAIgASgJQgTYtRgBUgVlbWFpbBIaCgVwaG9uZRgD
-            IAEoCUIE2LUYAVIFcGhvbmUSJwoMc3ViamVjdF9uYW1lGAQgASgJQgTYtRgBUgtzdWJqZWN0TmFtZRIhCgxzdWJq
-            ZWN0X2tpbmQYBSABKAlSC3N1YmplY3RLaW5kEhoKBW5vdGVzGAYgASgJQgTYtRgBUgVub3RlcyKMAQoSTGlzdFBl
-            bmRpbmdSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFnZV90b2tlbhgCIAEoCVIJcGFn
-            ZVRva2VuEh0KCm5lZWRzX3Nsb3QYAyABKAhSCW5lZWRzU2xvdBIbCgljb3Vyc2VfaWQYBCABKAlSCGNvdXJzZUlk
-            It8DCglBcHBsaWNhbnQSIQoJZnVsbF9uYW1lGAEgASgJQgTYtRgBUghmdWxsTmFtZRIaCgVlbWFpbBgCIAEoCUIE
-            2LUYAVIFZW1haWwSKQoNZ3VhcmRpYW5fbmFtZRgDIAEoCUIE2LUYAVIMZ3VhcmRpYW5OYW1lEjIKEmd1YXJkaWFu
-            X3dhX251bWJlchgEIAEoCUIE2LUYAVIQZ3VhcmRpYW5XYU51bWJlchIcCgZzY2hvb2wYBSABKAlCBNi1GAFSBnNj
-            aG9vbBIUCgVjbGFzcxgGIAEoBVIFY2xhc3MSKQoQZXhwZXJpZW5jZV9sZXZlbBgHIAEoCVIPZXhwZXJpZW5jZUxl
-            dmVsEiUKDnByZWZlcnJlZF9kYXlzGAggAygJUg1wcmVmZXJyZWREYXlzEk0KFHByZWZlcnJlZF90aW1lX3Jhbmdl
-            GAkgASgLMhsuamFuamkuYm9va2luZy52MS5UaW1lUmFuZ2VSEnByZWZlcnJlZFRpbWVSYW5nZRIjCgpiaXJ0aF9k
-            YXRlGAogASgJQgTYtRgBUgliaXJ0aERhdGUSKAoNcGF5bWVudF9wcm9vZhgLIAEoCUgAUgxwYXltZW50UHJvb2aI
-            AQFCEAoOX3BheW1lbnRfcHJvb2YiagoGQ2hvaWNlEioKBHNsb3QYASABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNs
-            b3RSBHNsb3QSFgoGb3RoZXJzGAIgASgFUgZvdGhlcnMSHAoJYXZhaWxhYmxlGAMgASgIUglhdmFpbGFibGUiwAIK
-            DlBlbmRpbmdCb29raW5nEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tp
-            bmcSOQoJYXBwbGljYW50GAIgASgLMhsuamFuamkuYm9va2luZy52MS5BcHBsaWNhbnRSCWFwcGxpY2FudBI7Cgxm
-            aXJzdF9jaG9pY2UYAyABKAsyGC5qYW5qaS5ib29raW5nLnYxLkNob2ljZVILZmlyc3RDaG9pY2USPQoNc2Vjb25k
-            X2Nob2ljZRgEIAEoCzIYLmphbmppLmJvb2tpbmcudjEuQ2hvaWNlUgxzZWNvbmRDaG9pY2USHwoLY291cnNlX2Nv
-            ZGUYBSABKAlSCmNvdXJzZUNvZGUSIQoMY291cnNlX3RpdGxlGAYgASgJUgtjb3Vyc2VUaXRsZSLCAQoTTGlzdFBl
-            bmRpbmdSZXNwb25zZRI8Cghib29raW5ncxgBIAMoCzIgLmphbmppLmJvb2tpbmcudjEuUGVuZGluZ0Jvb2tpbmdS
-            CGJvb2tpbmdzEiYKD25leHRfcGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbhIvCgVhc19vZhgDIAEoCzIa
-            Lmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBGFzT2YSFAoFdG90YWwYBCABKAVSBXRvdGFsIvIBCg5Db25maXJt
-            UmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQSJAoLc2NoZWR1bGVfaWQYAiABKAlIAFIKc2No
-            ZWR1bGVJZIgBARIWCgZyZWFzb24YAyABKAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlIAVIOaWRl
-            bXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgFIAEoA0gCUglpZlZlcnNpb26IAQFCDgoMX3NjaGVkdWxlX2lk
-            QhIKEF9pZGVtcG90ZW5jeV9rZXlCDQoLX2lmX3ZlcnNpb24icgoPQ29uZmlybVJlc3BvbnNlEjMKB2Jvb2tpbmcY
-            ASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmcSKgoEc2xvdBgCIAEoCzIWLmphbmppLmJv
-            b2tpbmcudjEuU2xvdFIEc2xvdCLgAQoRQXNzaWduU2xvdFJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9v
-            a2luZ0lkEh8KC3NjaGVkdWxlX2lkGAIgASgJUgpzY2hlZHVsZUlkEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwK
-            D2lkZW1wb3RlbmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBARIiCgppZl92ZXJzaW9uGAUgASgDSAFS
-            CWlmVmVyc2lvbogBAUISChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uInUKEkFzc2lnblNsb3RSZXNw
-            b25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEioKBHNsb3QY
-            AiABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSBHNsb3QiuwEKDVJlamVjdFJlcXVlc3QSHQoKYm9va2luZ19p
-            ZBgBIAEoCVIJYm9va2luZ0lkEhYKBnJlYXNvbhgCIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgDIAEo
-            CUgAUg5pZGVtcG90ZW5jeUtleYgBARIiCgppZl92ZXJzaW9uGAQgASgDSAFSCWlmVmVyc2lvbogBAUISChBfaWRl
-            bXBvdGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uIkUKDlJlamVjdFJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5q
-            YW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmciuwEKDUNhbmNlbFJlcXVlc3QSHQoKYm9va2luZ19pZBgB
-            IAEoCVIJYm9va2luZ0lkEhYKBnJlYXNvbhgCIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUgA
-            Ug5pZGVtcG90ZW5jeUtleYgBARIiCgppZl92ZXJzaW9uGAQgASgDSAFSCWlmVmVyc2lvbogBAUISChBfaWRlbXBv
-            dGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uIkUKDkNhbmNlbFJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5q
-            aS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmcq5AIKDUJvb2tpbmdTdGF0dXMSHgoaQk9PS0lOR19TVEFUVVNf
-            VU5TUEVDSUZJRUQQABIaChZCT09LSU5HX1NUQVRVU19QRU5ESU5HEAESHAoYQk9PS0lOR19TVEFUVVNfQ09ORklS
-            TUVEEAISGwoXQk9PS0lOR19TVEFUVVNfUkVKRUNURUQQAxIcChhCT09LSU5HX1NUQVRVU19DQU5DRUxMRUQQBBIa
-            ChZCT09LSU5HX1NUQVRVU19FWFBJUkVEEAUSIgoeQk9PS0lOR19TVEFUVVNfUEVORElOR19QQVlNRU5UEAYSHgoa
-            Qk9PS0lOR19TVEFUVVNfSU5fUFJPR1JFU1MQBxIcChhCT09LSU5HX1NUQVRVU19DT01QTEVURUQQCBIaChZCT09L
-            SU5HX1NUQVRVU19OT19TSE9XEAkSHgoaQk9PS0lOR19TVEFUVVNfUkVTQ0hFRFVMRUQQChoE+LYYASrqAQoNUGF5
-            bWVudFN0YXR1cxIeChpQQVlNRU5UX1NUQVRVU19VTlNQRUNJRklFRBAAEh8KG1BBWU1FTlRfU1RBVFVTX05PVF9S
-            RVFVSVJFRBABEhoKFlBBWU1FTlRfU1RBVFVTX1BFTkRJTkcQAhIXChNQQVlNRU5UX1NUQVRVU19QQUlEEAMSGQoV
-            UEFZTUVOVF9TVEFUVVNfRkFJTEVEEAQSJQohUEFZTUVOVF9TVEFUVVNfUEFSVElBTExZX1JFRlVOREVEEAUSGwoX
-            UEFZTUVOVF9TVEFUVVNfUkVGVU5ERUQQBhoE+LYYASrjAQoPQXNzaWdubWVudEJhc2lzEiAKHEFTU0lHTk1FTlRf
-            QkFTSVNfVU5TUEVDSUZJRUQQABIhCh1BU1NJR05NRU5UX0JBU0lTX0ZJUlNUX0NIT0lDRRABEiIKHkFTU0lHTk1F
-            TlRfQkFTSVNfU0VDT05EX0NIT0lDRRACEiMKH0FTU0lHTk1FTlRfQkFTSVNfQURNSU5fT1ZFUlJJREUQAxIdChlB
-            U1NJR05NRU5UX0JBU0lTX0NVU1RPTUVSEAQSHQoZQVNTSUdOTUVOVF9CQVNJU19FWFRFUk5BTBAFGgT4thgBMtYK
-            CghCb29raW5ncxK0AQoOUmVnaXN0ZXJDb3Vyc2USJy5qYW5qaS5ib29raW5nLnYxLlJlZ2lzdGVyQ291cnNlUmVx
-            dWVzdBooLmphbmppLmJvb2tpbmcudjEuUmVnaXN0ZXJDb3Vyc2VSZXNwb25zZSJPiLUYAZC1GMkBgtPkkwJAIhwv
-            YXBpL2Jvb2tpbmcvcmVnaXN0ZXItY291cnNlOgEqWh0iGC9ib29raW5nL3JlZ2lzdGVyLWNvdXJzZToBKhKQAQoK
-            R2V0Qm9va2luZxIjLmphbmppLmJvb2tpbmcudjEuR2V0Qm9va2luZ1JlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYx
-            LkdldEJvb2tpbmdSZXNwb25zZSI3kAIBiLUYAoLT5JMCKhIoL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3ti
-            b29raW5nX2lkfRKxAQoLTGlzdFBlbmRpbmcSJC5qYW5qaS5ib29raW5nLnYxLkxpc3RQZW5kaW5nUmVxdWVzdBol
-            LmphbmppLmJvb2tpbmcudjEuTGlzdFBlbmRpbmdSZXNwb25zZSJVkAIBiLUYAoLT5JMCSBIjL2FwaS9ib29raW5n
-            L2FkbWluL2Jvb2tpbmdzL3BlbmRpbmdaIRIfL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3MvcGVuZGluZxLdAQoHQ29u
-            ZmlybRIgLmphbmppLmJvb2tpbmcudjEuQ29uZmlybVJlcXVlc3QaIS5qYW5qaS5ib29raW5nLnYxLkNvbmZpcm1S
-            ZXNwb25zZSKMAYi1GAKC0+STAoEBIiEvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NvbmZpcm06ASpaIiIdL2Jv
-            b2tpbmcve2Jvb2tpbmdfaWR9L2NvbmZpcm06ASpaNSIwL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29r
-            aW5nX2lkfS9jb25maXJtOgEqEoECCgpBc3NpZ25TbG90EiMuamFuamkuYm9va2luZy52MS5Bc3NpZ25TbG90UmVx
-            dWVzdBokLmphbmppLmJvb2tpbmcudjEuQXNzaWduU2xvdFJlc3BvbnNlIqcBiLUYAoLT5JMCnAEiNC9hcGkvYm9v
-            a2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vYXNzaWduLXNsb3Q6ASpaNSIwL2Jvb2tpbmcvYWRtaW4v
-            Ym9va2luZ3Mve2Jvb2tpbmdfaWR9L2Fzc2lnbi1zbG90OgEqWioiJS9hcGkvYm9va2luZy97Ym9va2luZ19pZH0v
-            YXNzaWduLXNsb3Q6ASoSsgEKBlJlamVjdBIfLmphbmppLmJvb2tpbmcudjEuUmVqZWN0UmVxdWVzdBogLmphbmpp
-            LmJvb2tpbmcudjEuUmVqZWN0UmVzcG9uc2UiZYi1GAKC0+STAlsiIC9hcGkvYm9va2luZy97Ym9va2luZ19pZH0v
-            cmVqZWN0OgEqWjQiLy9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vcmVqZWN0OgEqErIB
-            CgZDYW5jZWwSHy5qYW5qaS5ib29raW5nLnYxLkNhbmNlbFJlcXVlc3QaIC5qYW5qaS5ib29raW5nLnYxLkNhbmNl
-            bFJlc3BvbnNlImWItRgCgtPkkwJbIiAvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NhbmNlbDoBKlo0Ii8vYXBp
-            L2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2NhbmNlbDoBKmIGcHJvdG8z
+            X3NlY29uZF9jaG9pY2Vfc2xvdF9pZEIQCg5fcGF5bWVudF9wcm9vZiKSAQoWUmVnaXN0ZXJDb3Vyc2VSZXNwb25z
+            ZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEhoKCHdhcm5pbmdz
+            GAIgAygJUgh3YXJuaW5ncxInCgxtYW5hZ2VfdG9rZW4YAyABKAlCBNi1GAFSC21hbmFnZVRva2VuIm8KD09yaWdp
+            bmFsQm9va2luZxIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEicK
+            DG1hbmFnZV90b2tlbhgCIAEoCUIE2LUYAVILbWFuYWdlVG9rZW4iMgoRR2V0Qm9va2luZ1JlcXVlc3QSHQoKYm9v
+            a2luZ19pZBgBIAEoCVIJYm9va2luZ0lkItQCCgxIaXN0b3J5RW50cnkSKgoCYXQYASABKAsyGi5nb29nbGUucHJv
+            dG9idWYuVGltZXN0YW1wUgJhdBI4CgRmcm9tGAIgASgOMh8uamFuamkuYm9va2luZy52MS5Cb29raW5nU3RhdHVz
+            SABSBGZyb22IAQESLwoCdG8YAyABKA4yHy5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdTdGF0dXNSAnRvEhQKBWFj
+            dG9yGAQgASgJUgVhY3RvchIWCgZhY3Rpb24YBSABKAlSBmFjdGlvbhIWCgZyZWFzb24YBiABKAlSBnJlYXNvbhJL
+            Cg5wYXltZW50X3N0YXR1cxgHIAEoDjIfLmphbmppLmJvb2tpbmcudjEuUGF5bWVudFN0YXR1c0gBUg1wYXltZW50
+            U3RhdHVziAEBQgcKBV9mcm9tQhEKD19wYXltZW50X3N0YXR1cyKfAgoSR2V0Qm9va2luZ1Jlc3BvbnNlEjMKB2Jv
+            b2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmcSOQoJYXBwbGljYW50GAIgASgL
+            MhsuamFuamkuYm9va2luZy52MS5BcHBsaWNhbnRSCWFwcGxpY2FudBI4CgdoaXN0b3J5GAMgAygLMh4uamFuamku
+            Ym9va2luZy52MS5IaXN0b3J5RW50cnlSB2hpc3RvcnkSMwoHY29udGFjdBgEIAEoCzIZLmphbmppLmJvb2tpbmcu
+            djEuQ29udGFjdFIHY29udGFjdBIqCgRzbG90GAUgASgLMhYuamFuamkuYm9va2luZy52MS5TbG90UgRzbG90IjIK
+            EUdldEhpc3RvcnlSZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJvb2tpbmdJZCJOChJHZXRIaXN0b3J5UmVz
+            cG9uc2USOAoHaGlzdG9yeRgBIAMoCzIeLmphbmppLmJvb2tpbmcudjEuSGlzdG9yeUVudHJ5UgdoaXN0b3J5IsEC
+            ChNMaXN0Qm9va2luZ3NSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFnZV90b2tlbhgC
+            IAEoCVIJcGFnZVRva2VuEjsKCHN0YXR1c2VzGAMgAygOMh8uamFuamkuYm9va2luZy52MS5Cb29raW5nU3RhdHVz
+            UghzdGF0dXNlcxIbCgljb3Vyc2VfaWQYBCABKAlSCGNvdXJzZUlkEh8KC2xvY2F0aW9uX2lkGAUgASgJUgpsb2Nh
+            dGlvbklkEhcKB3Nsb3RfaWQYBiABKAlSBnNsb3RJZBIuCgRmcm9tGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRp
+            bWVzdGFtcFIEZnJvbRIqCgJ0bxgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSAnRvInUKFExpc3RC
+            b29raW5nc1Jlc3BvbnNlEjUKCGJvb2tpbmdzGAEgAygLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUghib29r
+            aW5ncxImCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlSDW5leHRQYWdlVG9rZW4izAEKB0NvbnRhY3QSIQoJZnVsbF9u
+            YW1lGAEgASgJQgTYtRgBUghmdWxsTmFtZRIaCgVlbWFpbBgCIAEoCUIE2LUYAVIFZW1haWwSGgoFcGhvbmUYAyAB
+            KAlCBNi1GAFSBXBob25lEicKDHN1YmplY3RfbmFtZRgEIAEoCUIE2LUYAVILc3ViamVjdE5hbWUSIQoMc3ViamVj
+            dF9raW5kGAUgASgJUgtzdWJqZWN0S2luZBIaCgVub3RlcxgGIAEoCUIE2LUYAVIFbm90ZXMijAEKEkxpc3RQZW5k
+            aW5nUmVxdWVzdBIbCglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXplEh0KCnBhZ2VfdG9rZW4YAiABKAlSCXBhZ2VU
+            b2tlbhIdCgpuZWVkc19zbG90GAMgASgIUgluZWVkc1Nsb3QSGwoJY291cnNlX2lkGAQgASgJUghjb3Vyc2VJZCLf
+            AwoJQXBwbGljYW50EiEKCWZ1bGxfbmFtZRgBIAEoCUIE2LUYAVIIZnVsbE5hbWUSGgoFZW1haWwYAiABKAlCBNi1
+            GAFSBWVtYWlsEikKDWd1YXJkaWFuX25hbWUYAyABKAlCBNi1GAFSDGd1YXJkaWFuTmFtZRIyChJndWFyZGlhbl93
+            YV9udW1iZXIYBCABKAlCBNi1GAFSEGd1YXJkaWFuV2FOdW1iZXISHAoGc2Nob29sGAUgASgJQgTYtRgBUgZzY2hv
+            b2wSFAoFY2xhc3MYBiABKAVSBWNsYXNzEikKEGV4cGVyaWVuY2VfbGV2ZWwYByABKAlSD2V4cGVyaWVuY2VMZXZl
+            bBIlCg5wcmVmZXJyZWRfZGF5cxgIIAMoCVINcHJlZmVycmVkRGF5cxJNChRwcmVmZXJyZWRfdGltZV9yYW5nZRgJ
+            IAEoCzIbLmphbmppLmJvb2tpbmcudjEuVGltZVJhbmdlUhJwcmVmZXJyZWRUaW1lUmFuZ2USIwoKYmlydGhfZGF0
+            ZRgKIAEoCUIE2LUYAVIJYmlydGhEYXRlEigKDXBheW1lbnRfcHJvb2YYCyABKAlIAFIMcGF5bWVudFByb29miAEB
+            QhAKDl9wYXltZW50X3Byb29mImoKBkNob2ljZRIqCgRzbG90GAEgASgLMhYuamFuamkuYm9va2luZy52MS5TbG90
+            UgRzbG90EhYKBm90aGVycxgCIAEoBVIGb3RoZXJzEhwKCWF2YWlsYWJsZRgDIAEoCFIJYXZhaWxhYmxlIsACCg5Q
+            ZW5kaW5nQm9va2luZxIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5n
+            EjkKCWFwcGxpY2FudBgCIAEoCzIbLmphbmppLmJvb2tpbmcudjEuQXBwbGljYW50UglhcHBsaWNhbnQSOwoMZmly
+            c3RfY2hvaWNlGAMgASgLMhguamFuamkuYm9va2luZy52MS5DaG9pY2VSC2ZpcnN0Q2hvaWNlEj0KDXNlY29uZF9j
+            aG9pY2UYBCABKAsyGC5qYW5qaS5ib29raW5nLnYxLkNob2ljZVIMc2Vjb25kQ2hvaWNlEh8KC2NvdXJzZV9jb2Rl
+            GAUgASgJUgpjb3Vyc2VDb2RlEiEKDGNvdXJzZV90aXRsZRgGIAEoCVILY291cnNlVGl0bGUiwgEKE0xpc3RQZW5k
+            aW5nUmVzcG9uc2USPAoIYm9va2luZ3MYASADKAsyIC5qYW5qaS5ib29raW5nLnYxLlBlbmRpbmdCb29raW5nUghi
+            b29raW5ncxImCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlSDW5leHRQYWdlVG9rZW4SLwoFYXNfb2YYAyABKAsyGi5n
+            b29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRhc09mEhQKBXRvdGFsGAQgASgFUgV0b3RhbCLyAQoOQ29uZmlybVJl
+            cXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEiQKC3NjaGVkdWxlX2lkGAIgASgJSABSCnNjaGVk
+            dWxlSWSIAQESFgoGcmVhc29uGAMgASgJUgZyZWFzb24SLAoPaWRlbXBvdGVuY3lfa2V5GAQgASgJSAFSDmlkZW1w
+            b3RlbmN5S2V5iAEBEiIKCmlmX3ZlcnNpb24YBSABKANIAlIJaWZWZXJzaW9uiAEBQg4KDF9zY2hlZHVsZV9pZEIS
+            ChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uInIKD0NvbmZpcm1SZXNwb25zZRIzCgdib29raW5nGAEg
+            ASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEioKBHNsb3QYAiABKAsyFi5qYW5qaS5ib29r
+            aW5nLnYxLlNsb3RSBHNsb3Qi4AEKEUFzc2lnblNsb3RSZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJvb2tp
+            bmdJZBIfCgtzY2hlZHVsZV9pZBgCIAEoCVIKc2NoZWR1bGVJZBIWCgZyZWFzb24YAyABKAlSBnJlYXNvbhIsCg9p
+            ZGVtcG90ZW5jeV9rZXkYBCABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgFIAEoA0gBUglp
+            ZlZlcnNpb26IAQFCEgoQX2lkZW1wb3RlbmN5X2tleUINCgtfaWZfdmVyc2lvbiJ1ChJBc3NpZ25TbG90UmVzcG9u
+            c2USMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZxIqCgRzbG90GAIg
+            ASgLMhYuamFuamkuYm9va2luZy52MS5TbG90UgRzbG90IrsBCg1SZWplY3RSZXF1ZXN0Eh0KCmJvb2tpbmdfaWQY
+            ASABKAlSCWJvb2tpbmdJZBIWCgZyZWFzb24YAiABKAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYAyABKAlI
+            AFIOaWRlbXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgEIAEoA0gBUglpZlZlcnNpb26IAQFCEgoQX2lkZW1w
+            b3RlbmN5X2tleUINCgtfaWZfdmVyc2lvbiJFCg5SZWplY3RSZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFu
+            amkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nIrsBCg1DYW5jZWxSZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASAB
+            KAlSCWJvb2tpbmdJZBIWCgZyZWFzb24YAiABKAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYAyABKAlIAFIO
+            aWRlbXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgEIAEoA0gBUglpZlZlcnNpb26IAQFCEgoQX2lkZW1wb3Rl
+            bmN5X2tleUINCgtfaWZfdmVyc2lvbiJFCg5DYW5jZWxSZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamku
+            Ym9va2luZy52MS5Cb29raW5nUgdib29raW5nKuQCCg1Cb29raW5nU3RhdHVzEh4KGkJPT0tJTkdfU1RBVFVTX1VO
+            U1BFQ0lGSUVEEAASGgoWQk9PS0lOR19TVEFUVVNfUEVORElORxABEhwKGEJPT0tJTkdfU1RBVFVTX0NPTkZJUk1F
+            RBACEhsKF0JPT0tJTkdfU1RBVFVTX1JFSkVDVEVEEAMSHAoYQk9PS0lOR19TVEFUVVNfQ0FOQ0VMTEVEEAQSGgoW
+            Qk9PS0lOR19TVEFUVVNfRVhQSVJFRBAFEiIKHkJPT0tJTkdfU1RBVFVTX1BFTkRJTkdfUEFZTUVOVBAGEh4KGkJP
+            T0tJTkdfU1RBVFVTX0lOX1BST0dSRVNTEAcSHAoYQk9PS0lOR19TVEFUVVNfQ09NUExFVEVEEAgSGgoWQk9PS0lO
+            R19TVEFUVVNfTk9fU0hPVxAJEh4KGkJPT0tJTkdfU1RBVFVTX1JFU0NIRURVTEVEEAoaBPi2GAEq6gEKDVBheW1l
+            bnRTdGF0dXMSHgoaUEFZTUVOVF9TVEFUVVNfVU5TUEVDSUZJRUQQABIfChtQQVlNRU5UX1NUQVRVU19OT1RfUkVR
+            VUlSRUQQARIaChZQQVlNRU5UX1NUQVRVU19QRU5ESU5HEAISFwoTUEFZTUVOVF9TVEFUVVNfUEFJRBADEhkKFVBB
+            WU1FTlRfU1RBVFVTX0ZBSUxFRBAEEiUKIVBBWU1FTlRfU1RBVFVTX1BBUlRJQUxMWV9SRUZVTkRFRBAFEhsKF1BB
+            WU1FTlRfU1RBVFVTX1JFRlVOREVEEAYaBPi2GAEq4wEKD0Fzc2lnbm1lbnRCYXNpcxIgChxBU1NJR05NRU5UX0JB
+            U0lTX1VOU1BFQ0lGSUVEEAASIQodQVNTSUdOTUVOVF9CQVNJU19GSVJTVF9DSE9JQ0UQARIiCh5BU1NJR05NRU5U
+            X0JBU0lTX1NFQ09ORF9DSE9JQ0UQAhIjCh9BU1NJR05NRU5UX0JBU0lTX0FETUlOX09WRVJSSURFEAMSHQoZQVNT
+            SUdOTUVOVF9CQVNJU19DVVNUT01FUhAEEh0KGUFTU0lHTk1FTlRfQkFTSVNfRVhURVJOQUwQBRoE+LYYATLuDQoI
+            Qm9va2luZ3MStAEKDlJlZ2lzdGVyQ291cnNlEicuamFuamkuYm9va2luZy52MS5SZWdpc3RlckNvdXJzZVJlcXVl
+            c3QaKC5qYW5qaS5ib29raW5nLnYxLlJlZ2lzdGVyQ291cnNlUmVzcG9uc2UiT4i1GAGQtRjJAYLT5JMCQCIcL2Fw
+            aS9ib29raW5nL3JlZ2lzdGVyLWNvdXJzZToBKlodIhgvYm9va2luZy9yZWdpc3Rlci1jb3Vyc2U6ASoSywEKCkdl
+            dEJvb2tpbmcSIy5qYW5qaS5ib29raW5nLnYxLkdldEJvb2tpbmdSZXF1ZXN0GiQuamFuamkuYm9va2luZy52MS5H
+            ZXRCb29raW5nUmVzcG9uc2UicpACAYi1GAKC0+STAmUSKC9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9v
+            a2luZ19pZH1aGxIZL2FwaS9ib29raW5nL3tib29raW5nX2lkfVocEhovYXBpL2Jvb2tpbmdzL3tib29raW5nX2lk
+            fRK9AQoKR2V0SGlzdG9yeRIjLmphbmppLmJvb2tpbmcudjEuR2V0SGlzdG9yeVJlcXVlc3QaJC5qYW5qaS5ib29r
+            aW5nLnYxLkdldEhpc3RvcnlSZXNwb25zZSJkkAIBiLUYAoLT5JMCVxIhL2FwaS9ib29raW5nL3tib29raW5nX2lk
+            fS9oaXN0b3J5WjISMC9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vaGlzdG9yeRKaAQoM
+            TGlzdEJvb2tpbmdzEiUuamFuamkuYm9va2luZy52MS5MaXN0Qm9va2luZ3NSZXF1ZXN0GiYuamFuamkuYm9va2lu
+            Zy52MS5MaXN0Qm9va2luZ3NSZXNwb25zZSI7kAIBiLUYAoLT5JMCLhIbL2FwaS9ib29raW5nL2FkbWluL2Jvb2tp
+            bmdzWg8SDS9hcGkvYm9va2luZ3MSsQEKC0xpc3RQZW5kaW5nEiQuamFuamkuYm9va2luZy52MS5MaXN0UGVuZGlu
+            Z1JlcXVlc3QaJS5qYW5qaS5ib29raW5nLnYxLkxpc3RQZW5kaW5nUmVzcG9uc2UiVZACAYi1GAKC0+STAkgSIy9h
+            cGkvYm9va2luZy9hZG1pbi9ib29raW5ncy9wZW5kaW5nWiESHy9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3BlbmRp
+            bmcS3QEKB0NvbmZpcm0SIC5qYW5qaS5ib29raW5nLnYxLkNvbmZpcm1SZXF1ZXN0GiEuamFuamkuYm9va2luZy52
+            MS5Db25maXJtUmVzcG9uc2UijAGItRgCgtPkkwKBASIhL2FwaS9ib29raW5nL3tib29raW5nX2lkfS9jb25maXJt
+            OgEqWiIiHS9ib29raW5nL3tib29raW5nX2lkfS9jb25maXJtOgEqWjUiMC9hcGkvYm9va2luZy9hZG1pbi9ib29r
+            aW5ncy97Ym9va2luZ19pZH0vY29uZmlybToBKhKBAgoKQXNzaWduU2xvdBIjLmphbmppLmJvb2tpbmcudjEuQXNz
+            aWduU2xvdFJlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLkFzc2lnblNsb3RSZXNwb25zZSKnAYi1GAKC0+STApwB
+            IjQvYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2Fzc2lnbi1zbG90OgEqWjUiMC9ib29r
+            aW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9hc3NpZ24tc2xvdDoBKloqIiUvYXBpL2Jvb2tpbmcve2Jv
+            b2tpbmdfaWR9L2Fzc2lnbi1zbG90OgEqErIBCgZSZWplY3QSHy5qYW5qaS5ib29raW5nLnYxLlJlamVjdFJlcXVl
+            c3QaIC5qYW5qaS5ib29raW5nLnYxLlJlamVjdFJlc3BvbnNlImWItRgCgtPkkwJbIiAvYXBpL2Jvb2tpbmcve2Jv
+            b2tpbmdfaWR9L3JlamVjdDoBKlo0Ii8vYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9L3Jl
+            amVjdDoBKhKyAQoGQ2FuY2VsEh8uamFuamkuYm9va2luZy52MS5DYW5jZWxSZXF1ZXN0GiAuamFuamkuYm9va2lu
+            Zy52MS5DYW5jZWxSZXNwb25zZSJliLUYAoLT5JMCWyIgL2FwaS9ib29raW5nL3tib29raW5nX2lkfS9jYW5jZWw6
+            ASpaNCIvL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9jYW5jZWw6ASpiBnByb3RvMw==
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -342,6 +358,8 @@ extension BookingV1 {
         public var preferredTimeRange: BookingV1.TimeRange?
         public var firstChoiceSlotId: Swift::String?
         public var secondChoiceSlotId: Swift::String?
+        /// The id or the address of an upload of at most a day ago, which no other booking has
+        /// (janji.payment.v1.Payments.UploadProof). Other addresses are refused: nothing is fetched (X-13).
         public var paymentProof: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
@@ -401,6 +419,8 @@ extension BookingV1 {
         public var booking: BookingV1.Booking?
         /// Informative: a chosen slot is already taken (X-10).
         public var warnings: [Swift::String] = []
+        /// Opens the booking for its student, for ever: view, pay, cancel, calendar (X-124).
+        public var manageToken: Swift::String = ""
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -411,12 +431,14 @@ extension BookingV1 {
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.booking = try reader.message(0, BookingV1.Booking.self)
             self.warnings = reader.strings(1)
+            self.manageToken = reader.string(2)
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.message(0, self.booking)
             writer.strings(1, self.warnings)
+            writer.string(2, self.manageToken)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -424,6 +446,7 @@ extension BookingV1 {
     /// Detail of DUPLICATE_REQUEST: what the first request with this key made.
     public struct OriginalBooking: Protobuf::Message {
         public var booking: BookingV1.Booking?
+        public var manageToken: Swift::String = ""
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -433,11 +456,13 @@ extension BookingV1 {
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.booking = try reader.message(0, BookingV1.Booking.self)
+            self.manageToken = reader.string(1)
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.message(0, self.booking)
+            writer.string(1, self.manageToken)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -536,6 +561,114 @@ extension BookingV1 {
         }
     }
 
+    public struct GetHistoryRequest: Protobuf::Message {
+        public var bookingId: Swift::String = ""
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = BookingV1.bookingFile
+            .message("janji.booking.v1.GetHistoryRequest")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.bookingId = reader.string(0)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.string(0, self.bookingId)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct GetHistoryResponse: Protobuf::Message {
+        public var history: [BookingV1.HistoryEntry] = []
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = BookingV1.bookingFile
+            .message("janji.booking.v1.GetHistoryResponse")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.history = try reader.messages(0, BookingV1.HistoryEntry.self)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.messages(0, self.history)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct ListBookingsRequest: Protobuf::Message {
+        /// 1…200, 50 when 0.
+        public var pageSize: Swift::Int32 = 0
+        public var pageToken: Swift::String = ""
+        /// Any of these; all when empty.
+        public var statuses: [BookingV1.BookingStatus] = []
+        public var courseId: Swift::String = ""
+        public var locationId: Swift::String = ""
+        /// That have, or had, a seat in this slot.
+        public var slotId: Swift::String = ""
+        /// Made from then on, and before then.
+        public var from: GoogleProtobuf.Timestamp?
+        public var to: GoogleProtobuf.Timestamp?
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = BookingV1.bookingFile
+            .message("janji.booking.v1.ListBookingsRequest")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.pageSize = reader.int32(0)
+            self.pageToken = reader.string(1)
+            self.statuses = reader.enumerations(2).map { BookingV1.BookingStatus(rawValue: $0) }
+            self.courseId = reader.string(3)
+            self.locationId = reader.string(4)
+            self.slotId = reader.string(5)
+            self.from = try reader.message(6, GoogleProtobuf.Timestamp.self)
+            self.to = try reader.message(7, GoogleProtobuf.Timestamp.self)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.int32(0, self.pageSize)
+            writer.string(1, self.pageToken)
+            writer.enumerations(2, self.statuses.map { $0.rawValue })
+            writer.string(3, self.courseId)
+            writer.string(4, self.locationId)
+            writer.string(5, self.slotId)
+            writer.message(6, self.from)
+            writer.message(7, self.to)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct ListBookingsResponse: Protobuf::Message {
+        public var bookings: [BookingV1.Booking] = []
+        public var nextPageToken: Swift::String = ""
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = BookingV1.bookingFile
+            .message("janji.booking.v1.ListBookingsResponse")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.bookings = try reader.messages(0, BookingV1.Booking.self)
+            self.nextPageToken = reader.string(1)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.messages(0, self.bookings)
+            writer.string(1, self.nextPageToken)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
     /// Whom an appointment is for; shown to staff only.
     public struct Contact: Protobuf::Message {
         public var fullName: Swift::String = ""
@@ -616,6 +749,7 @@ extension BookingV1 {
         public var preferredDays: [Swift::String] = []
         public var preferredTimeRange: BookingV1.TimeRange?
         public var birthDate: Swift::String = ""
+        /// The address of the upload, for staff.
         public var paymentProof: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
@@ -972,6 +1106,14 @@ extension BookingV1 {
             service: "janji.booking.v1.Bookings", name: "GetBooking",
             kind: .unary, idempotency: .noSideEffects)
 
+        public static let getHistory = RPC::MethodDescriptor(
+            service: "janji.booking.v1.Bookings", name: "GetHistory",
+            kind: .unary, idempotency: .noSideEffects)
+
+        public static let listBookings = RPC::MethodDescriptor(
+            service: "janji.booking.v1.Bookings", name: "ListBookings",
+            kind: .unary, idempotency: .noSideEffects)
+
         public static let listPending = RPC::MethodDescriptor(
             service: "janji.booking.v1.Bookings", name: "ListPending",
             kind: .unary, idempotency: .noSideEffects)
@@ -1006,6 +1148,18 @@ extension BookingV1 {
             _ request: BookingV1.GetBookingRequest,
             _ context: RPC::ServerContext
         ) async throws -> BookingV1.GetBookingResponse
+
+        /// Every transition of a booking, the oldest first (E-14).
+        func getHistory(
+            _ request: BookingV1.GetHistoryRequest,
+            _ context: RPC::ServerContext
+        ) async throws -> BookingV1.GetHistoryResponse
+
+        /// Bookings of all kinds, the newest first.
+        func listBookings(
+            _ request: BookingV1.ListBookingsRequest,
+            _ context: RPC::ServerContext
+        ) async throws -> BookingV1.ListBookingsResponse
 
         /// What waits for an admin: pending requests, or confirmed ones without a slot (X-03).
         func listPending(
@@ -1090,6 +1244,54 @@ extension BookingV1 {
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.GetBookingResponse>(
                 self.channel, BookingV1.BookingsMethods.getBooking, request,
+                metadata: metadata, options: options
+            ).scope(body)
+        }
+
+        /// Every transition of a booking, the oldest first (E-14).
+        public func getHistory(
+            _ request: BookingV1.GetHistoryRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions()
+        ) async throws -> BookingV1.GetHistoryResponse {
+            try await self.channel.unary(
+                BookingV1.BookingsMethods.getHistory, request,
+                metadata: metadata, options: options)
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func getHistory<Result>(
+            _ request: BookingV1.GetHistoryRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.GetHistoryResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.GetHistoryResponse>(
+                self.channel, BookingV1.BookingsMethods.getHistory, request,
+                metadata: metadata, options: options
+            ).scope(body)
+        }
+
+        /// Bookings of all kinds, the newest first.
+        public func listBookings(
+            _ request: BookingV1.ListBookingsRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions()
+        ) async throws -> BookingV1.ListBookingsResponse {
+            try await self.channel.unary(
+                BookingV1.BookingsMethods.listBookings, request,
+                metadata: metadata, options: options)
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        public func listBookings<Result>(
+            _ request: BookingV1.ListBookingsRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: (RPC::UnaryCall<BookingV1.ListBookingsResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.ListBookingsResponse>(
+                self.channel, BookingV1.BookingsMethods.listBookings, request,
                 metadata: metadata, options: options
             ).scope(body)
         }
@@ -1230,6 +1432,16 @@ extension BookingV1.BookingsService {
         router.handle(BookingV1.BookingsMethods.getBooking) { call in
             let request = try await call.receiveOnly(as: BookingV1.GetBookingRequest.self)
             let response: BookingV1.GetBookingResponse = try await self.getBooking(request, call.context)
+            try call.sendOnly(response)
+        }
+        router.handle(BookingV1.BookingsMethods.getHistory) { call in
+            let request = try await call.receiveOnly(as: BookingV1.GetHistoryRequest.self)
+            let response: BookingV1.GetHistoryResponse = try await self.getHistory(request, call.context)
+            try call.sendOnly(response)
+        }
+        router.handle(BookingV1.BookingsMethods.listBookings) { call in
+            let request = try await call.receiveOnly(as: BookingV1.ListBookingsRequest.self)
+            let response: BookingV1.ListBookingsResponse = try await self.listBookings(request, call.context)
             try call.sendOnly(response)
         }
         router.handle(BookingV1.BookingsMethods.listPending) { call in

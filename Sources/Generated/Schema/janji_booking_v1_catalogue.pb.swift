@@ -21,7 +21,7 @@ extension BookingV1 {
             BGNvZGUSEgoEbmFtZRgDIAEoCVIEbmFtZRIYCgdhZGRyZXNzGAQgASgJUgdhZGRyZXNzEhsKCXRpbWVfem9uZRgF
             IAEoCVIIdGltZVpvbmUiTgoUU2F2ZUxvY2F0aW9uUmVzcG9uc2USNgoIbG9jYXRpb24YASABKAsyGi5qYW5qaS5i
             b29raW5nLnYxLkxvY2F0aW9uUghsb2NhdGlvbiI4ChVEZWxldGVMb2NhdGlvblJlcXVlc3QSHwoLbG9jYXRpb25f
-            aWQYASABKAlSCmxvY2F0aW9uSWQiGAoWRGVsZXRlTG9jYXRpb25SZXNwb25zZSLrBgoGUG9saWN5EhIKBGNvZGUY
+            aWQYASABKAlSCmxvY2F0aW9uSWQiGAoWRGVsZXRlTG9jYXRpb25SZXNwb25zZSL+BwoGUG9saWN5EhIKBGNvZGUY
             ASABKAlSBGNvZGUSLQoFZW50cnkYAiABKA4yFy5qYW5qaS5ib29raW5nLnYxLkVudHJ5UgVlbnRyeRI3CgdwYXlt
             ZW50GAMgASgOMh0uamFuamkuYm9va2luZy52MS5QYXltZW50TW9kZVIHcGF5bWVudBIiCgxjYW5jZWxsYXRpb24Y
             BCABKAlSDGNhbmNlbGxhdGlvbhInCg9yZXF1ZXN0X3NlY29uZHMYBSABKAVSDnJlcXVlc3RTZWNvbmRzEiEKDGhv
@@ -34,92 +34,94 @@ extension BookingV1 {
             ZWR1bGVfbm90aWNlX3NlY29uZHMYDyABKANSF3Jlc2NoZWR1bGVOb3RpY2VTZWNvbmRzEikKEHJlc2NoZWR1bGVf
             bGltaXQYECABKAVSD3Jlc2NoZWR1bGVMaW1pdBIxChVub19zaG93X2dyYWNlX3NlY29uZHMYESABKAVSEm5vU2hv
             d0dyYWNlU2Vjb25kcxIjCg1vZmZlcl9zZWNvbmRzGBIgASgFUgxvZmZlclNlY29uZHMSKgoOd2FpdGxpc3RfbGlt
-            aXQYEyABKAVIAVINd2FpdGxpc3RMaW1pdIgBAUIRCg9fd2luZG93X3NlY29uZHNCEQoPX3dhaXRsaXN0X2xpbWl0
-            ImAKEENhbmNlbGxhdGlvblRpZXISJQoObm90aWNlX3NlY29uZHMYASABKANSDW5vdGljZVNlY29uZHMSJQoOcmVm
-            dW5kX3BlcmNlbnQYAiABKAVSDXJlZnVuZFBlcmNlbnQidgoSQ2FuY2VsbGF0aW9uUG9saWN5EhIKBGNvZGUYASAB
-            KAlSBGNvZGUSEgoEbmFtZRgCIAEoCVIEbmFtZRI4CgV0aWVycxgDIAMoCzIiLmphbmppLmJvb2tpbmcudjEuQ2Fu
-            Y2VsbGF0aW9uVGllclIFdGllcnMiFQoTTGlzdFBvbGljaWVzUmVxdWVzdCKnAQoUTGlzdFBvbGljaWVzUmVzcG9u
-            c2USNAoIcG9saWNpZXMYASADKAsyGC5qYW5qaS5ib29raW5nLnYxLlBvbGljeVIIcG9saWNpZXMSWQoVY2FuY2Vs
-            bGF0aW9uX3BvbGljaWVzGAIgAygLMiQuamFuamkuYm9va2luZy52MS5DYW5jZWxsYXRpb25Qb2xpY3lSFGNhbmNl
-            bGxhdGlvblBvbGljaWVzIkUKEVNhdmVQb2xpY3lSZXF1ZXN0EjAKBnBvbGljeRgBIAEoCzIYLmphbmppLmJvb2tp
-            bmcudjEuUG9saWN5UgZwb2xpY3kiRgoSU2F2ZVBvbGljeVJlc3BvbnNlEjAKBnBvbGljeRgBIAEoCzIYLmphbmpp
-            LmJvb2tpbmcudjEuUG9saWN5UgZwb2xpY3kiKQoTRGVsZXRlUG9saWN5UmVxdWVzdBISCgRjb2RlGAEgASgJUgRj
-            b2RlIhYKFERlbGV0ZVBvbGljeVJlc3BvbnNlIl0KHVNhdmVDYW5jZWxsYXRpb25Qb2xpY3lSZXF1ZXN0EjwKBnBv
-            bGljeRgBIAEoCzIkLmphbmppLmJvb2tpbmcudjEuQ2FuY2VsbGF0aW9uUG9saWN5UgZwb2xpY3kiXgoeU2F2ZUNh
-            bmNlbGxhdGlvblBvbGljeVJlc3BvbnNlEjwKBnBvbGljeRgBIAEoCzIkLmphbmppLmJvb2tpbmcudjEuQ2FuY2Vs
-            bGF0aW9uUG9saWN5UgZwb2xpY3kilAEKCFJlc291cmNlEg4KAmlkGAEgASgJUgJpZBISCgRuYW1lGAIgASgJUgRu
-            YW1lEhIKBGtpbmQYAyABKAlSBGtpbmQSJAoLbG9jYXRpb25faWQYBCABKAlIAFIKbG9jYXRpb25JZIgBARIaCghj
-            YXBhY2l0eRgFIAEoBVIIY2FwYWNpdHlCDgoMX2xvY2F0aW9uX2lkIksKFExpc3RSZXNvdXJjZXNSZXF1ZXN0EhIK
-            BGtpbmQYASABKAlSBGtpbmQSHwoLbG9jYXRpb25faWQYAiABKAlSCmxvY2F0aW9uSWQiUQoVTGlzdFJlc291cmNl
-            c1Jlc3BvbnNlEjgKCXJlc291cmNlcxgBIAMoCzIaLmphbmppLmJvb2tpbmcudjEuUmVzb3VyY2VSCXJlc291cmNl
-            cyJNChNTYXZlUmVzb3VyY2VSZXF1ZXN0EjYKCHJlc291cmNlGAEgASgLMhouamFuamkuYm9va2luZy52MS5SZXNv
-            dXJjZVIIcmVzb3VyY2UiTgoUU2F2ZVJlc291cmNlUmVzcG9uc2USNgoIcmVzb3VyY2UYASABKAsyGi5qYW5qaS5i
-            b29raW5nLnYxLlJlc291cmNlUghyZXNvdXJjZSI4ChVEZWxldGVSZXNvdXJjZVJlcXVlc3QSHwoLcmVzb3VyY2Vf
-            aWQYASABKAlSCnJlc291cmNlSWQiGAoWRGVsZXRlUmVzb3VyY2VSZXNwb25zZSL9AQoFQmxvY2sSDgoCaWQYASAB
-            KAlSAmlkEjsKCHJlc291cmNlGAIgASgLMh8uamFuamkuYm9va2luZy52MS5OYW1lZFJlc291cmNlUghyZXNvdXJj
-            ZRI5CgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJc3RhcnRUaW1lEjUKCGVu
-            ZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIHZW5kVGltZRIWCgZyZWFzb24YBSABKAlS
-            BnJlYXNvbhIdCgpjcmVhdGVkX2J5GAYgASgJUgljcmVhdGVkQnki3QEKFEJsb2NrUmVzb3VyY2VSZXF1ZXN0EhMK
-            AmlkGAEgASgJSABSAmlkiAEBEh8KC3Jlc291cmNlX2lkGAIgASgJUgpyZXNvdXJjZUlkEjkKCnN0YXJ0X3RpbWUY
-            AyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglzdGFydFRpbWUSNQoIZW5kX3RpbWUYBCABKAsyGi5n
-            b29nbGUucHJvdG9idWYuVGltZXN0YW1wUgdlbmRUaW1lEhYKBnJlYXNvbhgFIAEoCVIGcmVhc29uQgUKA19pZCJG
-            ChVCbG9ja1Jlc291cmNlUmVzcG9uc2USLQoFYmxvY2sYASABKAsyFy5qYW5qaS5ib29raW5nLnYxLkJsb2NrUgVi
-            bG9jayIzChZVbmJsb2NrUmVzb3VyY2VSZXF1ZXN0EhkKCGJsb2NrX2lkGAEgASgJUgdibG9ja0lkIhkKF1VuYmxv
-            Y2tSZXNvdXJjZVJlc3BvbnNlIpABChFMaXN0QmxvY2tzUmVxdWVzdBIfCgtyZXNvdXJjZV9pZBgBIAEoCVIKcmVz
-            b3VyY2VJZBIuCgRmcm9tGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIEZnJvbRIqCgJ0bxgDIAEo
-            CzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSAnRvIkUKEkxpc3RCbG9ja3NSZXNwb25zZRIvCgZibG9ja3MY
-            ASADKAsyFy5qYW5qaS5ib29raW5nLnYxLkJsb2NrUgZibG9ja3MiaQoQTGlzdFNsb3RzUmVxdWVzdBIfCgtsb2Nh
-            dGlvbl9pZBgBIAEoCVIKbG9jYXRpb25JZBIbCglmcm9tX2RhdGUYAiABKAlSCGZyb21EYXRlEhcKB3RvX2RhdGUY
-            AyABKAlSBnRvRGF0ZSJyChFMaXN0U2xvdHNSZXNwb25zZRIsCgVzbG90cxgBIAMoCzIWLmphbmppLmJvb2tpbmcu
-            djEuU2xvdFIFc2xvdHMSLwoFYXNfb2YYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRhc09mIugB
-            ChFVcGRhdGVTbG90UmVxdWVzdBIXCgdzbG90X2lkGAEgASgJUgZzbG90SWQSNAoGc3RhdHVzGAIgASgOMhwuamFu
-            amkuYm9va2luZy52MS5TbG90U3RhdHVzUgZzdGF0dXMSHwoIY2FwYWNpdHkYAyABKAVIAFIIY2FwYWNpdHmIAQES
-            GQoFcHJpY2UYBCABKANIAVIFcHJpY2WIAQESIgoKaWZfdmVyc2lvbhgFIAEoA0gCUglpZlZlcnNpb26IAQFCCwoJ
-            X2NhcGFjaXR5QggKBl9wcmljZUINCgtfaWZfdmVyc2lvbiJAChJVcGRhdGVTbG90UmVzcG9uc2USKgoEc2xvdBgB
-            IAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdCJEChNXaXRoZHJhd1Nsb3RSZXF1ZXN0EhcKB3Nsb3Rf
-            aWQYASABKAlSBnNsb3RJZBIUCgVmb3JjZRgCIAEoCFIFZm9yY2UiYwoUV2l0aGRyYXdTbG90UmVzcG9uc2USKgoE
-            c2xvdBgBIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdBIfCgtib29raW5nX2lkcxgCIAMoCVIKYm9v
-            a2luZ0lkcypbCgVFbnRyeRIVChFFTlRSWV9VTlNQRUNJRklFRBAAEhEKDUVOVFJZX1JFUVVFU1QQARIOCgpFTlRS
-            WV9IT0xEEAISEgoORU5UUllfRVhURVJOQUwQAxoE+LYYASqcAQoLUGF5bWVudE1vZGUSHAoYUEFZTUVOVF9NT0RF
-            X1VOU1BFQ0lGSUVEEAASHQoZUEFZTUVOVF9NT0RFX05PVF9SRVFVSVJFRBABEhgKFFBBWU1FTlRfTU9ERV9BVF9E
-            RVNLEAISFwoTUEFZTUVOVF9NT0RFX01BTlVBTBADEhcKE1BBWU1FTlRfTU9ERV9PTkxJTkUQBBoE+LYYATLeEgoJ
-            Q2F0YWxvZ3VlEn8KDUxpc3RMb2NhdGlvbnMSJi5qYW5qaS5ib29raW5nLnYxLkxpc3RMb2NhdGlvbnNSZXF1ZXN0
-            GicuamFuamkuYm9va2luZy52MS5MaXN0TG9jYXRpb25zUmVzcG9uc2UiHZACAYi1GAGC0+STAhASDi9hcGkvbG9j
-            YXRpb25zEocBCgtHZXRMb2NhdGlvbhIkLmphbmppLmJvb2tpbmcudjEuR2V0TG9jYXRpb25SZXF1ZXN0GiUuamFu
-            amkuYm9va2luZy52MS5HZXRMb2NhdGlvblJlc3BvbnNlIiuQAgGItRgBgtPkkwIeEhwvYXBpL2xvY2F0aW9ucy97
-            bG9jYXRpb25faWR9EoQBCgxTYXZlTG9jYXRpb24SJS5qYW5qaS5ib29raW5nLnYxLlNhdmVMb2NhdGlvblJlcXVl
-            c3QaJi5qYW5qaS5ib29raW5nLnYxLlNhdmVMb2NhdGlvblJlc3BvbnNlIiWQAgKItRgCgtPkkwIYGhMvYXBpL2xv
-            Y2F0aW9ucy97aWR9OgEqEpABCg5EZWxldGVMb2NhdGlvbhInLmphbmppLmJvb2tpbmcudjEuRGVsZXRlTG9jYXRp
-            b25SZXF1ZXN0GiguamFuamkuYm9va2luZy52MS5EZWxldGVMb2NhdGlvblJlc3BvbnNlIiuQAgKItRgCgtPkkwIe
-            KhwvYXBpL2xvY2F0aW9ucy97bG9jYXRpb25faWR9EnsKDExpc3RQb2xpY2llcxIlLmphbmppLmJvb2tpbmcudjEu
-            TGlzdFBvbGljaWVzUmVxdWVzdBomLmphbmppLmJvb2tpbmcudjEuTGlzdFBvbGljaWVzUmVzcG9uc2UiHJACAYi1
-            GAKC0+STAg8SDS9hcGkvcG9saWNpZXMSiwEKClNhdmVQb2xpY3kSIy5qYW5qaS5ib29raW5nLnYxLlNhdmVQb2xp
-            Y3lSZXF1ZXN0GiQuamFuamkuYm9va2luZy52MS5TYXZlUG9saWN5UmVzcG9uc2UiMpACAoi1GAKC0+STAiUaGy9h
-            cGkvcG9saWNpZXMve3BvbGljeS5jb2RlfToGcG9saWN5EoIBCgxEZWxldGVQb2xpY3kSJS5qYW5qaS5ib29raW5n
-            LnYxLkRlbGV0ZVBvbGljeVJlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLkRlbGV0ZVBvbGljeVJlc3BvbnNlIiOQ
-            AgKItRgCgtPkkwIWKhQvYXBpL3BvbGljaWVzL3tjb2RlfRK8AQoWU2F2ZUNhbmNlbGxhdGlvblBvbGljeRIvLmph
-            bmppLmJvb2tpbmcudjEuU2F2ZUNhbmNlbGxhdGlvblBvbGljeVJlcXVlc3QaMC5qYW5qaS5ib29raW5nLnYxLlNh
-            dmVDYW5jZWxsYXRpb25Qb2xpY3lSZXNwb25zZSI/kAICiLUYAoLT5JMCMhooL2FwaS9jYW5jZWxsYXRpb24tcG9s
-            aWNpZXMve3BvbGljeS5jb2RlfToGcG9saWN5En8KDUxpc3RSZXNvdXJjZXMSJi5qYW5qaS5ib29raW5nLnYxLkxp
-            c3RSZXNvdXJjZXNSZXF1ZXN0GicuamFuamkuYm9va2luZy52MS5MaXN0UmVzb3VyY2VzUmVzcG9uc2UiHZACAYi1
-            GAGC0+STAhASDi9hcGkvcmVzb3VyY2VzEpQBCgxTYXZlUmVzb3VyY2USJS5qYW5qaS5ib29raW5nLnYxLlNhdmVS
-            ZXNvdXJjZVJlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLlNhdmVSZXNvdXJjZVJlc3BvbnNlIjWQAgKItRgCgtPk
-            kwIoGhwvYXBpL3Jlc291cmNlcy97cmVzb3VyY2UuaWR9OghyZXNvdXJjZRKQAQoORGVsZXRlUmVzb3VyY2USJy5q
-            YW5qaS5ib29raW5nLnYxLkRlbGV0ZVJlc291cmNlUmVxdWVzdBooLmphbmppLmJvb2tpbmcudjEuRGVsZXRlUmVz
-            b3VyY2VSZXNwb25zZSIrkAICiLUYAoLT5JMCHiocL2FwaS9yZXNvdXJjZXMve3Jlc291cmNlX2lkfRKcAQoNQmxv
-            Y2tSZXNvdXJjZRImLmphbmppLmJvb2tpbmcudjEuQmxvY2tSZXNvdXJjZVJlcXVlc3QaJy5qYW5qaS5ib29raW5n
-            LnYxLkJsb2NrUmVzb3VyY2VSZXNwb25zZSI6kAICiLUYApC1GMkBgtPkkwIoIiMvYXBpL3Jlc291cmNlcy97cmVz
-            b3VyY2VfaWR9L2Jsb2NrczoBKhKNAQoPVW5ibG9ja1Jlc291cmNlEiguamFuamkuYm9va2luZy52MS5VbmJsb2Nr
-            UmVzb3VyY2VSZXF1ZXN0GikuamFuamkuYm9va2luZy52MS5VbmJsb2NrUmVzb3VyY2VSZXNwb25zZSIlkAICiLUY
-            AoLT5JMCGCoWL2FwaS9ibG9ja3Mve2Jsb2NrX2lkfRKLAQoKTGlzdEJsb2NrcxIjLmphbmppLmJvb2tpbmcudjEu
-            TGlzdEJsb2Nrc1JlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLkxpc3RCbG9ja3NSZXNwb25zZSIykAIBiLUYAoLT
-            5JMCJRIjL2FwaS9yZXNvdXJjZXMve3Jlc291cmNlX2lkfS9ibG9ja3MSbwoJTGlzdFNsb3RzEiIuamFuamkuYm9v
-            a2luZy52MS5MaXN0U2xvdHNSZXF1ZXN0GiMuamFuamkuYm9va2luZy52MS5MaXN0U2xvdHNSZXNwb25zZSIZkAIB
-            iLUYAoLT5JMCDBIKL2FwaS9zbG90cxJ/CgpVcGRhdGVTbG90EiMuamFuamkuYm9va2luZy52MS5VcGRhdGVTbG90
-            UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuVXBkYXRlU2xvdFJlc3BvbnNlIiaQAgKItRgCgtPkkwIZMhQvYXBp
-            L3Nsb3RzL3tzbG90X2lkfToBKhKCAQoMV2l0aGRyYXdTbG90EiUuamFuamkuYm9va2luZy52MS5XaXRoZHJhd1Ns
-            b3RSZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5XaXRoZHJhd1Nsb3RSZXNwb25zZSIjkAICiLUYAoLT5JMCFioU
-            L2FwaS9zbG90cy97c2xvdF9pZH1iBnByb3RvMw==
+            aXQYEyABKAVIAVINd2FpdGxpc3RMaW1pdIgBARIgCgxub19zaG93X2F1dG8YFCABKAhSCm5vU2hvd0F1dG8SHQoK
+            aG9sZF9saW1pdBgVIAEoBVIJaG9sZExpbWl0EjYKFWNoZWNrX2luX2xlYWRfc2Vjb25kcxgWIAEoA0gCUhJjaGVj
+            a0luTGVhZFNlY29uZHOIAQFCEQoPX3dpbmRvd19zZWNvbmRzQhEKD193YWl0bGlzdF9saW1pdEIYChZfY2hlY2tf
+            aW5fbGVhZF9zZWNvbmRzImAKEENhbmNlbGxhdGlvblRpZXISJQoObm90aWNlX3NlY29uZHMYASABKANSDW5vdGlj
+            ZVNlY29uZHMSJQoOcmVmdW5kX3BlcmNlbnQYAiABKAVSDXJlZnVuZFBlcmNlbnQidgoSQ2FuY2VsbGF0aW9uUG9s
+            aWN5EhIKBGNvZGUYASABKAlSBGNvZGUSEgoEbmFtZRgCIAEoCVIEbmFtZRI4CgV0aWVycxgDIAMoCzIiLmphbmpp
+            LmJvb2tpbmcudjEuQ2FuY2VsbGF0aW9uVGllclIFdGllcnMiFQoTTGlzdFBvbGljaWVzUmVxdWVzdCKnAQoUTGlz
+            dFBvbGljaWVzUmVzcG9uc2USNAoIcG9saWNpZXMYASADKAsyGC5qYW5qaS5ib29raW5nLnYxLlBvbGljeVIIcG9s
+            aWNpZXMSWQoVY2FuY2VsbGF0aW9uX3BvbGljaWVzGAIgAygLMiQuamFuamkuYm9va2luZy52MS5DYW5jZWxsYXRp
+            b25Qb2xpY3lSFGNhbmNlbGxhdGlvblBvbGljaWVzIkUKEVNhdmVQb2xpY3lSZXF1ZXN0EjAKBnBvbGljeRgBIAEo
+            CzIYLmphbmppLmJvb2tpbmcudjEuUG9saWN5UgZwb2xpY3kiRgoSU2F2ZVBvbGljeVJlc3BvbnNlEjAKBnBvbGlj
+            eRgBIAEoCzIYLmphbmppLmJvb2tpbmcudjEuUG9saWN5UgZwb2xpY3kiKQoTRGVsZXRlUG9saWN5UmVxdWVzdBIS
+            CgRjb2RlGAEgASgJUgRjb2RlIhYKFERlbGV0ZVBvbGljeVJlc3BvbnNlIl0KHVNhdmVDYW5jZWxsYXRpb25Qb2xp
+            Y3lSZXF1ZXN0EjwKBnBvbGljeRgBIAEoCzIkLmphbmppLmJvb2tpbmcudjEuQ2FuY2VsbGF0aW9uUG9saWN5UgZw
+            b2xpY3kiXgoeU2F2ZUNhbmNlbGxhdGlvblBvbGljeVJlc3BvbnNlEjwKBnBvbGljeRgBIAEoCzIkLmphbmppLmJv
+            b2tpbmcudjEuQ2FuY2VsbGF0aW9uUG9saWN5UgZwb2xpY3kilAEKCFJlc291cmNlEg4KAmlkGAEgASgJUgJpZBIS
+            CgRuYW1lGAIgASgJUgRuYW1lEhIKBGtpbmQYAyABKAlSBGtpbmQSJAoLbG9jYXRpb25faWQYBCABKAlIAFIKbG9j
+            YXRpb25JZIgBARIaCghjYXBhY2l0eRgFIAEoBVIIY2FwYWNpdHlCDgoMX2xvY2F0aW9uX2lkIksKFExpc3RSZXNv
+            dXJjZXNSZXF1ZXN0EhIKBGtpbmQYASABKAlSBGtpbmQSHwoLbG9jYXRpb25faWQYAiABKAlSCmxvY2F0aW9uSWQi
+            UQoVTGlzdFJlc291cmNlc1Jlc3BvbnNlEjgKCXJlc291cmNlcxgBIAMoCzIaLmphbmppLmJvb2tpbmcudjEuUmVz
+            b3VyY2VSCXJlc291cmNlcyJNChNTYXZlUmVzb3VyY2VSZXF1ZXN0EjYKCHJlc291cmNlGAEgASgLMhouamFuamku
+            Ym9va2luZy52MS5SZXNvdXJjZVIIcmVzb3VyY2UiTgoUU2F2ZVJlc291cmNlUmVzcG9uc2USNgoIcmVzb3VyY2UY
+            ASABKAsyGi5qYW5qaS5ib29raW5nLnYxLlJlc291cmNlUghyZXNvdXJjZSI4ChVEZWxldGVSZXNvdXJjZVJlcXVl
+            c3QSHwoLcmVzb3VyY2VfaWQYASABKAlSCnJlc291cmNlSWQiGAoWRGVsZXRlUmVzb3VyY2VSZXNwb25zZSL9AQoF
+            QmxvY2sSDgoCaWQYASABKAlSAmlkEjsKCHJlc291cmNlGAIgASgLMh8uamFuamkuYm9va2luZy52MS5OYW1lZFJl
+            c291cmNlUghyZXNvdXJjZRI5CgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJ
+            c3RhcnRUaW1lEjUKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIHZW5kVGltZRIW
+            CgZyZWFzb24YBSABKAlSBnJlYXNvbhIdCgpjcmVhdGVkX2J5GAYgASgJUgljcmVhdGVkQnki3QEKFEJsb2NrUmVz
+            b3VyY2VSZXF1ZXN0EhMKAmlkGAEgASgJSABSAmlkiAEBEh8KC3Jlc291cmNlX2lkGAIgASgJUgpyZXNvdXJjZUlk
+            EjkKCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglzdGFydFRpbWUSNQoIZW5k
+            X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgdlbmRUaW1lEhYKBnJlYXNvbhgFIAEoCVIG
+            cmVhc29uQgUKA19pZCJGChVCbG9ja1Jlc291cmNlUmVzcG9uc2USLQoFYmxvY2sYASABKAsyFy5qYW5qaS5ib29r
+            aW5nLnYxLkJsb2NrUgVibG9jayIzChZVbmJsb2NrUmVzb3VyY2VSZXF1ZXN0EhkKCGJsb2NrX2lkGAEgASgJUgdi
+            bG9ja0lkIhkKF1VuYmxvY2tSZXNvdXJjZVJlc3BvbnNlIpABChFMaXN0QmxvY2tzUmVxdWVzdBIfCgtyZXNvdXJj
+            ZV9pZBgBIAEoCVIKcmVzb3VyY2VJZBIuCgRmcm9tGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIE
+            ZnJvbRIqCgJ0bxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSAnRvIkUKEkxpc3RCbG9ja3NSZXNw
+            b25zZRIvCgZibG9ja3MYASADKAsyFy5qYW5qaS5ib29raW5nLnYxLkJsb2NrUgZibG9ja3MiaQoQTGlzdFNsb3Rz
+            UmVxdWVzdBIfCgtsb2NhdGlvbl9pZBgBIAEoCVIKbG9jYXRpb25JZBIbCglmcm9tX2RhdGUYAiABKAlSCGZyb21E
+            YXRlEhcKB3RvX2RhdGUYAyABKAlSBnRvRGF0ZSJyChFMaXN0U2xvdHNSZXNwb25zZRIsCgVzbG90cxgBIAMoCzIW
+            LmphbmppLmJvb2tpbmcudjEuU2xvdFIFc2xvdHMSLwoFYXNfb2YYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGlt
+            ZXN0YW1wUgRhc09mIugBChFVcGRhdGVTbG90UmVxdWVzdBIXCgdzbG90X2lkGAEgASgJUgZzbG90SWQSNAoGc3Rh
+            dHVzGAIgASgOMhwuamFuamkuYm9va2luZy52MS5TbG90U3RhdHVzUgZzdGF0dXMSHwoIY2FwYWNpdHkYAyABKAVI
+            AFIIY2FwYWNpdHmIAQESGQoFcHJpY2UYBCABKANIAVIFcHJpY2WIAQESIgoKaWZfdmVyc2lvbhgFIAEoA0gCUglp
+            ZlZlcnNpb26IAQFCCwoJX2NhcGFjaXR5QggKBl9wcmljZUINCgtfaWZfdmVyc2lvbiJAChJVcGRhdGVTbG90UmVz
+            cG9uc2USKgoEc2xvdBgBIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdCJEChNXaXRoZHJhd1Nsb3RS
+            ZXF1ZXN0EhcKB3Nsb3RfaWQYASABKAlSBnNsb3RJZBIUCgVmb3JjZRgCIAEoCFIFZm9yY2UiYwoUV2l0aGRyYXdT
+            bG90UmVzcG9uc2USKgoEc2xvdBgBIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdBIfCgtib29raW5n
+            X2lkcxgCIAMoCVIKYm9va2luZ0lkcypbCgVFbnRyeRIVChFFTlRSWV9VTlNQRUNJRklFRBAAEhEKDUVOVFJZX1JF
+            UVVFU1QQARIOCgpFTlRSWV9IT0xEEAISEgoORU5UUllfRVhURVJOQUwQAxoE+LYYASqcAQoLUGF5bWVudE1vZGUS
+            HAoYUEFZTUVOVF9NT0RFX1VOU1BFQ0lGSUVEEAASHQoZUEFZTUVOVF9NT0RFX05PVF9SRVFVSVJFRBABEhgKFFBB
+            WU1FTlRfTU9ERV9BVF9ERVNLEAISFwoTUEFZTUVOVF9NT0RFX01BTlVBTBADEhcKE1BBWU1FTlRfTU9ERV9PTkxJ
+            TkUQBBoE+LYYATLeEgoJQ2F0YWxvZ3VlEn8KDUxpc3RMb2NhdGlvbnMSJi5qYW5qaS5ib29raW5nLnYxLkxpc3RM
+            b2NhdGlvbnNSZXF1ZXN0GicuamFuamkuYm9va2luZy52MS5MaXN0TG9jYXRpb25zUmVzcG9uc2UiHZACAYi1GAGC
+            0+STAhASDi9hcGkvbG9jYXRpb25zEocBCgtHZXRMb2NhdGlvbhIkLmphbmppLmJvb2tpbmcudjEuR2V0TG9jYXRp
+            b25SZXF1ZXN0GiUuamFuamkuYm9va2luZy52MS5HZXRMb2NhdGlvblJlc3BvbnNlIiuQAgGItRgBgtPkkwIeEhwv
+            YXBpL2xvY2F0aW9ucy97bG9jYXRpb25faWR9EoQBCgxTYXZlTG9jYXRpb24SJS5qYW5qaS5ib29raW5nLnYxLlNh
+            dmVMb2NhdGlvblJlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLlNhdmVMb2NhdGlvblJlc3BvbnNlIiWQAgKItRgC
+            gtPkkwIYGhMvYXBpL2xvY2F0aW9ucy97aWR9OgEqEpABCg5EZWxldGVMb2NhdGlvbhInLmphbmppLmJvb2tpbmcu
+            djEuRGVsZXRlTG9jYXRpb25SZXF1ZXN0GiguamFuamkuYm9va2luZy52MS5EZWxldGVMb2NhdGlvblJlc3BvbnNl
+            IiuQAgKItRgCgtPkkwIeKhwvYXBpL2xvY2F0aW9ucy97bG9jYXRpb25faWR9EnsKDExpc3RQb2xpY2llcxIlLmph
+            bmppLmJvb2tpbmcudjEuTGlzdFBvbGljaWVzUmVxdWVzdBomLmphbmppLmJvb2tpbmcudjEuTGlzdFBvbGljaWVz
+            UmVzcG9uc2UiHJACAYi1GAKC0+STAg8SDS9hcGkvcG9saWNpZXMSiwEKClNhdmVQb2xpY3kSIy5qYW5qaS5ib29r
+            aW5nLnYxLlNhdmVQb2xpY3lSZXF1ZXN0GiQuamFuamkuYm9va2luZy52MS5TYXZlUG9saWN5UmVzcG9uc2UiMpAC
+            Aoi1GAKC0+STAiUaGy9hcGkvcG9saWNpZXMve3BvbGljeS5jb2RlfToGcG9saWN5EoIBCgxEZWxldGVQb2xpY3kS
+            JS5qYW5qaS5ib29raW5nLnYxLkRlbGV0ZVBvbGljeVJlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLkRlbGV0ZVBv
+            bGljeVJlc3BvbnNlIiOQAgKItRgCgtPkkwIWKhQvYXBpL3BvbGljaWVzL3tjb2RlfRK8AQoWU2F2ZUNhbmNlbGxh
+            dGlvblBvbGljeRIvLmphbmppLmJvb2tpbmcudjEuU2F2ZUNhbmNlbGxhdGlvblBvbGljeVJlcXVlc3QaMC5qYW5q
+            aS5ib29raW5nLnYxLlNhdmVDYW5jZWxsYXRpb25Qb2xpY3lSZXNwb25zZSI/kAICiLUYAoLT5JMCMhooL2FwaS9j
+            YW5jZWxsYXRpb24tcG9saWNpZXMve3BvbGljeS5jb2RlfToGcG9saWN5En8KDUxpc3RSZXNvdXJjZXMSJi5qYW5q
+            aS5ib29raW5nLnYxLkxpc3RSZXNvdXJjZXNSZXF1ZXN0GicuamFuamkuYm9va2luZy52MS5MaXN0UmVzb3VyY2Vz
+            UmVzcG9uc2UiHZACAYi1GAGC0+STAhASDi9hcGkvcmVzb3VyY2VzEpQBCgxTYXZlUmVzb3VyY2USJS5qYW5qaS5i
+            b29raW5nLnYxLlNhdmVSZXNvdXJjZVJlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLlNhdmVSZXNvdXJjZVJlc3Bv
+            bnNlIjWQAgKItRgCgtPkkwIoGhwvYXBpL3Jlc291cmNlcy97cmVzb3VyY2UuaWR9OghyZXNvdXJjZRKQAQoORGVs
+            ZXRlUmVzb3VyY2USJy5qYW5qaS5ib29raW5nLnYxLkRlbGV0ZVJlc291cmNlUmVxdWVzdBooLmphbmppLmJvb2tp
+            bmcudjEuRGVsZXRlUmVzb3VyY2VSZXNwb25zZSIrkAICiLUYAoLT5JMCHiocL2FwaS9yZXNvdXJjZXMve3Jlc291
+            cmNlX2lkfRKcAQoNQmxvY2tSZXNvdXJjZRImLmphbmppLmJvb2tpbmcudjEuQmxvY2tSZXNvdXJjZVJlcXVlc3Qa
+            Jy5qYW5qaS5ib29raW5nLnYxLkJsb2NrUmVzb3VyY2VSZXNwb25zZSI6kAICiLUYApC1GMkBgtPkkwIoIiMvYXBp
+            L3Jlc291cmNlcy97cmVzb3VyY2VfaWR9L2Jsb2NrczoBKhKNAQoPVW5ibG9ja1Jlc291cmNlEiguamFuamkuYm9v
+            a2luZy52MS5VbmJsb2NrUmVzb3VyY2VSZXF1ZXN0GikuamFuamkuYm9va2luZy52MS5VbmJsb2NrUmVzb3VyY2VS
+            ZXNwb25zZSIlkAICiLUYAoLT5JMCGCoWL2FwaS9ibG9ja3Mve2Jsb2NrX2lkfRKLAQoKTGlzdEJsb2NrcxIjLmph
+            bmppLmJvb2tpbmcudjEuTGlzdEJsb2Nrc1JlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLkxpc3RCbG9ja3NSZXNw
+            b25zZSIykAIBiLUYAoLT5JMCJRIjL2FwaS9yZXNvdXJjZXMve3Jlc291cmNlX2lkfS9ibG9ja3MSbwoJTGlzdFNs
+            b3RzEiIuamFuamkuYm9va2luZy52MS5MaXN0U2xvdHNSZXF1ZXN0GiMuamFuamkuYm9va2luZy52MS5MaXN0U2xv
+            dHNSZXNwb25zZSIZkAIBiLUYAoLT5JMCDBIKL2FwaS9zbG90cxJ/CgpVcGRhdGVTbG90EiMuamFuamkuYm9va2lu
+            Zy52MS5VcGRhdGVTbG90UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuVXBkYXRlU2xvdFJlc3BvbnNlIiaQAgKI
+            tRgCgtPkkwIZMhQvYXBpL3Nsb3RzL3tzbG90X2lkfToBKhKCAQoMV2l0aGRyYXdTbG90EiUuamFuamkuYm9va2lu
+            Zy52MS5XaXRoZHJhd1Nsb3RSZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5XaXRoZHJhd1Nsb3RSZXNwb25zZSIj
+            kAICiLUYAoLT5JMCFioUL2FwaS9zbG90cy97c2xvdF9pZH1iBnByb3RvMw==
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -392,6 +394,12 @@ extension BookingV1 {
         public var offerSeconds: Swift::Int32 = 0
         /// Who may wait for one slot, 0…1,000; 50 when absent.
         public var waitlistLimit: Swift::Int32?
+        /// Marks who has not come as a no-show when the slot and the grace are over.
+        public var noShowAuto: Swift::Bool = false
+        /// Live holds of one holder, 1…1,000; 5 when 0.
+        public var holdLimit: Swift::Int32 = 0
+        /// Customers are checked in from so long before the start; 43,200 (twelve hours) when absent.
+        public var checkInLeadSeconds: Swift::Int64?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -419,6 +427,9 @@ extension BookingV1 {
             self.noShowGraceSeconds = reader.int32(16)
             self.offerSeconds = reader.int32(17)
             if reader.has(18) { self.waitlistLimit = reader.int32(18) }
+            self.noShowAuto = reader.bool(19)
+            self.holdLimit = reader.int32(20)
+            if reader.has(21) { self.checkInLeadSeconds = reader.int64(21) }
             self.unknownFields = reader.unknownFields
         }
 
@@ -442,6 +453,9 @@ extension BookingV1 {
             writer.int32(16, self.noShowGraceSeconds)
             writer.int32(17, self.offerSeconds)
             if let value = self.waitlistLimit { writer.setInt32(18, value) }
+            writer.bool(19, self.noShowAuto)
+            writer.int32(20, self.holdLimit)
+            if let value = self.checkInLeadSeconds { writer.setInt64(21, value) }
             writer.unknownFields(self.unknownFields)
         }
     }

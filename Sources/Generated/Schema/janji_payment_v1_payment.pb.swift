@@ -34,73 +34,74 @@ extension PaymentV1 {
             ZGVtcG90ZW5jeUtleYgBARIfCgtyZXR1cm5fcGF0aBgFIAEoCVIKcmV0dXJuUGF0aEISChBfaWRlbXBvdGVuY3lf
             a2V5IkUKDkNyZWF0ZVJlc3BvbnNlEjMKB3BheW1lbnQYASABKAsyGS5qYW5qaS5wYXltZW50LnYxLlBheW1lbnRS
             B3BheW1lbnQiYwoSVXBsb2FkUHJvb2ZSZXF1ZXN0EigKBGZpbGUYASABKAsyFC5nb29nbGUuYXBpLkh0dHBCb2R5
-            UgRmaWxlEiMKDWNhcHRjaGFfdG9rZW4YAiABKAlSDGNhcHRjaGFUb2tlbiJnChNVcGxvYWRQcm9vZlJlc3BvbnNl
+            UgRmaWxlEiMKDWNhcHRjaGFfdG9rZW4YAiABKAlSDGNhcHRjaGFUb2tlbiJ5ChNVcGxvYWRQcm9vZlJlc3BvbnNl
             EhkKCHByb29mX2lkGAEgASgJUgdwcm9vZklkEhIKBHNpemUYAiABKAVSBHNpemUSIQoMY29udGVudF90eXBlGAMg
-            ASgJUgtjb250ZW50VHlwZSKzAQoSU3VibWl0UHJvb2ZSZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJvb2tp
-            bmdJZBIhCgxtYW5hZ2VfdG9rZW4YAiABKAlSC21hbmFnZVRva2VuEhkKCHByb29mX2lkGAMgASgJUgdwcm9vZklk
-            EiwKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5
-            IkoKE1N1Ym1pdFByb29mUmVzcG9uc2USMwoHcGF5bWVudBgBIAEoCzIZLmphbmppLnBheW1lbnQudjEuUGF5bWVu
-            dFIHcGF5bWVudCIwCg9HZXRQcm9vZlJlcXVlc3QSHQoKcGF5bWVudF9pZBgBIAEoCVIJcGF5bWVudElkIqcBChJS
-            ZXZpZXdQcm9vZlJlcXVlc3QSHQoKcGF5bWVudF9pZBgBIAEoCVIJcGF5bWVudElkEhgKB2FwcHJvdmUYAiABKAhS
-            B2FwcHJvdmUSFgoGcmVhc29uGAMgASgJUgZyZWFzb24SLAoPaWRlbXBvdGVuY3lfa2V5GAQgASgJSABSDmlkZW1w
-            b3RlbmN5S2V5iAEBQhIKEF9pZGVtcG90ZW5jeV9rZXkiSgoTUmV2aWV3UHJvb2ZSZXNwb25zZRIzCgdwYXltZW50
-            GAEgASgLMhkuamFuamkucGF5bWVudC52MS5QYXltZW50UgdwYXltZW50IpwBChdQcm92aWRlckNhbGxiYWNrUmVx
-            dWVzdBIaCghwcm92aWRlchgBIAEoCVIIcHJvdmlkZXISKAoEYm9keRgCIAEoCzIULmdvb2dsZS5hcGkuSHR0cEJv
-            ZHlSBGJvZHkSOwoOY2FsbGJhY2tfdG9rZW4YAyABKAlCFOK1GBB4LWNhbGxiYWNrLXRva2VuUg1jYWxsYmFja1Rv
-            a2VuIjQKGFByb3ZpZGVyQ2FsbGJhY2tSZXNwb25zZRIYCgdvdXRjb21lGAEgASgJUgdvdXRjb21lIrABCg1SZWZ1
-            bmRSZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJvb2tpbmdJZBIbCgZhbW91bnQYAiABKANIAFIGYW1vdW50
-            iAEBEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUgBUg5pZGVtcG90ZW5j
-            eUtleYgBAUIJCgdfYW1vdW50QhIKEF9pZGVtcG90ZW5jeV9rZXkiRAoOUmVmdW5kUmVzcG9uc2USMgoHcmVmdW5k
-            cxgBIAMoCzIYLmphbmppLnBheW1lbnQudjEuUmVmdW5kUgdyZWZ1bmRzIqoBChNTZXR0bGVSZWZ1bmRSZXF1ZXN0
-            EhsKCXJlZnVuZF9pZBgBIAEoCVIIcmVmdW5kSWQSHAoJY29tcGxldGVkGAIgASgIUgljb21wbGV0ZWQSFgoGcmVh
-            c29uGAMgASgJUgZyZWFzb24SLAoPaWRlbXBvdGVuY3lfa2V5GAQgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEBQhIK
-            EF9pZGVtcG90ZW5jeV9rZXkiSAoUU2V0dGxlUmVmdW5kUmVzcG9uc2USMAoGcmVmdW5kGAEgASgLMhguamFuamku
-            cGF5bWVudC52MS5SZWZ1bmRSBnJlZnVuZCIsCgtMaXN0UmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29r
-            aW5nSWQi6gEKDExpc3RSZXNwb25zZRI1CghwYXltZW50cxgBIAMoCzIZLmphbmppLnBheW1lbnQudjEuUGF5bWVu
-            dFIIcGF5bWVudHMSMgoHcmVmdW5kcxgCIAMoCzIYLmphbmppLnBheW1lbnQudjEuUmVmdW5kUgdyZWZ1bmRzEhgK
-            B2NoYXJnZWQYAyABKANSB2NoYXJnZWQSGgoIcmVmdW5kZWQYBCABKANSCHJlZnVuZGVkEh0KCnJlZnVuZF9kdWUY
-            BSABKANSCXJlZnVuZER1ZRIaCghjdXJyZW5jeRgGIAEoCVIIY3VycmVuY3kiEQoPTGlzdE9wZW5SZXF1ZXN0InkK
-            EExpc3RPcGVuUmVzcG9uc2USMQoGcHJvb2ZzGAEgAygLMhkuamFuamkucGF5bWVudC52MS5QYXltZW50UgZwcm9v
-            ZnMSMgoHcmVmdW5kcxgCIAMoCzIYLmphbmppLnBheW1lbnQudjEuUmVmdW5kUgdyZWZ1bmRzIlwKGFF1b3RlQ2Fu
-            Y2VsbGF0aW9uUmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQSIQoMbWFuYWdlX3Rva2VuGAIg
-            ASgJUgttYW5hZ2VUb2tlbiLVAQoZUXVvdGVDYW5jZWxsYXRpb25SZXNwb25zZRISCgRwYWlkGAEgASgDUgRwYWlk
-            EhYKBnJlZnVuZBgCIAEoA1IGcmVmdW5kEhIKBGtlcHQYAyABKANSBGtlcHQSGgoIY3VycmVuY3kYBCABKAlSCGN1
-            cnJlbmN5EiUKDnJlZnVuZF9wZXJjZW50GAUgASgFUg1yZWZ1bmRQZXJjZW50EhYKBnBvbGljeRgGIAEoCVIGcG9s
-            aWN5Eh0KCmNhbl9jYW5jZWwYByABKAhSCWNhbkNhbmNlbCrPAQoTUGF5bWVudFJlY29yZFN0YXR1cxIlCiFQQVlN
-            RU5UX1JFQ09SRF9TVEFUVVNfVU5TUEVDSUZJRUQQABIhCh1QQVlNRU5UX1JFQ09SRF9TVEFUVVNfUEVORElORxAB
-            EiMKH1BBWU1FTlRfUkVDT1JEX1NUQVRVU19DT01QTEVURUQQAhIgChxQQVlNRU5UX1JFQ09SRF9TVEFUVVNfRkFJ
-            TEVEEAMSIQodUEFZTUVOVF9SRUNPUkRfU1RBVFVTX0VYUElSRUQQBBoE+LYYASqHAQoMUmVmdW5kU3RhdHVzEh0K
-            GVJFRlVORF9TVEFUVVNfVU5TUEVDSUZJRUQQABIbChdSRUZVTkRfU1RBVFVTX1JFUVVFU1RFRBABEhsKF1JFRlVO
-            RF9TVEFUVVNfQ09NUExFVEVEEAISGAoUUkVGVU5EX1NUQVRVU19GQUlMRUQQAxoE+LYYATLjDgoIUGF5bWVudHMS
-            hAEKBkNyZWF0ZRIfLmphbmppLnBheW1lbnQudjEuQ3JlYXRlUmVxdWVzdBogLmphbmppLnBheW1lbnQudjEuQ3Jl
-            YXRlUmVzcG9uc2UiN4i1GAGQtRjJAYLT5JMCKCIjL2FwaS9ib29raW5ncy97Ym9va2luZ19pZH0vcGF5bWVudHM6
-            ASoSlQEKC1VwbG9hZFByb29mEiQuamFuamkucGF5bWVudC52MS5VcGxvYWRQcm9vZlJlcXVlc3QaJS5qYW5qaS5w
-            YXltZW50LnYxLlVwbG9hZFByb29mUmVzcG9uc2UiOYi1GAGQtRjJAaC1GICAwAKC0+STAiMiGy9hcGkvYm9va2lu
-            Zy9wYXltZW50LXByb29mczoEZmlsZRKZAQoLU3VibWl0UHJvb2YSJC5qYW5qaS5wYXltZW50LnYxLlN1Ym1pdFBy
-            b29mUmVxdWVzdBolLmphbmppLnBheW1lbnQudjEuU3VibWl0UHJvb2ZSZXNwb25zZSI9iLUYAZC1GMkBgtPkkwIu
-            IikvYXBpL2Jvb2tpbmdzL3tib29raW5nX2lkfS9wYXltZW50LXByb29mczoBKhKCAQoIR2V0UHJvb2YSIS5qYW5q
-            aS5wYXltZW50LnYxLkdldFByb29mUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiPZACAYi1GAKC0+STAjAS
-            Li9hcGkvYm9va2luZy9hZG1pbi9wYXltZW50cy97cGF5bWVudF9pZH0vcHJvb2YSmgEKC1Jldmlld1Byb29mEiQu
-            amFuamkucGF5bWVudC52MS5SZXZpZXdQcm9vZlJlcXVlc3QaJS5qYW5qaS5wYXltZW50LnYxLlJldmlld1Byb29m
-            UmVzcG9uc2UiPoi1GAKC0+STAjQiLy9hcGkvYm9va2luZy9hZG1pbi9wYXltZW50cy97cGF5bWVudF9pZH0vcmV2
-            aWV3OgEqEp8BChBQcm92aWRlckNhbGxiYWNrEikuamFuamkucGF5bWVudC52MS5Qcm92aWRlckNhbGxiYWNrUmVx
-            dWVzdBoqLmphbmppLnBheW1lbnQudjEuUHJvdmlkZXJDYWxsYmFja1Jlc3BvbnNlIjSItRgBgtPkkwIqIiIvYXBp
-            L3BheW1lbnRzL2NhbGxiYWNrcy97cHJvdmlkZXJ9OgRib2R5EroBCgZSZWZ1bmQSHy5qYW5qaS5wYXltZW50LnYx
-            LlJlZnVuZFJlcXVlc3QaIC5qYW5qaS5wYXltZW50LnYxLlJlZnVuZFJlc3BvbnNlIm2ItRgCkLUYyQGC0+STAl4i
-            Ii9hcGkvYm9va2luZ3Mve2Jvb2tpbmdfaWR9L3JlZnVuZHM6ASpaNSIwL2FwaS9ib29raW5nL2FkbWluL2Jvb2tp
-            bmdzL3tib29raW5nX2lkfS9yZWZ1bmRzOgEqEpsBCgxTZXR0bGVSZWZ1bmQSJS5qYW5qaS5wYXltZW50LnYxLlNl
-            dHRsZVJlZnVuZFJlcXVlc3QaJi5qYW5qaS5wYXltZW50LnYxLlNldHRsZVJlZnVuZFJlc3BvbnNlIjyItRgCgtPk
-            kwIyIi0vYXBpL2Jvb2tpbmcvYWRtaW4vcmVmdW5kcy97cmVmdW5kX2lkfS9zZXR0bGU6ASoShwEKBExpc3QSHS5q
-            YW5qaS5wYXltZW50LnYxLkxpc3RSZXF1ZXN0Gh4uamFuamkucGF5bWVudC52MS5MaXN0UmVzcG9uc2UiQJACAYi1
-            GAKC0+STAjMSMS9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vcGF5bWVudHMSggEKCExp
-            c3RPcGVuEiEuamFuamkucGF5bWVudC52MS5MaXN0T3BlblJlcXVlc3QaIi5qYW5qaS5wYXltZW50LnYxLkxpc3RP
-            cGVuUmVzcG9uc2UiL5ACAYi1GAKC0+STAiISIC9hcGkvYm9va2luZy9hZG1pbi9wYXltZW50cy9vcGVuEqoBChFR
-            dW90ZUNhbmNlbGxhdGlvbhIqLmphbmppLnBheW1lbnQudjEuUXVvdGVDYW5jZWxsYXRpb25SZXF1ZXN0GisuamFu
-            amkucGF5bWVudC52MS5RdW90ZUNhbmNlbGxhdGlvblJlc3BvbnNlIjyQAgGItRgBgtPkkwIvEi0vYXBpL2Jvb2tp
-            bmdzL3tib29raW5nX2lkfS9jYW5jZWxsYXRpb24tcXVvdGUSwAEKGVF1b3RlQ2FuY2VsbGF0aW9uRm9yQWRtaW4S
-            Ki5qYW5qaS5wYXltZW50LnYxLlF1b3RlQ2FuY2VsbGF0aW9uUmVxdWVzdBorLmphbmppLnBheW1lbnQudjEuUXVv
-            dGVDYW5jZWxsYXRpb25SZXNwb25zZSJKkAIBiLUYAoLT5JMCPRI7L2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdz
-            L3tib29raW5nX2lkfS9jYW5jZWxsYXRpb24tcXVvdGViBnByb3RvMw==
+            ASgJUgtjb250ZW50VHlwZRIQCgN1cmwYBCABKAlSA3VybCKzAQoSU3VibWl0UHJvb2ZSZXF1ZXN0Eh0KCmJvb2tp
+            bmdfaWQYASABKAlSCWJvb2tpbmdJZBIhCgxtYW5hZ2VfdG9rZW4YAiABKAlSC21hbmFnZVRva2VuEhkKCHByb29m
+            X2lkGAMgASgJUgdwcm9vZklkEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUIS
+            ChBfaWRlbXBvdGVuY3lfa2V5IkoKE1N1Ym1pdFByb29mUmVzcG9uc2USMwoHcGF5bWVudBgBIAEoCzIZLmphbmpp
+            LnBheW1lbnQudjEuUGF5bWVudFIHcGF5bWVudCJLCg9HZXRQcm9vZlJlcXVlc3QSHQoKcGF5bWVudF9pZBgBIAEo
+            CVIJcGF5bWVudElkEhkKCHByb29mX2lkGAIgASgJUgdwcm9vZklkIqcBChJSZXZpZXdQcm9vZlJlcXVlc3QSHQoK
+            cGF5bWVudF9pZBgBIAEoCVIJcGF5bWVudElkEhgKB2FwcHJvdmUYAiABKAhSB2FwcHJvdmUSFgoGcmVhc29uGAMg
+            ASgJUgZyZWFzb24SLAoPaWRlbXBvdGVuY3lfa2V5GAQgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEBQhIKEF9pZGVt
+            cG90ZW5jeV9rZXkiSgoTUmV2aWV3UHJvb2ZSZXNwb25zZRIzCgdwYXltZW50GAEgASgLMhkuamFuamkucGF5bWVu
+            dC52MS5QYXltZW50UgdwYXltZW50IpwBChdQcm92aWRlckNhbGxiYWNrUmVxdWVzdBIaCghwcm92aWRlchgBIAEo
+            CVIIcHJvdmlkZXISKAoEYm9keRgCIAEoCzIULmdvb2dsZS5hcGkuSHR0cEJvZHlSBGJvZHkSOwoOY2FsbGJhY2tf
+            dG9rZW4YAyABKAlCFOK1GBB4LWNhbGxiYWNrLXRva2VuUg1jYWxsYmFja1Rva2VuIjQKGFByb3ZpZGVyQ2FsbGJh
+            Y2tSZXNwb25zZRIYCgdvdXRjb21lGAEgASgJUgdvdXRjb21lIrABCg1SZWZ1bmRSZXF1ZXN0Eh0KCmJvb2tpbmdf
+            aWQYASABKAlSCWJvb2tpbmdJZBIbCgZhbW91bnQYAiABKANIAFIGYW1vdW50iAEBEhYKBnJlYXNvbhgDIAEoCVIG
+            cmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUgBUg5pZGVtcG90ZW5jeUtleYgBAUIJCgdfYW1vdW50QhIK
+            EF9pZGVtcG90ZW5jeV9rZXkiRAoOUmVmdW5kUmVzcG9uc2USMgoHcmVmdW5kcxgBIAMoCzIYLmphbmppLnBheW1l
+            bnQudjEuUmVmdW5kUgdyZWZ1bmRzIqoBChNTZXR0bGVSZWZ1bmRSZXF1ZXN0EhsKCXJlZnVuZF9pZBgBIAEoCVII
+            cmVmdW5kSWQSHAoJY29tcGxldGVkGAIgASgIUgljb21wbGV0ZWQSFgoGcmVhc29uGAMgASgJUgZyZWFzb24SLAoP
+            aWRlbXBvdGVuY3lfa2V5GAQgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEBQhIKEF9pZGVtcG90ZW5jeV9rZXkiSAoU
+            U2V0dGxlUmVmdW5kUmVzcG9uc2USMAoGcmVmdW5kGAEgASgLMhguamFuamkucGF5bWVudC52MS5SZWZ1bmRSBnJl
+            ZnVuZCIsCgtMaXN0UmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQi6gEKDExpc3RSZXNwb25z
+            ZRI1CghwYXltZW50cxgBIAMoCzIZLmphbmppLnBheW1lbnQudjEuUGF5bWVudFIIcGF5bWVudHMSMgoHcmVmdW5k
+            cxgCIAMoCzIYLmphbmppLnBheW1lbnQudjEuUmVmdW5kUgdyZWZ1bmRzEhgKB2NoYXJnZWQYAyABKANSB2NoYXJn
+            ZWQSGgoIcmVmdW5kZWQYBCABKANSCHJlZnVuZGVkEh0KCnJlZnVuZF9kdWUYBSABKANSCXJlZnVuZER1ZRIaCghj
+            dXJyZW5jeRgGIAEoCVIIY3VycmVuY3kiEQoPTGlzdE9wZW5SZXF1ZXN0InkKEExpc3RPcGVuUmVzcG9uc2USMQoG
+            cHJvb2ZzGAEgAygLMhkuamFuamkucGF5bWVudC52MS5QYXltZW50UgZwcm9vZnMSMgoHcmVmdW5kcxgCIAMoCzIY
+            LmphbmppLnBheW1lbnQudjEuUmVmdW5kUgdyZWZ1bmRzIlwKGFF1b3RlQ2FuY2VsbGF0aW9uUmVxdWVzdBIdCgpi
+            b29raW5nX2lkGAEgASgJUglib29raW5nSWQSIQoMbWFuYWdlX3Rva2VuGAIgASgJUgttYW5hZ2VUb2tlbiLVAQoZ
+            UXVvdGVDYW5jZWxsYXRpb25SZXNwb25zZRISCgRwYWlkGAEgASgDUgRwYWlkEhYKBnJlZnVuZBgCIAEoA1IGcmVm
+            dW5kEhIKBGtlcHQYAyABKANSBGtlcHQSGgoIY3VycmVuY3kYBCABKAlSCGN1cnJlbmN5EiUKDnJlZnVuZF9wZXJj
+            ZW50GAUgASgFUg1yZWZ1bmRQZXJjZW50EhYKBnBvbGljeRgGIAEoCVIGcG9saWN5Eh0KCmNhbl9jYW5jZWwYByAB
+            KAhSCWNhbkNhbmNlbCrPAQoTUGF5bWVudFJlY29yZFN0YXR1cxIlCiFQQVlNRU5UX1JFQ09SRF9TVEFUVVNfVU5T
+            UEVDSUZJRUQQABIhCh1QQVlNRU5UX1JFQ09SRF9TVEFUVVNfUEVORElORxABEiMKH1BBWU1FTlRfUkVDT1JEX1NU
+            QVRVU19DT01QTEVURUQQAhIgChxQQVlNRU5UX1JFQ09SRF9TVEFUVVNfRkFJTEVEEAMSIQodUEFZTUVOVF9SRUNP
+            UkRfU1RBVFVTX0VYUElSRUQQBBoE+LYYASqHAQoMUmVmdW5kU3RhdHVzEh0KGVJFRlVORF9TVEFUVVNfVU5TUEVD
+            SUZJRUQQABIbChdSRUZVTkRfU1RBVFVTX1JFUVVFU1RFRBABEhsKF1JFRlVORF9TVEFUVVNfQ09NUExFVEVEEAIS
+            GAoUUkVGVU5EX1NUQVRVU19GQUlMRUQQAxoE+LYYATKNDwoIUGF5bWVudHMShAEKBkNyZWF0ZRIfLmphbmppLnBh
+            eW1lbnQudjEuQ3JlYXRlUmVxdWVzdBogLmphbmppLnBheW1lbnQudjEuQ3JlYXRlUmVzcG9uc2UiN4i1GAGQtRjJ
+            AYLT5JMCKCIjL2FwaS9ib29raW5ncy97Ym9va2luZ19pZH0vcGF5bWVudHM6ASoSlQEKC1VwbG9hZFByb29mEiQu
+            amFuamkucGF5bWVudC52MS5VcGxvYWRQcm9vZlJlcXVlc3QaJS5qYW5qaS5wYXltZW50LnYxLlVwbG9hZFByb29m
+            UmVzcG9uc2UiOYi1GAGQtRjJAaC1GICAwAKC0+STAiMiGy9hcGkvYm9va2luZy9wYXltZW50LXByb29mczoEZmls
+            ZRKZAQoLU3VibWl0UHJvb2YSJC5qYW5qaS5wYXltZW50LnYxLlN1Ym1pdFByb29mUmVxdWVzdBolLmphbmppLnBh
+            eW1lbnQudjEuU3VibWl0UHJvb2ZSZXNwb25zZSI9iLUYAZC1GMkBgtPkkwIuIikvYXBpL2Jvb2tpbmdzL3tib29r
+            aW5nX2lkfS9wYXltZW50LXByb29mczoBKhKsAQoIR2V0UHJvb2YSIS5qYW5qaS5wYXltZW50LnYxLkdldFByb29m
+            UmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiZ5ACAYi1GAKC0+STAloSLi9hcGkvYm9va2luZy9hZG1pbi9w
+            YXltZW50cy97cGF5bWVudF9pZH0vcHJvb2ZaKBImL2FwaS9ib29raW5nL3BheW1lbnQtcHJvb2ZzL3twcm9vZl9p
+            ZH0SmgEKC1Jldmlld1Byb29mEiQuamFuamkucGF5bWVudC52MS5SZXZpZXdQcm9vZlJlcXVlc3QaJS5qYW5qaS5w
+            YXltZW50LnYxLlJldmlld1Byb29mUmVzcG9uc2UiPoi1GAKC0+STAjQiLy9hcGkvYm9va2luZy9hZG1pbi9wYXlt
+            ZW50cy97cGF5bWVudF9pZH0vcmV2aWV3OgEqEp8BChBQcm92aWRlckNhbGxiYWNrEikuamFuamkucGF5bWVudC52
+            MS5Qcm92aWRlckNhbGxiYWNrUmVxdWVzdBoqLmphbmppLnBheW1lbnQudjEuUHJvdmlkZXJDYWxsYmFja1Jlc3Bv
+            bnNlIjSItRgBgtPkkwIqIiIvYXBpL3BheW1lbnRzL2NhbGxiYWNrcy97cHJvdmlkZXJ9OgRib2R5EroBCgZSZWZ1
+            bmQSHy5qYW5qaS5wYXltZW50LnYxLlJlZnVuZFJlcXVlc3QaIC5qYW5qaS5wYXltZW50LnYxLlJlZnVuZFJlc3Bv
+            bnNlIm2ItRgCkLUYyQGC0+STAl4iIi9hcGkvYm9va2luZ3Mve2Jvb2tpbmdfaWR9L3JlZnVuZHM6ASpaNSIwL2Fw
+            aS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9yZWZ1bmRzOgEqEpsBCgxTZXR0bGVSZWZ1bmQS
+            JS5qYW5qaS5wYXltZW50LnYxLlNldHRsZVJlZnVuZFJlcXVlc3QaJi5qYW5qaS5wYXltZW50LnYxLlNldHRsZVJl
+            ZnVuZFJlc3BvbnNlIjyItRgCgtPkkwIyIi0vYXBpL2Jvb2tpbmcvYWRtaW4vcmVmdW5kcy97cmVmdW5kX2lkfS9z
+            ZXR0bGU6ASoShwEKBExpc3QSHS5qYW5qaS5wYXltZW50LnYxLkxpc3RSZXF1ZXN0Gh4uamFuamkucGF5bWVudC52
+            MS5MaXN0UmVzcG9uc2UiQJACAYi1GAKC0+STAjMSMS9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2lu
+            Z19pZH0vcGF5bWVudHMSggEKCExpc3RPcGVuEiEuamFuamkucGF5bWVudC52MS5MaXN0T3BlblJlcXVlc3QaIi5q
+            YW5qaS5wYXltZW50LnYxLkxpc3RPcGVuUmVzcG9uc2UiL5ACAYi1GAKC0+STAiISIC9hcGkvYm9va2luZy9hZG1p
+            bi9wYXltZW50cy9vcGVuEqoBChFRdW90ZUNhbmNlbGxhdGlvbhIqLmphbmppLnBheW1lbnQudjEuUXVvdGVDYW5j
+            ZWxsYXRpb25SZXF1ZXN0GisuamFuamkucGF5bWVudC52MS5RdW90ZUNhbmNlbGxhdGlvblJlc3BvbnNlIjyQAgGI
+            tRgBgtPkkwIvEi0vYXBpL2Jvb2tpbmdzL3tib29raW5nX2lkfS9jYW5jZWxsYXRpb24tcXVvdGUSwAEKGVF1b3Rl
+            Q2FuY2VsbGF0aW9uRm9yQWRtaW4SKi5qYW5qaS5wYXltZW50LnYxLlF1b3RlQ2FuY2VsbGF0aW9uUmVxdWVzdBor
+            LmphbmppLnBheW1lbnQudjEuUXVvdGVDYW5jZWxsYXRpb25SZXNwb25zZSJKkAIBiLUYAoLT5JMCPRI7L2FwaS9i
+            b29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9jYW5jZWxsYXRpb24tcXVvdGViBnByb3RvMw==
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleApi.httpbodyFile, GoogleProtobuf.timestampFile, CommonV1.optionsFile])
 
@@ -331,6 +332,8 @@ extension PaymentV1 {
         public var proofId: Swift::String = ""
         public var size: Swift::Int32 = 0
         public var contentType: Swift::String = ""
+        /// Where staff finds the file; names it in register-course as well as the id does.
+        public var url: Swift::String = ""
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -342,6 +345,7 @@ extension PaymentV1 {
             self.proofId = reader.string(0)
             self.size = reader.int32(1)
             self.contentType = reader.string(2)
+            self.url = reader.string(3)
             self.unknownFields = reader.unknownFields
         }
 
@@ -349,6 +353,7 @@ extension PaymentV1 {
             writer.string(0, self.proofId)
             writer.int32(1, self.size)
             writer.string(2, self.contentType)
+            writer.string(3, self.url)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -403,7 +408,9 @@ extension PaymentV1 {
     }
 
     public struct GetProofRequest: Protobuf::Message {
+        /// One of the two.
         public var paymentId: Swift::String = ""
+        public var proofId: Swift::String = ""
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -413,11 +420,13 @@ extension PaymentV1 {
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.paymentId = reader.string(0)
+            self.proofId = reader.string(1)
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.string(0, self.paymentId)
+            writer.string(1, self.proofId)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -845,8 +854,8 @@ extension PaymentV1 {
             _ context: RPC::ServerContext
         ) async throws -> PaymentV1.CreateResponse
 
-        /// Keeps an image or PDF of at most 5 MiB and tells its id (A-32, X-13). What no payment names
-        /// within a day is deleted.
+        /// Keeps an image or PDF of at most 5 MiB and tells its id (A-32, X-13). What no payment and no
+        /// registration names within a day is deleted.
         func uploadProof(
             _ request: PaymentV1.UploadProofRequest,
             _ context: RPC::ServerContext
@@ -858,7 +867,7 @@ extension PaymentV1 {
             _ context: RPC::ServerContext
         ) async throws -> PaymentV1.SubmitProofResponse
 
-        /// The uploaded file of a payment.
+        /// The uploaded file of a payment, or by its own id.
         func getProof(
             _ request: PaymentV1.GetProofRequest,
             _ context: RPC::ServerContext
@@ -948,8 +957,8 @@ extension PaymentV1 {
             ).scope(body)
         }
 
-        /// Keeps an image or PDF of at most 5 MiB and tells its id (A-32, X-13). What no payment names
-        /// within a day is deleted.
+        /// Keeps an image or PDF of at most 5 MiB and tells its id (A-32, X-13). What no payment and no
+        /// registration names within a day is deleted.
         public func uploadProof(
             _ request: PaymentV1.UploadProofRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
@@ -997,7 +1006,7 @@ extension PaymentV1 {
             ).scope(body)
         }
 
-        /// The uploaded file of a payment.
+        /// The uploaded file of a payment, or by its own id.
         public func getProof(
             _ request: PaymentV1.GetProofRequest,
             metadata: RPC::Metadata = RPC::Metadata(),

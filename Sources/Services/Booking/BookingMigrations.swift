@@ -17,6 +17,8 @@ public enum BookingMigrations {
         Migration(version: 11, name: "upkeep", sql: UpkeepMigration.sql),
         Migration(version: 12, name: "analytics", sql: AnalyticsMigration.sql),
         Migration(version: 13, name: "waiting lists", sql: WaitlistMigration.sql),
+        Migration(version: 16, name: "proofs", sql: ProofMigration.sql),
+        Migration(version: 17, name: "policies", sql: PolicyMigration.sql),
     ]
 
     /// Offers (slots) may overlap; occupations (claims) may not. Claims hold live

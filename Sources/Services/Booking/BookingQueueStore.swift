@@ -7,6 +7,7 @@ import Schema
 /// What admins read: bookings with their applicants and choices.
 struct BookingQueueStore: Sendable {
     let pool: PostgresPool
+    let proofs: ProofAddress
 
     private static let applicant: SQL = """
         p.full_name, p.email, p.guardian_name, p.guardian_wa_number, p.school, p.class,
@@ -38,7 +39,7 @@ struct BookingQueueStore: Sendable {
         for (row, booking) in zip(results[0], bookings) {
             var item = BookingV1.PendingBooking()
             item.booking = BookingV1.Booking(booking)
-            item.applicant = try Self.readApplicant(row, from: BookingRow.count)
+            item.applicant = try readApplicant(row, from: BookingRow.count)
             item.courseCode = try row[BookingRow.count + 12]
             item.courseTitle = try row[BookingRow.count + 13]
             item.firstChoice = choice(booking.firstChoice, slots, booking, now)
@@ -62,10 +63,7 @@ struct BookingQueueStore: Sendable {
                 left join contact k on k.booking_id = b.id
                 where b.id = \(id)
                 """,
-                """
-                select at, from_status, to_status, actor, action, reason, payment_status
-                from booking_history where booking_id = \(id) order by version
-                """,
+                Self.history(id),
                 """
                 select \(SlotRow.columns) from \(SlotRow.tables)
                 where s.id = (select confirmed_slot_id from booking where id = \(id))
@@ -76,12 +74,23 @@ struct BookingQueueStore: Sendable {
         response.booking = BookingV1.Booking(try BookingRow.read(row))
         let applicantName: String? = try row[BookingRow.count]
         if applicantName != nil {
-            response.applicant = try Self.readApplicant(row, from: BookingRow.count)
+            response.applicant = try readApplicant(row, from: BookingRow.count)
         }
         response.contact = try Contact.read(row, from: BookingRow.count + 12)
         response.history = try results[1].map(Self.readHistory)
         response.slot = try results[2].first.map { BookingV1.Slot(try SlotRow.read($0)) }
         return response
+    }
+
+    func history(_ id: UUID) async throws -> [BookingV1.HistoryEntry] {
+        try await pool.query(Self.history(id)).map(Self.readHistory)
+    }
+
+    private static func history(_ id: UUID) -> SQL {
+        """
+        select at, from_status, to_status, actor, action, reason, payment_status
+        from booking_history where booking_id = \(id) order by version
+        """
     }
 
     private func slots(_ ids: [UUID?]) async throws -> [UUID: Slot] {
@@ -106,7 +115,7 @@ struct BookingQueueStore: Sendable {
         return choice
     }
 
-    private static func readApplicant(
+    private func readApplicant(
         _ row: PostgresRow, from first: Int
     ) throws -> BookingV1.Applicant {
         var applicant = BookingV1.Applicant()
@@ -128,7 +137,8 @@ struct BookingQueueStore: Sendable {
         }
         let birth: LocalDate = try row[first + 10]
         applicant.birthDate = birth.description
-        applicant.paymentProof = try row[first + 11]
+        let proof: String? = try row[first + 11]
+        applicant.paymentProof = proof.flatMap { UUID($0) }.map(proofs.address)
         return applicant
     }
 

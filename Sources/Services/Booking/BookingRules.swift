@@ -4,12 +4,6 @@ import Schema
 
 /// (state, command, now) → decision. The one table of legal moves; no I/O.
 public enum BookingRules {
-    /// How long a request waits for an admin.
-    public static let requestLifetime = Duration.seconds(3 * 24 * 3600)
-
-    /// How long before the start a customer can be checked in.
-    public static let checkInLead = Duration.seconds(12 * 3600)
-
     /// - Throws: INVALID_TRANSITION, BOOKING_EXPIRED, PAYMENT_REQUIRED, OUTSIDE_BOOKING_WINDOW or
     ///   OVERRIDE_REASON_REQUIRED.
     public static func decide(
@@ -171,14 +165,14 @@ public enum BookingRules {
         _ booking: Booking, _ command: BookingCommand, _ now: Instant
     ) throws(DomainError) -> BookingDecision {
         switch command {
-        case .checkIn(let startsAt, let endsAt):
+        case .checkIn(let startsAt, let endsAt, let lead):
             try requireAppointment(booking, "checked in")
             guard booking.paymentStatus != .failed else {
                 throw DomainError(.paymentRequired, "the payment has failed")
             }
-            guard now >= startsAt - checkInLead, now < endsAt else {
+            guard now >= startsAt - lead, now < endsAt else {
                 throw DomainError(
-                    .outsideBookingWindow, "check-in is from 12 hours before the start to the end")
+                    .outsideBookingWindow, "check-in is from \(lead) before the start to the end")
             }
             var next = moved(booking, to: .inProgress)
             next.checkedInAt = now

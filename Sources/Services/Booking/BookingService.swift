@@ -10,11 +10,11 @@ public import Schema
 public struct BookingService: BookingV1.BookingsService {
     private let pool: PostgresPool
     private let clock: Clock
-    private let captcha: any CaptchaVerifier
     private let committed: @Sendable () -> Void
     private let transitions: BookingTransitions
-    private let registrations: RegistrationStore
+    private let registrations: RegistrationDesk
     private let queue: BookingQueueStore
+    private let proofs: ProofAddress
     private let assignments: Batcher<BookingTransitions.Order, BookingV1.AssignSlotResponse>
 
     /// Assignments that share a transaction at most. One transaction at a time: admins who assign
@@ -22,18 +22,22 @@ public struct BookingService: BookingV1.BookingsService {
     static let batch = 64
     static let concurrency = 1
 
-    /// - Parameter committed: called after every commit with events: wakes the outbox relay.
+    /// - Parameters:
+    ///   - proofs: where uploads are found.
+    ///   - committed: called after every commit with events: wakes the outbox relay.
     public init(
-        pool: PostgresPool, clock: Clock, captcha: any CaptchaVerifier,
-        committed: @escaping @Sendable () -> Void
+        pool: PostgresPool, clock: Clock, captcha: any CaptchaVerifier, tokens: BookingTokens,
+        proofs: ProofAddress = ProofAddress(site: ""), committed: @escaping @Sendable () -> Void
     ) {
         self.pool = pool
         self.clock = clock
-        self.captcha = captcha
+        self.proofs = proofs
         self.committed = committed
         transitions = BookingTransitions(store: BookingStore(pool: pool), clock: clock)
-        registrations = RegistrationStore(pool: pool)
-        queue = BookingQueueStore(pool: pool)
+        registrations = RegistrationDesk(
+            store: RegistrationStore(pool: pool), transitions: transitions,
+            payments: PaymentDesk(pool: pool, clock: clock), captcha: captcha, tokens: tokens)
+        queue = BookingQueueStore(pool: pool, proofs: proofs)
         let desk = AssignDesk(transitions: transitions)
         assignments = Batcher(loop: pool.loop, limit: Self.batch, concurrency: Self.concurrency) {
             let outcomes = await desk.assign($0)
@@ -46,11 +50,9 @@ public struct BookingService: BookingV1.BookingsService {
         _ request: BookingV1.RegisterCourseRequest, _ context: ServerContext
     ) async throws -> BookingV1.RegisterCourseResponse {
         let now = clock.now()
-        let registration = try Registration(request, today: now.date)
-        let desk = RegistrationDesk(
-            store: registrations, transitions: transitions, captcha: captcha)
+        let registration = try Registration(request, today: now.date, proofs: proofs)
         let response = try await DomainError.mapping {
-            try await desk.register(registration, by: context.principal, at: now)
+            try await registrations.register(registration, context, at: now)
         }
         committed()
         return response
@@ -63,6 +65,27 @@ public struct BookingService: BookingV1.BookingsService {
         let found = try await DomainError.mapping { try await queue.find(id) }
         guard let found else { throw DomainError(.bookingNotFound, "there is no such booking") }
         return found
+    }
+
+    public func getHistory(
+        _ request: BookingV1.GetHistoryRequest, _ context: ServerContext
+    ) async throws -> BookingV1.GetHistoryResponse {
+        let id = try FieldRules.uuid(request.bookingId, only: "booking_id")
+        let history = try await DomainError.mapping { try await queue.history(id) }
+        // Every booking has at least the entry of its making.
+        guard !history.isEmpty else {
+            throw DomainError(.bookingNotFound, "there is no such booking")
+        }
+        var response = BookingV1.GetHistoryResponse()
+        response.history = history
+        return response
+    }
+
+    public func listBookings(
+        _ request: BookingV1.ListBookingsRequest, _ context: ServerContext
+    ) async throws -> BookingV1.ListBookingsResponse {
+        let page = try BookingPage(request)
+        return try await DomainError.mapping { try page.read(try await pool.query(page.select)) }
     }
 
     public func listPending(

@@ -11,6 +11,8 @@ public struct Registration: Sendable {
     /// Lower-cased e-mail: who is "the same person".
     public let normalisedEmail: String
     public let idempotencyKey: String
+    /// The upload that shows a payment.
+    public let proof: UUID?
     public let request: BookingV1.RegisterCourseRequest
 
     static let dayNames: Set<String> = [
@@ -18,10 +20,12 @@ public struct Registration: Sendable {
     ]
 
     /// Checks every field before anything is looked up (A-02…A-06).
+    /// - Parameter proofs: where uploads are found.
     /// - Throws: CONSENT_REQUIRED, INVALID_WA_NUMBER when that alone is wrong, otherwise
     ///   VALIDATION_FAILED with all violations.
     public init(
-        _ request: BookingV1.RegisterCourseRequest, today: LocalDate
+        _ request: BookingV1.RegisterCourseRequest, today: LocalDate,
+        proofs: ProofAddress = ProofAddress(site: "")
     ) throws(DomainError) {
         var rules = FieldRules()
         let course = rules.uuid(request.courseId, "course_id")
@@ -37,6 +41,7 @@ public struct Registration: Sendable {
         if request.firstChoiceSlotId == nil, request.secondChoiceSlotId != nil {
             rules.refuse("first_choice_slot_id", "is required when there is a second choice")
         }
+        proof = Self.proof(request, proofs, &rules)
         rules.text(request.idempotencyKey, "idempotency_key", limit: 200)
         try Self.throwMostPrecise(rules, request)
         guard let course, let birthDate else {
@@ -86,7 +91,18 @@ public struct Registration: Sendable {
                 rules.refuse("preferred_time_range.end", "is not after the start")
             }
         }
-        if let proof = request.paymentProof { rules.text(proof, "payment_proof", limit: 500) }
+    }
+
+    private static func proof(
+        _ request: BookingV1.RegisterCourseRequest, _ proofs: ProofAddress,
+        _ rules: inout FieldRules
+    ) -> UUID? {
+        guard let text = request.paymentProof else { return nil }
+        let id = text.utf8.count <= 500 ? proofs.id(in: text) : nil
+        if id == nil {
+            rules.refuse("payment_proof", "is neither the id nor the address of an upload here")
+        }
+        return id
     }
 
     /// The documents have codes of their own for two fields; they are told when nothing else is

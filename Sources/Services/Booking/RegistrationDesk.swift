@@ -3,54 +3,51 @@ import Domain
 import Environment
 import Postgres
 import Protobuf
+import RPC
 import Schema
 
-/// Takes a validated request in: one look at the course and the choices, one statement that writes.
+/// Takes a validated request in: one look at the course and the choices, one statement that writes;
+/// a transaction of its own for one that comes with a proof of payment.
 struct RegistrationDesk: Sendable {
     let store: RegistrationStore
     let transitions: BookingTransitions
+    let payments: PaymentDesk
     let captcha: any CaptchaVerifier
+    let tokens: BookingTokens
 
     /// - Throws: DUPLICATE_REQUEST with the original, IDEMPOTENCY_KEY_REUSED,
     ///   PENDING_BOOKING_EXISTS, COURSE_NOT_FOUND, SLOT_NOT_FOUND, VALIDATION_FAILED.
     func register(
-        _ registration: Registration, by caller: Principal, at now: Instant
+        _ registration: Registration, _ context: ServerContext, at now: Instant
     ) async throws -> BookingV1.RegisterCourseResponse {
-        let use = Self.use(registration.request, caller, now)
+        let use = Self.use(registration.request, context, now)
         let asksFirst = PlantedBug.captchaBeforeKey.isPlanted
         if asksFirst { try await captcha.verify(registration.request.captchaToken) }
         let look = try await store.look(registration, use)
         // Before the captcha: its token is good once, and a retry comes with the same one.
-        if let replay = look.replay { throw try Self.duplicate(replay, use) }
+        if let replay = look.replay { throw try duplicate(replay, use) }
         if !asksFirst { try await captcha.verify(registration.request.captchaToken) }
         guard let offering = look.offering else {
             throw DomainError(.courseNotFound, "there is no such course")
         }
         try Self.check(registration, look.slots, now)
-        let booking = Booking(
-            id: .timeOrdered(now), offeringID: offering.id, status: .pending,
-            firstChoice: registration.firstChoice, secondChoice: registration.secondChoice,
-            expiresAt: now + BookingRules.requestLifetime, createdAt: now, version: 1)
-        var response = BookingV1.RegisterCourseResponse()
-        response.booking = BookingV1.Booking(booking)
-        response.warnings = Self.warnings(registration, look.slots, now)
-        let demand = Dictionary(
-            look.slots.map { ($0.id, $0.demand + 1) }, uniquingKeysWith: { first, _ in first })
-        let event = BookingEvents.created(booking, offering, demand: demand)
-        try await insert(registration, booking, use, response.encoded(), event)
+        let filing = try Filing(registration, offering, look, now)
+        try await insert(filing, use)
+        var response = filing.response
+        // Never stored, so it is made anew for a retry.
+        response.manageToken = tokens.manage(filing.booking.id)
         return response
     }
 
-    private func insert(
-        _ registration: Registration, _ booking: Booking, _ use: IdempotencyTable.Use,
-        _ response: [UInt8], _ event: OutboxEvent
-    ) async throws {
+    private func insert(_ filing: Filing, _ use: IdempotencyTable.Use) async throws {
+        let response = filing.response.encoded()
+        let insertion = store.insertion(
+            filing.registration, filing.booking, policy: filing.offering.policy, use,
+            response: response, event: filing.event)
         for attempt in 1...2 {
             do {
                 let isStored = try await IdempotencyTable.settling(on: store.pool) { deadline in
-                    try await store.insert(
-                        registration, booking, use, response: response, event: event,
-                        deadline: deadline)
+                    try await write(filing, insertion, deadline)
                 }
                 if isStored { return }
                 guard let replay = try await store.findReplay(use) else {
@@ -58,9 +55,9 @@ struct RegistrationDesk: Sendable {
                 }
                 // Ours after all: the answer to the first try was lost, not what it did.
                 if replay.response == response { return }
-                throw try Self.duplicate(replay, use)
+                throw try duplicate(replay, use)
             } catch let error as PostgresError where error.sqlState == .uniqueViolation {
-                let retry = attempt == 1 ? try await expireLapsed(registration) : false
+                let retry = attempt == 1 ? try await expireLapsed(filing.registration) : false
                 guard retry else {
                     throw DomainError(
                         .pendingBookingExists,
@@ -69,6 +66,30 @@ struct RegistrationDesk: Sendable {
             } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
                 throw IdempotencyTable.inProgress
             }
+        }
+    }
+
+    /// - Returns: false when the key had been used.
+    private func write(
+        _ filing: Filing, _ insertion: SQL, _ deadline: Deadline
+    ) async throws -> Bool {
+        guard let proof = filing.registration.proof else {
+            return try await store.pool.query(insertion, deadline: deadline).single()[0] == 1
+        }
+        return try await store.pool.transaction(deadline: deadline) { transaction in
+            guard try await transaction.query(insertion).single()[0] == 1 else { return false }
+            var last: [SQL] = []
+            if let charge = filing.charge {
+                var subject = PaymentCase(filing.booking, PaymentAccount())
+                try await payments.add(
+                    charge, to: &subject, nextQuestion: nil, actor: "public",
+                    filing.booking.createdAt, transaction, &last)
+            }
+            try await ProofStore(pool: store.pool).claim(
+                proof, of: filing.booking.id, for: filing.charge?.id, field: "payment_proof",
+                transaction)
+            try await transaction.commit(with: last)
+            return true
         }
     }
 
@@ -85,13 +106,16 @@ struct RegistrationDesk: Sendable {
         return true
     }
 
-    private static func duplicate(
+    private func duplicate(
         _ replay: RegistrationStore.Replay, _ use: IdempotencyTable.Use
     ) throws -> DomainError {
         guard replay.requestHash == use.requestHash else { return IdempotencyTable.reused }
         let original = try BookingV1.RegisterCourseResponse(decoding: replay.response)
         var detail = BookingV1.OriginalBooking()
         detail.booking = original.booking
+        detail.manageToken =
+            original.booking.flatMap { UUID($0.id) }.map { tokens.manage($0) } ?? ""
+        use.markReplayed()
         return DomainError(
             .duplicateRequest, "this request was received before; its booking is in the details"
         ).with(detail)
@@ -99,13 +123,11 @@ struct RegistrationDesk: Sendable {
 
     /// The captcha's token is used up by the first try, so it is not part of what must be equal.
     private static func use(
-        _ request: BookingV1.RegisterCourseRequest, _ caller: Principal, _ now: Instant
+        _ request: BookingV1.RegisterCourseRequest, _ context: ServerContext, _ now: Instant
     ) -> IdempotencyTable.Use {
         var request = request
         request.captchaToken = ""
-        return IdempotencyTable.Use(
-            scope: IdempotencyTable.Use.scope(of: "RegisterCourse", caller),
-            key: request.idempotencyKey, requestHash: SHA256.hash(request.encoded()), at: now)
+        return IdempotencyTable.Use(request.idempotencyKey, for: request, context, at: now)
     }
 
     /// Availability is not checked; existence, course and time are.
@@ -130,17 +152,5 @@ struct RegistrationDesk: Sendable {
             }
         }
         try rules.check()
-    }
-
-    private static func warnings(
-        _ registration: Registration, _ slots: [Slot], _ now: Instant
-    ) -> [String] {
-        [(registration.firstChoice, "first"), (registration.secondChoice, "second")]
-            .compactMap { choice, name in
-                guard let slot = slots.first(where: { $0.id == choice }),
-                    !slot.isAvailable(at: now)
-                else { return nil }
-                return "the \(name) choice is already taken at the moment"
-            }
     }
 }

@@ -12,6 +12,8 @@ struct RegistrationStore: Sendable {
     struct Look: Sendable {
         var replay: Replay?
         var offering: Offering?
+        /// How long a request for the offering waits for an admin (A-10).
+        var requestTime = Duration.zero
         var slots: [Slot]
     }
 
@@ -28,7 +30,9 @@ struct RegistrationStore: Sendable {
             [
                 replaySQL(use),
                 """
-                select \(OfferingRow.columns) from offering o where o.id = \(registration.courseID)
+                select \(OfferingRow.columns), p.request_seconds
+                from offering o join policy p on p.code = o.policy
+                where o.id = \(registration.courseID)
                 """,
                 """
                 select \(SlotRow.columns) from \(SlotRow.tables)
@@ -36,10 +40,13 @@ struct RegistrationStore: Sendable {
                     \(nullable: registration.secondChoice))
                 """,
             ], options: TransactionOptions(isReadOnly: true))
-        let offering = try results[1].first.map { try OfferingRow.read($0) }
-        return Look(
-            replay: try replay(results[0]), offering: offering,
-            slots: try results[2].map(SlotRow.read))
+        var look = Look(
+            replay: try replay(results[0]), slots: try results[2].map(SlotRow.read))
+        if let row = results[1].first {
+            look.offering = try OfferingRow.read(row)
+            look.requestTime = .seconds(try row[OfferingRow.count] as Int)
+        }
+        return look
     }
 
     func findReplay(_ use: IdempotencyTable.Use) async throws -> Replay? {
@@ -58,27 +65,32 @@ struct RegistrationStore: Sendable {
     }
 
     /// Stores key, booking, person, history and event in one statement. A request with the same
-    /// key that is still running is waited for.
-    /// - Returns: false when the key had been used.
-    func insert(
-        _ registration: Registration, _ booking: Booking, _ use: IdempotencyTable.Use,
-        response: [UInt8], event: OutboxEvent, deadline: Deadline
-    ) async throws -> Bool {
+    /// key that is still running is waited for. Answers 0 when the key had been used, else 1.
+    ///
+    /// What costs something keeps the rules that it was asked for under, for its refunds.
+    func insertion(
+        _ registration: Registration, _ booking: Booking, policy: String,
+        _ use: IdempotencyTable.Use, response: [UInt8], event: OutboxEvent
+    ) -> SQL {
         let request = registration.request
         let range = request.preferredTimeRange
-        let rows = try await pool.query(
-            """
+        let terms: SQL =
+            booking.total > 0
+            ? "(select \(PolicyTerms.snapshot) from policy p where p.code = \(policy))"
+            : "'{}'::jsonb"
+        return """
             with key as (
                 insert into idempotency_key (scope, key, request_hash, response, created_at)
                 values (\(use.scope), \(use.key), \(use.requestHash), \(response), \(use.at))
                 on conflict do nothing returning 1
             ), created as (
                 insert into booking (id, offering_id, applicant_key, status,
-                    first_choice_slot_id, second_choice_slot_id, expires_at, created_at)
+                    first_choice_slot_id, second_choice_slot_id, expires_at, created_at,
+                    total, currency, policy)
                 select \(booking.id), \(booking.offeringID),
                     \(SHA256.hash(Array(registration.normalisedEmail.utf8))), 'pending',
                     \(nullable: booking.firstChoice), \(nullable: booking.secondChoice), \(booking.expiresAt),
-                    \(booking.createdAt)
+                    \(booking.createdAt), \(booking.total)::bigint, \(booking.currency), \(terms)
                 from key returning id
             ), person as (
                 insert into registration (booking_id, full_name, email, address, birth_place,
@@ -89,7 +101,7 @@ struct RegistrationStore: Sendable {
                     \(request.birthPlace), \(registration.birthDate), \(request.school),
                     \(request.`class`)::int, \(request.guardianName), \(request.guardianWaNumber),
                     \(booking.createdAt), \(request.experienceLevel), \(request.preferredDays),
-                    \(nullable: range?.start), \(nullable: range?.end), \(nullable: request.paymentProof)
+                    \(nullable: range?.start), \(nullable: range?.end), \(nullable: registration.proof?.description)
                 from created
             ), story as (
                 insert into booking_history (booking_id, at, to_status, actor, action, version)
@@ -99,8 +111,6 @@ struct RegistrationStore: Sendable {
                 select \(event.topic), \(event.id), \(event.eventID), \(event.envelope) from created
             )
             select count(*) from created
-            """, deadline: deadline)
-        let count: Int = try rows.single()[0]
-        return count == 1
+            """
     }
 }

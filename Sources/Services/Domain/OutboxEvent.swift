@@ -86,4 +86,31 @@ public enum Outbox {
         create index outbox_queue on outbox (id) where published_at is null;
 
         """
+
+    /// A later migration of every service that publishes: divided by month, and kept for 30 days so
+    /// that events can be sent again. Needs ``Partitions/functions``, and the table to be locked.
+    public static let byMonth =
+        """
+        alter table outbox alter column id drop identity, drop constraint outbox_pkey;
+        drop index outbox_queue;
+        create sequence outbox_id;
+        select setval('outbox_id', coalesce(max(id), 0) + 1, false) from outbox;
+
+        """ + Partitions.setAside("outbox") + """
+            create table outbox (
+                id bigint not null default nextval('outbox_id'),
+                xid xid8 not null default pg_current_xact_id(),
+                topic text not null,
+                key text not null,
+                event_id uuid not null,
+                body text not null,
+                created_at timestamptz not null default clock_timestamp(),
+                published_at timestamptz,
+                primary key (id, created_at)
+            ) partition by range (created_at);
+            create index outbox_queue on outbox (id) where published_at is null;
+
+            """ + Partitions.adopt("outbox")
+        + Partitions.rule(
+            "outbox", by: "created_at", .time, days: 30, unless: "published_at is null")
 }

@@ -100,27 +100,15 @@ public final class EventFeed: Service {
             deadLetters.add()
             hub.skip(record.position)
             if PlantedBug.skipPoison.isPlanted { return }
-            return try await bury(record, error.reason)
+            logger.warning(
+                "a record is no event",
+                [
+                    "position": LogValue(describing: record.position),
+                    "reason": .string(error.reason),
+                ])
+            return try await DeadLetters.bury(
+                record, because: error.reason, through: producer, loop, logger)
         }
         hub.publish(item)
-    }
-
-    /// Copies a record to the dead letters, as often as it takes.
-    private func bury(_ record: ConsumedRecord, _ reason: String) async throws {
-        logger.warning(
-            "a record is no event",
-            ["position": LogValue(describing: record.position), "reason": .string(reason)])
-        let letter = DeadLetters.letter(record, because: reason)
-        while true {
-            do throws(KafkaError) {
-                _ = try await producer.send(letter)
-                return
-            } catch {
-                logger.error(
-                    "a dead letter was not written", ["error": LogValue(describing: error)])
-                guard error.isRetriable else { return }
-            }
-            try await loop.sleep(for: .seconds(1))
-        }
     }
 }

@@ -34,14 +34,14 @@ struct ClassScheduleStore: Sendable {
             capacity: try row[7], price: try row[8], seriesID: try row[9])
     }
 
-    /// Published class schedules that touch the time from `from` to `to`; one more than
+    /// Published class schedules, withdrawn ones left out, that touch the time from `from` to `to`; one more than
     /// ``listLimit`` when there are more.
     func list(course: UUID, from: Instant?, to: Instant?) async throws -> [ClassSchedule] {
         try await pool.query(
             """
             select \(Self.columns) from class_schedules s
             where s.course_id = \(course) and s.published_at is not null
-              and s.end_time > coalesce(\(nullable: from), '-infinity')
+              and s.withdrawn_at is null and s.end_time > coalesce(\(nullable: from), '-infinity')
               and s.start_time < coalesce(\(nullable: to), 'infinity')
             order by s.start_time, s.id limit \(Self.listLimit + 1)::int
             """

@@ -22,4 +22,15 @@ enum ScheduleEvents {
                 ("actor", .string(item.createdBy)),
             ], at: at)
     }
+
+    /// The class does not take place: Inventory has withdrawn its slot.
+    static func deleted(_ schedule: UUID, course: UUID, code: String, at: Instant) -> OutboxEvent {
+        OutboxEvent(
+            topic: "schedule.deleted", id: schedule.description, action: "deleted", version: 2,
+            data: [
+                ("schedule_id", .string(schedule.description)),
+                ("course_id", .string(course.description)), ("course_code", .string(code)),
+                ("action", .string("deleted")),
+            ], at: at)
+    }
 }

@@ -8,7 +8,18 @@ public enum ScheduleMigrations {
         Migration(version: 2, name: "outbox", sql: Outbox.tables),
         Migration(version: 3, name: "queue order", sql: Outbox.queueOrder),
         Migration(version: 4, name: "offerings", sql: offerings),
+        Migration(version: 5, name: "months", sql: months),
     ]
+
+    /// Outbox and inbox by month; and what Inventory has withdrawn.
+    private static let months =
+        "lock table class_schedules, outbox in access exclusive mode;\n" + Partitions.functions
+        + Outbox.byMonth + Inbox.tables
+            + """
+            alter table class_schedules add column withdrawn_at timestamptz;
+            select count(*) from keep_partitions_at(clock_timestamp());
+
+            """
 
     /// What a course needs beyond a school: a place, a policy, a price; and class schedules with
     /// resources of any kind, alone or in series. Location, policy and resources are rows of

@@ -3,6 +3,7 @@ import Domain
 import Environment
 import FakeProvider
 import Identity
+import Kafka
 import Lifecycle
 import Loop
 import Notification
@@ -55,9 +56,6 @@ struct RoleParts {
         let feed = AvailabilityFeed(
             pool: pool, kafka: host.kafka, loop: host.loop, logger: host.logger,
             metrics: host.metrics)
-        guard host.configuration.text(.captcha) == "none" else {
-            throw ConfigurationError("\(Setting.captcha.name): only “none” is built in")
-        }
         let committed: @Sendable () -> Void = { relay.poke() }
         let payments = try Payments(host, fake: fakeProvider)
         try registerBooking(pool, feed, payments, committed)
@@ -104,17 +102,18 @@ struct RoleParts {
         _ pool: PostgresPool, _ feed: AvailabilityFeed, _ payments: Payments,
         _ committed: @escaping @Sendable () -> Void
     ) throws {
+        let captcha = try Captcha(host.configuration).verifier(on: host.loop)
+        let site = try Payments.site(host.configuration, isPretended: fakeProvider != nil)
         router.register(
             BookingService(
-                pool: pool, clock: host.clock, captcha: NoCaptcha(), committed: committed))
+                pool: pool, clock: host.clock, captcha: captcha, tokens: host.bookingTokens,
+                proofs: ProofAddress(site: site), committed: committed))
         router.register(OfferingService(pool: pool))
         router.register(
             PaymentService(
                 pool: pool, clock: host.clock, providers: payments.providers,
                 tokens: host.bookingTokens,
-                captcha: NoCaptcha(),
-                site: try Payments.site(host.configuration, isPretended: fakeProvider != nil),
-                committed: committed))
+                captcha: captcha, site: site, committed: committed))
         router.register(DeskService(pool: pool, clock: host.clock))
         router.register(AnalyticsService(pool: pool))
         router.register(InventoryService(pool: pool, clock: host.clock, committed: committed))
@@ -144,6 +143,19 @@ struct RoleParts {
                 committed: committed))
         return [
             ("postgres-schedule", PoolService(pool)), ("outbox-schedule", relay),
+            (
+                "partition-keeper-schedule",
+                PartitionKeeper(
+                    schema: "schedule", pool: pool, loop: host.loop, logger: host.logger,
+                    metrics: host.metrics)
+            ),
+            (
+                "withdrawals",
+                WithdrawalConsumer(
+                    pool: pool, kafka: host.kafka, group: "\(host.kafka.clientID)-schedule",
+                    producer: host.producer, loop: host.loop, logger: host.logger,
+                    metrics: host.metrics, committed: committed)
+            ),
             (
                 "schedule-publisher",
                 SchedulePublisher(

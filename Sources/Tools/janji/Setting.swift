@@ -58,8 +58,15 @@ struct Setting: Sendable {
         "PEM file of the authority of the services: neighbours are trusted by it, and every port "
             + "but the gateway's wants a client certificate of it; absent: the system's, and none")
     static let captcha = Setting(
-        "CAPTCHA_PROVIDER", "none: everybody passes (no other provider is built in yet)",
-        default: "none")
+        "CAPTCHA_PROVIDER",
+        "who tells people from programs at registrations and uploads: turnstile, hcaptcha, "
+            + "recaptcha (version 2); none: everybody passes", default: "none")
+    static let captchaSecret = Setting(
+        "CAPTCHA_SECRET", "our secret key at that provider; the booking role needs it")
+    static let captchaSiteKey = Setting(
+        "CAPTCHA_SITE_KEY", "our public key at that provider; the gateway's pages show it")
+    static let captchaURL = Setting(
+        "CAPTCHA_VERIFY_URL", "its siteverify; absent: the provider's own address")
     static let site = Setting(
         "JANJI_SITE_URL",
         "where customers find the site, https://school.example: payment pages lead back there",
@@ -88,7 +95,8 @@ struct Setting: Sendable {
     static let general: [Setting] = [
         port, host, data, logLevel, databaseURL, databasePool, kafkaBrokers, kafkaGroup, kafkaPort,
         jwtSecret, allowedOrigins, adminEmail, adminPassword, defaultZone, demo, rateLimit,
-        cookieSecure, certificate, certificateKey, certificateAuthority, captcha, site,
+        cookieSecure, certificate, certificateKey, certificateAuthority, captcha,
+        captchaSecret, captchaSiteKey, captchaURL, site,
         midtransKey, midtransSnap, midtransCore, xenditKey, xenditToken, xenditURL, fakePayments,
         redis, webPort,
     ]

@@ -62,6 +62,7 @@ final class Station: Sendable {
     func makeEdge() throws -> EdgeServer {
         var configuration = EdgeConfiguration()
         configuration.allowedOrigins = try host.configuration.origins()
+        configuration.captcha = try Captcha(host.configuration).widget()
         configuration.cookieSecure = try host.configuration.flag(.cookieSecure)
         if try !host.configuration.flag(.rateLimit) {
             configuration.publicRate = .unlimited

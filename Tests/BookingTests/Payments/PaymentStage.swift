@@ -19,7 +19,7 @@ final class PaymentStage: Sendable {
     let service: PaymentService
     let sweeper: PaymentSweeper
     let slot: SlotPlan
-    static let tokens = BookingTokens(secret: [UInt8](repeating: 7, count: 32))
+    static let tokens = Fixture.tokens
     static let price: Int64 = 100_001
 
     init(_ name: String, capacity: Int = 200) async throws {

@@ -138,10 +138,12 @@ public enum KernelInvariants {
                 """
         ),
         (
+            // A request may be paid before anybody has decided on it.
             "paid, and no seat, and no refund",
             account + """
                 select count(*) from account a join booking b on b.id = a.last
-                where charged > 0 and refunded + due = 0 and b.status not in (\(seated))
+                where charged > 0 and refunded + due = 0
+                  and b.status not in ('pending', \(seated))
                 """
         ),
         (

@@ -210,11 +210,25 @@ final class Gateway: @unchecked Sendable {  // confined to the edge's loop
         let options = CallOptions(
             deadline: request.arrived + configuration.requestTimeout, inheritsDeadline: false)
         do {
-            let bytes = try await outgoing.channel.unary(
-                route.descriptor, outgoing.message, metadata: outgoing.metadata, options: options)
-            return try success(
+            var isReplayed = false
+            let bytes: [UInt8]
+            if outgoing.hasKey {
+                // Only an answer by key can be a repeated one; its trailers say so.
+                let call = try await outgoing.channel.start(
+                    route.descriptor, sending: outgoing.message, metadata: outgoing.metadata,
+                    options: options)
+                bytes = try await call.receiveOnly()
+                isReplayed = await call.trailers.first("\(Self.replayedField)") == "true"
+            } else {
+                bytes = try await outgoing.channel.unary(
+                    route.descriptor, outgoing.message, metadata: outgoing.metadata,
+                    options: options)
+            }
+            var response = try success(
                 route, try DynamicMessage(decoding: bytes, schema: route.method.output), request,
                 session: outgoing.sessionID)
+            if isReplayed { response.headers.add(literal: Self.replayedField, "true") }
+            return response
         } catch {
             let failure = errors.failure(RPCError(wrapping: error))
             if failure.status == .unauthorized, let id = outgoing.sessionID { sessions.forget(id) }
@@ -222,9 +236,14 @@ final class Gateway: @unchecked Sendable {  // confined to the edge's loop
         }
     }
 
+    /// Trailer of a service and header of ours: the key had been used for the same before.
+    static let replayedField: StaticString = "idempotency-replayed"
+
     private struct Outgoing {
         let channel: any Channel
         let message: [UInt8]
+        /// Whether the message holds an idempotency key.
+        let hasKey: Bool
         let metadata: Metadata
         let sessionID: String?
     }
@@ -246,8 +265,9 @@ final class Gateway: @unchecked Sendable {  // confined to the edge's loop
         }
         var metadata = Metadata()
         metadata.add(request.id, for: "x-request-id")
+        let key = route.idempotencyKey.flatMap { message[$0]?.stringValue } ?? ""
         return Outgoing(
-            channel: channel, message: message.encoded(), metadata: metadata,
+            channel: channel, message: message.encoded(), hasKey: !key.isEmpty, metadata: metadata,
             sessionID: session?.id)
     }
 

@@ -9,25 +9,44 @@ struct StaticFiles: Sendable {
         let bytes: [UInt8]
         let contentType: String
         let etag: String
+
+        init(_ bytes: [UInt8], contentType: String) {
+            self.bytes = bytes
+            self.contentType = contentType
+            etag = "\"\(Hex.encode(Array(SHA256.hash(bytes).prefix(12))))\""
+        }
     }
 
     /// By URL path.
     private let files: [String: File]
+    private let policy: String
 
     static let maxFileBytes = 8 << 20
 
     /// No pages at all.
-    init() { files = [:] }
+    init() {
+        files = [:]
+        policy = Self.policy(nil)
+    }
 
     /// Reads the pages and everything below `assets`. Nil when the folder has no
     /// `index.html`.
-    init?(root: String) {
+    init?(root: String, captcha: CaptchaWidget? = nil) {
         var files: [String: File] = [:]
         Self.read(root, as: "", into: &files, depth: 0)
         guard let index = files["/index.html"] else { return nil }
         files["/"] = index
         for page in ["/admin", "/book", "/booking"] { files[page] = files[page + ".html"] }
+        files["/assets/captcha.json"] = File(
+            CaptchaWidget.json(captcha), contentType: "application/json")
         self.files = files
+        policy = Self.policy(captcha)
+    }
+
+    private static func policy(_ captcha: CaptchaWidget?) -> String {
+        "default-src 'self'; connect-src 'self' ws: wss:\(captcha?.connections ?? "")"
+            + "; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+            + (captcha?.policy ?? "")
     }
 
     var count: Int { files.count }
@@ -50,10 +69,7 @@ struct StaticFiles: Sendable {
         try? headers.add("content-type", file.contentType)
         try? headers.add("etag", file.etag)
         headers.add(literal: "cache-control", "no-cache")
-        headers.add(
-            literal: "content-security-policy",
-            "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
-        )
+        try? headers.add("content-security-policy", policy)
         headers.add(literal: "x-frame-options", "DENY")
         headers.add(literal: "referrer-policy", "same-origin")
         if Self.names(head.headers.all("if-none-match"), file.etag) {
@@ -90,9 +106,7 @@ struct StaticFiles: Sendable {
                 guard let bytes = contents("\(folder)/\(name)", size: Int(status.st_size)) else {
                     continue
                 }
-                files["\(path)/\(name)"] = File(
-                    bytes: bytes, contentType: contentType(name),
-                    etag: "\"\(Hex.encode(Array(SHA256.hash(bytes).prefix(12))))\"")
+                files["\(path)/\(name)"] = File(bytes, contentType: contentType(name))
             default: continue
             }
         }

@@ -45,8 +45,10 @@ public struct AppointmentService: BookingV1.AppointmentsService {
                 throw DomainError(.outsideBookingWindow, "the code has expired")
             }
             return try await run(
-                id, .checkIn(startsAt: slot.startsAt, endsAt: slot.endsAt), "",
-                request.idempotencyKey, nil, request, context
+                id,
+                .checkIn(
+                    startsAt: slot.startsAt, endsAt: slot.endsAt, lead: found.terms.checkInLead),
+                "", request.idempotencyKey, nil, request, context
             ) {
                 var response = BookingV1.CheckInResponse()
                 response.booking = BookingV1.Booking($0.booking)

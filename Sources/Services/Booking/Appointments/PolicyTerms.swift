@@ -22,12 +22,18 @@ struct PolicyTerms: Sendable, Hashable {
     var rescheduleNotice: Duration
     var rescheduleLimit: Int
     var noShowGrace: Duration
+    /// Live holds of one holder.
+    var holdLimit: Int
+    /// Customers are checked in from so long before the start.
+    var checkInLead: Duration
 
-    /// For a query with a record of `policy` called `p`.
+    /// For a query with a record of `policy` called `p`. A snapshot of before a column was added
+    /// has none of it.
     static let columns: SQL = """
         p.entry, p.payment, p.hold_seconds, p.hold_extensions, p.payment_seconds,
         p.quantity_limit, p.cancel_notice_seconds,
-        p.reschedule_notice_seconds, p.reschedule_limit, p.no_show_grace_seconds
+        p.reschedule_notice_seconds, p.reschedule_limit, p.no_show_grace_seconds,
+        coalesce(p.hold_limit, 5), coalesce(p.check_in_lead_seconds, 43200)
         """
 
     /// The rules that a booking `b` was made under; the offering's where none are kept on it.
@@ -48,7 +54,7 @@ struct PolicyTerms: Sendable, Hashable {
                 from cancellation_tier t where t.policy = p.cancellation)))
         """
 
-    static let count = 10
+    static let count = 12
 
     static func read(_ row: PostgresRow, from first: Int) throws -> PolicyTerms {
         func seconds(_ column: Int) throws -> Duration {
@@ -61,6 +67,7 @@ struct PolicyTerms: Sendable, Hashable {
             holdExtensions: try row[first + 3], paymentTime: try seconds(4),
             quantityLimit: try row[first + 5], cancelNotice: try seconds(6),
             rescheduleNotice: try seconds(7), rescheduleLimit: try row[first + 8],
-            noShowGrace: try seconds(9))
+            noShowGrace: try seconds(9), holdLimit: try row[first + 10],
+            checkInLead: try seconds(11))
     }
 }

@@ -15,6 +15,8 @@ enum PolicyRules {
         if policy.quantityLimit == 0 { policy.quantityLimit = 10 }
         if policy.offerSeconds == 0 { policy.offerSeconds = 1200 }
         policy.waitlistLimit = policy.waitlistLimit ?? 50
+        if policy.holdLimit == 0 { policy.holdLimit = 5 }
+        policy.checkInLeadSeconds = policy.checkInLeadSeconds ?? 43_200
         var rules = FieldRules()
         code(policy.code, "policy.code", &rules)
         rules.text(policy.cancellation, "policy.cancellation", limit: 40)
@@ -42,6 +44,8 @@ enum PolicyRules {
             ("no_show_grace_seconds", Int64(policy.noShowGraceSeconds), 0...604_800),
             ("offer_seconds", Int64(policy.offerSeconds), 60...86_400),
             ("waitlist_limit", Int64(policy.waitlistLimit ?? 0), 0...1000),
+            ("hold_limit", Int64(policy.holdLimit), 1...1000),
+            ("check_in_lead_seconds", policy.checkInLeadSeconds ?? 0, long),
         ]
         for (name, value, range) in limits where !range.contains(value) {
             rules.refuse(

@@ -15,7 +15,8 @@ struct PolicyStore: Sendable {
                     hold_extensions, payment_seconds, notice_seconds, window_seconds,
                     buffer_before_seconds, buffer_after_seconds, quantity_limit,
                     cancel_notice_seconds, reschedule_notice_seconds, reschedule_limit,
-                    no_show_grace_seconds, offer_seconds, waitlist_limit
+                    no_show_grace_seconds, offer_seconds, waitlist_limit, no_show_auto, hold_limit,
+                    check_in_lead_seconds
                 from policy order by code
                 """,
                 """
@@ -61,6 +62,9 @@ struct PolicyStore: Sendable {
         policy.rescheduleLimit = try row[15]
         policy.noShowGraceSeconds = try row[16]
         (policy.offerSeconds, policy.waitlistLimit) = (try row[17], try row[18])
+        policy.noShowAuto = try row[19]
+        policy.holdLimit = try row[20]
+        policy.checkInLeadSeconds = try row[21]
         return policy
     }
 
@@ -76,7 +80,8 @@ struct PolicyStore: Sendable {
                     hold_seconds, hold_extensions, payment_seconds, notice_seconds, window_seconds,
                     buffer_before_seconds, buffer_after_seconds, quantity_limit,
                     cancel_notice_seconds, reschedule_notice_seconds, reschedule_limit,
-                    no_show_grace_seconds, offer_seconds, waitlist_limit)
+                    no_show_grace_seconds, offer_seconds, waitlist_limit, no_show_auto, hold_limit,
+                    check_in_lead_seconds)
                 values (\(policy.code), \(entry), \(payment), \(policy.cancellation),
                     \(policy.requestSeconds), \(policy.holdSeconds), \(policy.holdExtensions),
                     \(policy.paymentSeconds), \(policy.noticeSeconds),
@@ -84,7 +89,8 @@ struct PolicyStore: Sendable {
                     \(policy.bufferAfterSeconds), \(policy.quantityLimit),
                     \(policy.cancelNoticeSeconds), \(policy.rescheduleNoticeSeconds),
                     \(policy.rescheduleLimit), \(policy.noShowGraceSeconds),
-                    \(policy.offerSeconds), \(nullable: policy.waitlistLimit))
+                    \(policy.offerSeconds), \(nullable: policy.waitlistLimit), \(policy.noShowAuto),
+                    \(policy.holdLimit), \(policy.checkInLeadSeconds ?? 0))
                 on conflict (code) do update set entry = excluded.entry,
                     payment = excluded.payment, cancellation = excluded.cancellation,
                     request_seconds = excluded.request_seconds,
@@ -102,6 +108,8 @@ struct PolicyStore: Sendable {
                     no_show_grace_seconds = excluded.no_show_grace_seconds,
                     offer_seconds = excluded.offer_seconds,
                     waitlist_limit = excluded.waitlist_limit,
+                    no_show_auto = excluded.no_show_auto, hold_limit = excluded.hold_limit,
+                    check_in_lead_seconds = excluded.check_in_lead_seconds,
                     updated_at = clock_timestamp()
                 """)
         } catch let error as PostgresError where error.sqlState == .foreignKeyViolation {

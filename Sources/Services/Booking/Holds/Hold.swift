@@ -47,9 +47,6 @@ struct HoldOrder: Sendable {
 
 /// The rules of holding, without the seats themselves. Pure.
 enum HoldRules {
-    /// Live holds of one holder.
-    static let liveLimit = 5
-
     /// - Parameter live: live holds of the holder.
     /// - Throws: SLOT_UNAVAILABLE, VALIDATION_FAILED, HOLD_LIMIT_REACHED.
     static func check(
@@ -65,7 +62,7 @@ enum HoldRules {
                     DomainError.Violation("quantity", "is more than \(terms.quantityLimit)")
                 ])
         }
-        guard live < liveLimit else {
+        guard live < terms.holdLimit else {
             throw DomainError(
                 .holdLimitReached, "there are \(live) live holds already",
                 retryAfter: terms.holdTime)

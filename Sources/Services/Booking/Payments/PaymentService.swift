@@ -15,6 +15,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
     private let tokens: BookingTokens
     private let captcha: any CaptchaVerifier
     private let site: String
+    private let addresses: ProofAddress
     private let committed: @Sendable () -> Void
 
     /// - Parameters:
@@ -32,6 +33,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
         self.tokens = tokens
         self.captcha = captcha
         self.site = site
+        addresses = ProofAddress(site: site)
         self.committed = committed
     }
 
@@ -76,6 +78,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
         response.proofId = proof.id.description
         response.size = Int32(content.count)
         response.contentType = type
+        response.url = addresses.address(of: proof.id)
         return response
     }
 
@@ -99,11 +102,8 @@ public struct PaymentService: PaymentV1.PaymentsService {
             try await desk.add(
                 payment, to: &subject, nextQuestion: nil, actor: context.principal.actor, now,
                 transaction, &last)
-            guard try await proofs.claim(proof, for: payment.id, transaction) else {
-                throw DomainError(
-                    .validationFailed, "there is no such uploaded file, or it is used already",
-                    violations: [DomainError.Violation("proof_id", "names no free upload")])
-            }
+            try await proofs.claim(
+                proof, of: subject.booking.id, for: payment.id, field: "proof_id", transaction)
             payment.proofID = proof
             var response = PaymentV1.SubmitProofResponse()
             response.payment = PaymentV1.Payment(payment)
@@ -160,9 +160,16 @@ public struct PaymentService: PaymentV1.PaymentsService {
     public func getProof(
         _ request: PaymentV1.GetProofRequest, _ context: ServerContext
     ) async throws -> GoogleApi.HttpBody {
-        let payment = try FieldRules.uuid(request.paymentId, only: "payment_id")
-        guard let proof = try await mapped({ try await proofs.find(payment: payment) }) else {
-            throw DomainError(.paymentNotFound, "the payment has no proof")
+        let proof: ProofStore.Proof?
+        if request.proofId.isEmpty {
+            let payment = try FieldRules.uuid(request.paymentId, only: "payment_id")
+            proof = try await mapped { try await proofs.find(payment: payment) }
+        } else {
+            let id = try FieldRules.uuid(request.proofId, only: "proof_id")
+            proof = try await mapped { try await proofs.find(id) }
+        }
+        guard let proof else {
+            throw DomainError(.paymentNotFound, "there is no such proof")
         }
         var body = GoogleApi.HttpBody()
         body.contentType = proof.contentType

@@ -11,7 +11,7 @@ struct ProofStore: Sendable {
 
     /// Bytes of one file.
     static let sizeLimit = 5 << 20
-    /// Bytes of all files that no payment names yet. 1 GiB.
+    /// Bytes of all files that nothing names yet. 1 GiB.
     static let unclaimedLimit = 1 << 30
 
     struct Proof: Sendable {
@@ -39,31 +39,48 @@ struct ProofStore: Sendable {
             insert into payment_proof (id, content_type, size, digest, content, created_at)
             select \(proof.id)::uuid, \(proof.contentType)::text, \(proof.content.count)::int,
                 \(SHA256.hash(proof.content))::bytea, \(proof.content)::bytea, \(at)::timestamptz
-            where (select coalesce(sum(size), 0) from payment_proof where payment_id is null)
+            where (select coalesce(sum(size), 0) from payment_proof f where \(Self.isFree))
                 + \(proof.content.count)::bigint <= \(Self.unclaimedLimit)::bigint
             """)
         guard kept == 1 else {
             throw DomainError(
-                .rateLimited, "too many files wait to be named by a payment; try again later",
+                .rateLimited, "too many files wait to be named by a booking; try again later",
                 retryAfter: .seconds(600), blame: .us)
         }
     }
 
-    /// Ties an upload to its charge.
-    /// - Returns: false when there is none with this id that is free.
-    func claim(_ id: UUID, for payment: UUID, _ transaction: PostgresTransaction) async throws
-        -> Bool
-    {
-        try await transaction.execute(
+    /// Nothing names the upload `f`.
+    private static let isFree: SQL = "f.payment_id is null and f.booking_id is null"
+    /// Old enough to be deleted: claimed by nobody any more, swept or not.
+    private static let isOver: SQL = "f.created_at < clock_timestamp() - interval '1 day'"
+
+    /// Ties an upload to its booking, and to its charge when there is one.
+    /// - Throws: VALIDATION_FAILED when there is none with this id that is free.
+    func claim(
+        _ id: UUID, of booking: UUID, for payment: UUID?, field: String,
+        _ transaction: PostgresTransaction
+    ) async throws {
+        let claimed = try await transaction.execute(
             """
-            update payment_proof set payment_id = \(payment)
-            where id = \(id) and payment_id is null
-            """) == 1
+            update payment_proof f set booking_id = \(booking), payment_id = \(nullable: payment)
+            where f.id = \(id) and \(Self.isFree) and not \(Self.isOver)
+            """)
+        guard claimed == 1 else {
+            throw DomainError(
+                .validationFailed, "there is no such uploaded file, or it is used already",
+                violations: [DomainError.Violation(field, "names no free upload")])
+        }
     }
 
     func find(payment: UUID) async throws -> Proof? {
+        try await find("f.payment_id = \(payment)")
+    }
+
+    func find(_ id: UUID) async throws -> Proof? { try await find("f.id = \(id)") }
+
+    private func find(_ condition: SQL) async throws -> Proof? {
         try await pool.query(
-            "select id, content_type, content from payment_proof where payment_id = \(payment)"
+            "select f.id, f.content_type, f.content from payment_proof f where \(condition)"
         ).first.map { Proof(id: try $0[0], contentType: try $0[1], content: try $0[2]) }
     }
 
@@ -72,8 +89,7 @@ struct ProofStore: Sendable {
         try await pool.execute(
             """
             delete from payment_proof where id in (
-                select id from payment_proof
-                where payment_id is null and created_at < clock_timestamp() - interval '1 day'
+                select f.id from payment_proof f where \(Self.isFree) and \(Self.isOver)
                 limit \(limit)::int for update skip locked)
             """)
     }

@@ -5,7 +5,8 @@ import Domain
 /// months cannot be divided by time (X-105).
 enum UpkeepMigration {
     static let sql =
-        locks + answeredKeys + Partitions.functions + outbox + Inbox.tables + history + guards
+        locks + answeredKeys + Partitions.functions + Outbox.byMonth + Inbox.tables + history
+        + guards
         + "select count(*) from keep_partitions_at(clock_timestamp());\n"
 
     /// At once and in the order of those who write, so that nobody waits crosswise.
@@ -20,54 +21,6 @@ enum UpkeepMigration {
 
         """
 
-    /// The table that was becomes the partition of everything up to the end of this month, without
-    /// copying a row.
-    private static func adopt(_ table: String) -> String {
-        """
-        do $$ begin
-            execute format('alter table %I attach partition %I for values from (minvalue) to (%L)',
-                '\(table)', partition_name('\(table)', clock_timestamp()),
-                partition_bound('time', partition_month(clock_timestamp(), 1)));
-        end $$;
-
-        """
-    }
-
-    private static func setAside(_ table: String) -> String {
-        """
-        do $$ begin
-            execute format('alter table %I rename to %I',
-                '\(table)', partition_name('\(table)', clock_timestamp()));
-        end $$;
-
-        """
-    }
-
-    private static let outbox =
-        """
-        alter table outbox alter column id drop identity, drop constraint outbox_pkey;
-        drop index outbox_queue;
-        create sequence outbox_id;
-        select setval('outbox_id', coalesce(max(id), 0) + 1, false) from outbox;
-
-        """ + setAside("outbox") + """
-            create table outbox (
-                id bigint not null default nextval('outbox_id'),
-                xid xid8 not null default pg_current_xact_id(),
-                topic text not null,
-                key text not null,
-                event_id uuid not null,
-                body text not null,
-                created_at timestamptz not null default clock_timestamp(),
-                published_at timestamptz,
-                primary key (id, created_at)
-            ) partition by range (created_at);
-            create index outbox_queue on outbox (id) where published_at is null;
-
-            """ + adopt("outbox")
-        + Partitions.rule(
-            "outbox", by: "created_at", .time, days: 30, unless: "published_at is null")
-
     /// `recorded_at` is the database's clock and decides the month; `at` is the application's.
     private static let history =
         """
@@ -79,7 +32,7 @@ enum UpkeepMigration {
         select setval('booking_history_id', coalesce(max(id), 0) + 1, false)
             from booking_history;
 
-        """ + setAside("booking_history") + """
+        """ + Partitions.setAside("booking_history") + """
             do $$ begin
                 execute format('create table booking_history (like %I including defaults)',
                     partition_name('booking_history', clock_timestamp()))
@@ -90,7 +43,7 @@ enum UpkeepMigration {
                 add foreign key (booking_id) references booking;
             create index booking_history_of_booking on booking_history (booking_id, version);
 
-            """ + adopt("booking_history")
+            """ + Partitions.adopt("booking_history")
         + Partitions.rule("booking_history", by: "recorded_at", .time, days: 1826)
 
     /// The history row is looked for in the months that this transaction can have written to.

@@ -38,6 +38,25 @@ public struct DeadLetters: Sendable {
             ])
     }
 
+    /// Copies a record to the dead letters, as often as it takes.
+    public static func bury(
+        _ record: ConsumedRecord, because reason: String, through producer: KafkaProducer,
+        _ loop: EventLoop, _ logger: Logger
+    ) async throws {
+        let letter = letter(record, because: reason)
+        while true {
+            do throws(KafkaError) {
+                _ = try await producer.send(letter)
+                return
+            } catch {
+                logger.error(
+                    "a dead letter was not written", ["error": LogValue(describing: error)])
+                guard error.isRetriable else { return }
+            }
+            try await loop.sleep(for: .seconds(1))
+        }
+    }
+
     private let configuration: KafkaConfiguration
     private let loop: EventLoop
     private let logger: Logger

@@ -33,6 +33,7 @@ extension IdempotencyTable {
             guard let found = stored[Key(scope: use.scope, key: use.key)] else { return nil }
             guard found.requestHash == use.requestHash || PlantedBug.keyWithoutHash.isPlanted
             else { throw reused }
+            use.markReplayed()
             return found.response
         }
 

@@ -13,12 +13,18 @@ extension IdempotencyTable {
         /// SHA-256 of the request.
         public let requestHash: [UInt8]
         public let at: Instant
+        /// Of the call that is told when its answer was given before.
+        private let context: ServerContext?
 
-        public init(scope: String, key: String, requestHash: [UInt8], at: Instant) {
+        public init(
+            scope: String, key: String, requestHash: [UInt8], at: Instant,
+            in context: ServerContext? = nil
+        ) {
             self.scope = scope
             self.key = key
             self.requestHash = requestHash
             self.at = at
+            self.context = context
         }
 
         /// The use by this call.
@@ -27,7 +33,16 @@ extension IdempotencyTable {
         {
             self.init(
                 scope: Self.scope(of: context.method.name, context.principal), key: key,
-                requestHash: SHA256.hash(request.encoded()), at: at)
+                requestHash: SHA256.hash(request.encoded()), at: at, in: context)
+        }
+
+        /// The trailer of an answer, or of a refusal, that repeats an earlier one; the edge shows it
+        /// as a header.
+        public static let replayedTrailer = "idempotency-replayed"
+
+        /// Says in the call's trailers that the answer is that of the key's first use.
+        public func markReplayed() {
+            context?.trailingMetadata.set("true", for: Self.replayedTrailer)
         }
 
         public static func scope(of method: String, _ caller: Principal) -> String {

@@ -68,6 +68,7 @@ public enum IdempotencyTable {
         guard let row = rows.first else { throw inProgress }
         let (hash, response): ([UInt8], [UInt8]) = try (row[0], row[1])
         guard hash == use.requestHash || PlantedBug.keyWithoutHash.isPlanted else { throw reused }
+        use.markReplayed()
         return response
     }
 

@@ -29,6 +29,30 @@ public enum Partitions {
         """
     }
 
+    /// The table that was becomes the partition of everything up to the end of this month, without
+    /// copying a row.
+    public static func adopt(_ table: String) -> String {
+        """
+        do $$ begin
+            execute format('alter table %I attach partition %I for values from (minvalue) to (%L)',
+                '\(table)', partition_name('\(table)', clock_timestamp()),
+                partition_bound('time', partition_month(clock_timestamp(), 1)));
+        end $$;
+
+        """
+    }
+
+    /// The table keeps its rows under the name of this month, and makes room for a partitioned one.
+    public static func setAside(_ table: String) -> String {
+        """
+        do $$ begin
+            execute format('alter table %I rename to %I',
+                '\(table)', partition_name('\(table)', clock_timestamp()));
+        end $$;
+
+        """
+    }
+
     /// The rules and the functions; once in every schema with partitioned tables.
     public static let functions = """
         create table partition_rule (

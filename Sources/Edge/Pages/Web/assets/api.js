@@ -1,6 +1,7 @@
 // The JSON API behind one function: an answer's `data`, or an `ApiError`.
 
 const TIMEOUT_MS = 15000;
+const UPLOAD_TIMEOUT_MS = 60000;
 
 export class ApiError extends Error {
   constructor({ status, code, message, details, retryAfter }) {
@@ -29,7 +30,9 @@ export class ApiError extends Error {
   }
 }
 
+/// `body`: what becomes JSON, or a file, which goes as it is.
 export async function call(method, path, body) {
+  const isFile = body instanceof Blob;
   let response;
   let payload = null;
   try {
@@ -37,9 +40,10 @@ export async function call(method, path, body) {
       method,
       credentials: "same-origin",
       cache: "no-store",
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      headers: body === undefined ? {}
+        : { "Content-Type": isFile ? body.type || "application/octet-stream" : "application/json" },
+      body: body === undefined || isFile ? body : JSON.stringify(body),
+      signal: AbortSignal.timeout(isFile ? UPLOAD_TIMEOUT_MS : TIMEOUT_MS),
     });
     const answer = await response.text();
     payload = answer === "" ? null : JSON.parse(answer);

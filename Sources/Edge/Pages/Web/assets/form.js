@@ -12,7 +12,7 @@ export function drawDays() {
     (label, [, short]) => text(label.lastElementChild, short));
 }
 
-/// The body of register-course without choices and key.
+/// The body of register-course without choices, proof, captcha and key.
 export function readForm() {
   const data = new FormData(form);
   const word = (name) => String(data.get(name) ?? "").trim();
@@ -29,14 +29,17 @@ export function readForm() {
     guardian_name: word("guardian_name"),
     guardian_wa_number: plainNumber(word("guardian_wa_number")),
     consent: data.has("consent"),
-    captcha_token: word("captcha_token"),
     experience_level: word("experience_level"),
     preferred_days: data.getAll("preferred_days"),
     preferred_time_range: start && end ? { start, end } : null,
   };
 }
 
+const PROOF_BYTES = 5 << 20;
+
 const rules = {
+  payment_proof: () =>
+    (form.elements.payment_proof.files[0]?.size > PROOF_BYTES ? "hint.proof" : null),
   email: isEmail,
   guardian_wa_number: isTelephone,
   birth_date: (value) => (new Date(value) < new Date() ? null : "hint.date"),

@@ -1,5 +1,6 @@
 // The student's page: course, times, form, request (A-01 … ).
 import { ApiError, callPersistently, findCourses, findSlots, newKey } from "./api.js";
+import { Captcha } from "./captcha.js";
 import { Courses } from "./courses.js";
 import { byId, text } from "./dom.js";
 import { explain } from "./errors.js";
@@ -8,6 +9,7 @@ import { onLanguage, startLanguages, t } from "./i18n.js";
 import { showLiveState } from "./live-state.js";
 import { coalesced, Live } from "./live.js";
 import { CHOICES, Picker } from "./picker.js";
+import { Proof } from "./proof.js";
 import { drawResult } from "./result.js";
 import { changesIn, demandIn, isOpen, SlotBoard } from "./slots.js";
 import { slotLine, zoneName } from "./time.js";
@@ -15,6 +17,8 @@ import { toast } from "./toast.js";
 
 const board = new SlotBoard();
 const picker = new Picker(board, () => hideWarning());
+const captcha = new Captcha();
+const proof = new Proof(byId("payment_proof"), () => captcha.take());
 const courses = new Courses(byId("course"), (course) => choose(course));
 let courseProblem = null;
 let slotsProblem = null;
@@ -190,6 +194,11 @@ async function submit({ isSure }) {
     form.focusFirstError();
     return;
   }
+  if (captcha.isMissing) {
+    form.showFormError(t("form.captcha"), "CAPTCHA_FAILED");
+    byId("form-error").focus();
+    return;
+  }
   setBusy(true);
   try {
     if (!isSure && await shouldWarn()) return;
@@ -210,25 +219,27 @@ async function shouldWarn() {
 }
 
 async function send(course) {
-  const { first, second } = picker.picked;
-  const request = {
-    ...readForm(),
-    course_id: course.id,
-    first_choice_slot_id: first?.id ?? null,
-    second_choice_slot_id: second?.id ?? null,
-  };
-  const picked = { first, second };
-  const idempotency_key = keyFor(JSON.stringify(request));
+  const picked = { first: picker.picked.first, second: picker.picked.second };
+  const known = { course, picked, warnings: [], isDuplicate: false };
   try {
+    const request = {
+      ...readForm(),
+      course_id: course.id,
+      first_choice_slot_id: picked.first?.id ?? null,
+      second_choice_slot_id: picked.second?.id ?? null,
+      payment_proof: await proof.id(),
+    };
+    const idempotency_key = keyFor(JSON.stringify(request));
+    const captcha_token = await captcha.take();
     const data = await callPersistently(
-      "POST", "/api/booking/register-course", { ...request, idempotency_key });
-    succeed({ booking: data.booking, course, picked, warnings: data.warnings ?? [], isDuplicate: false });
+      "POST", "/api/booking/register-course", { ...request, captcha_token, idempotency_key });
+    succeed({ ...known, ...data, warnings: data.warnings ?? [] });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const original = error.code === "DUPLICATE_REQUEST"
-      ? error.detail("OriginalBooking")?.booking ?? error.details.find((one) => one?.booking)?.booking
+      ? error.detail("OriginalBooking") ?? error.details.find((one) => one?.booking)
       : null;
-    if (original) succeed({ booking: original, course, picked, warnings: [], isDuplicate: true });
+    if (original?.booking) succeed({ ...known, ...original, isDuplicate: true });
     else fail(error);
   }
 }
@@ -236,6 +247,7 @@ async function send(course) {
 function succeed(next) {
   outcome = next;
   attempt = { content: null, key: null };
+  proof.forget();
   drawResult(outcome, another);
   byId("flow").hidden = true;
   document.querySelector(".hero").hidden = true;
@@ -256,10 +268,14 @@ function another() {
   byId("course").querySelector("input:checked")?.focus();
 }
 
-const fieldOfCode = { CONSENT_REQUIRED: "consent", INVALID_WA_NUMBER: "guardian_wa_number" };
+const fieldOfCode = {
+  CONSENT_REQUIRED: "consent", INVALID_WA_NUMBER: "guardian_wa_number",
+  UNSUPPORTED_MEDIA_TYPE: "payment_proof", PAYLOAD_TOO_LARGE: "payment_proof",
+};
 
 function fail(error) {
   if (error.code === "IDEMPOTENCY_KEY_REUSED") attempt = { content: null, key: null };
+  if (error.violations.some(({ field }) => field === "payment_proof")) proof.forget();
   const known = fieldOfCode[error.code];
   const violations = error.violations.length > 0 || !known
     ? error.violations : [{ field: known, description: explain(error) }];
@@ -322,4 +338,6 @@ onLanguage(() => {
 });
 startLanguages();
 live.start();
+// Without its script nobody can register: the server says so, and the page tries again when loaded.
+captcha.start().catch(() => form.showFormError(t("form.captcha.failed"), "CAPTCHA_FAILED"));
 loadCourses();

@@ -3,8 +3,9 @@ import { byId, h, set } from "./dom.js";
 import { t } from "./i18n.js";
 import { moment, slotLine } from "./time.js";
 
-/// `outcome`: { booking, course, picked, warnings, isDuplicate }.
-export function drawResult({ booking, course, picked, warnings, isDuplicate }, onAnother) {
+/// `outcome`: { booking, manage_token, course, picked, warnings, isDuplicate }.
+export function drawResult(
+  { booking, manage_token: link, course, picked, warnings, isDuplicate }, onAnother) {
   const root = byId("result");
   const isConfirmed = booking.status === "confirmed";
   const title = isConfirmed ? "result.confirmed" : isDuplicate ? "result.duplicate" : "result.title";
@@ -23,6 +24,9 @@ export function drawResult({ booking, course, picked, warnings, isDuplicate }, o
         { "data-testid": "expires-at", datetime: booking.expires_at },
         moment(booking.expires_at, course.time_zone))),
       fact("result.id", h("code", { "data-testid": "booking-id" }, booking.id))),
+    ...link ? [h("p", {}, h("a",
+      { class: "button primary", id: "manage-link", href: `/booking#${encodeURIComponent(link)}` },
+      t("result.manage"))), h("p", { class: "muted small" }, t("result.manage.text"))] : [],
     h("button", { type: "button", class: "button", id: "register-another", onclick: onAnother },
       t("result.another")));
 }

@@ -110,6 +110,9 @@ function updateDetails(row, { booking, applicant }) {
       .filter(Boolean).join(", ")],
     ["field.experience_level", experience(person.experience_level)],
     ["admin.prefers", prefers],
+    ["admin.proof", person.payment_proof
+      ? h("a", { href: person.payment_proof, rel: "noreferrer", target: "_blank" }, t("review.look"))
+      : null],
     ["admin.booking", h("code", {}, booking.id)],
   ];
   const list = row.querySelector("dl");

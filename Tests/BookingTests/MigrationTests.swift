@@ -1,0 +1,32 @@
+import Crypto
+import Postgres
+import Testing
+
+@testable import Booking
+
+@Suite("Migrations") struct MigrationTests {
+    /// SHA-256 of each, as databases have kept it. A text that differs is refused by every database
+    /// that has applied it: what was wrong is mended by a new migration.
+    static let applied = [
+        1: "a401cb4d0ba106787bbb9f9328c520fa994eaacb3b3823c5d824c9496f1cda91",
+        2: "841de5058c7d14e84e92ee3658e9c1872547238d656af4a15459d6aa48f83300",
+        3: "df6025428dfffbacd2226960c7a9371a47db1b085f1b0b460ba2f8609c127539",
+        4: "843e238e7e700b4e174ca52ed06b4b59621b3825b25ab115ad38c37acd22dc3e",
+        5: "56a6a4ee5f38a184705e0acbf9201f681f3a608ab32f9a3ace71086bbe4a7ee3",
+        6: "924878849096059caed3095efdbb2c9ab5a51ed1737dcef48e41b50d01ccf48b",
+        7: "c9baca1c7fc69dfe76b2128477125c4284bc983a7143431b677247c18eb4fbd0",
+        8: "8dde3313954b3a5e049a894049339e1b5e05efb5d2c798a8a5827c9150e1c84d",
+        9: "7410648275e424d524d065f51521e2dff2bbfe84374f751b0f924d1725bcfcf1",
+        10: "8ae46a7d15883621837cfa502f01d9c7c6334c96fb3914d170d1ec4f37b20296",
+        11: "82be4853cef559a2e6798195f31efb36f0d5cc176feb83aaabf2c66bfa15a0b2",
+        12: "93035e3ae887d50e6196ea5d4cac75eddee4aab09ff247cc6e375ed337195bb3",
+    ]
+
+    @Test(
+        "what has been applied somewhere never changes",
+        arguments: applied.sorted { $0.key < $1.key })
+    func unchanged(_ version: Int, _ digest: String) throws {
+        let migration = try #require(BookingMigrations.all.first { $0.version == version })
+        #expect(Hex.encode(SHA256.hash(Array(migration.sql.utf8))) == digest)
+    }
+}
