@@ -92,9 +92,16 @@ class Registration {
     }
 
     const std::string& make(int64_t sequence, const std::string& first, const std::string& second) {
+        return make(sequence, sequence, first, second);
+    }
+
+    /// The e-mail of one number, the key of another.
+    const std::string& make(
+        int64_t person, int64_t key, const std::string& first, const std::string& second) {
         char digits[32];
-        snprintf(digits, sizeof digits, "%019lld", (long long)sequence);
+        snprintf(digits, sizeof digits, "%019lld", (long long)person);
         text_.replace(email_, 19, digits, 19);
+        snprintf(digits, sizeof digits, "%019lld", (long long)key);
         text_.replace(key_, 19, digits, 19);
         text_.replace(first_, 36, first);
         text_.replace(second_, 36, second);

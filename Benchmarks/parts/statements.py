@@ -94,27 +94,35 @@ def trips(entries):
 
 def _of_registration(entries, key):
     trips_ = trips(entries)
-    mine = [trip for trip in trips_ if any(key in values.values() for _, values in trip)]
+    mine = [trip for trip in trips_ if any(key in str(value) for _, values in trip for value in values.values())]
     if not any("insert into registration" in s for trip in mine for s, _ in trip):
         sys.exit("PostgreSQL's log does not show the registration that was made")
     return mine
 
 
-def script(trips, body, booking):
-    """(pgbench script, {variable: value}) of captured statements."""
+def script(trips, body, booking, keys=0, emails=0):
+    """(pgbench script, {variable: value}) of captured statements. Of a hundred scripts, `keys` ask
+    for the key and `emails` for the person of one before: they end with the first round trip, for
+    the look has found them."""
     applicant = "\\x" + hashlib.sha256(body["email"].lower().encode()).hexdigest()
     first, second = body["first_choice_slot_id"], body["second_choice_slot_id"]
     # Variables belong to one client of pgbench, so each counts for itself.
     lines, variables = [
         "\\set n :n + 1", "\\set seq :start + :n * 100 + :client_id",
-        "\\set a :low + random(0, :slots / 2 - 1) * 2", "\\set b :a + 1"], {}
+        "\\set a :low + random(0, :slots / 2 - 1) * 2", "\\set b :a + 1",
+        "\\set kind random(1, 100)", "\\set person :seq", "\\set key :seq",
+        f"\\if :n > 1 and :kind <= {keys + emails}", "\\set person :seq - 100",
+        f"\\if :kind <= {keys}", "\\set key :person", "\\endif", "\\endif"], {}
 
     def expression(value, name):
         if value is None:
             return "null"
         known = {
-            body["idempotency_key"]: "('bench-' || :seq)",
-            applicant: "sha256(:seq)",
+            body["idempotency_key"]: "('bench-' || :key)",
+            f'{{"{body["idempotency_key"]}"}}': "('{bench-' || :key || '}')::text[]",
+            applicant: "sha256(:person)",
+            f'{{"{applicant[2:]}"}}':
+                "('{' || encode(sha256(:person::text::bytea), 'hex') || '}')::text[]",
             booking: "('01a0000000007' || :seq)::uuid",
             first: "('0190a1b200007' || :a)::uuid",
             second: "('0190a1b200007' || :b)::uuid",
@@ -128,6 +136,8 @@ def script(trips, body, booking):
         return ":" + name
 
     for trip_number, trip in enumerate(trips):
+        if trip_number == 1:
+            lines.append("\\if :person = :seq")
         if len(trip) > 1:
             lines.append("\\startpipeline")
         for number, (statement, values) in enumerate(trip):
@@ -136,4 +146,6 @@ def script(trips, body, booking):
                 r"\$(\d+)", lambda m: expression(values[int(m[1])], name + m[1]), statement) + ";")
         if len(trip) > 1:
             lines.append("\\endpipeline")
+    if len(trips) > 1:
+        lines.append("\\endif")
     return "\n".join(lines) + "\n", variables

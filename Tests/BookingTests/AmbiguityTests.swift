@@ -83,7 +83,7 @@ extension ServerTests {
         func registrations() async throws {
             let fixture = try await Fixture("ambiguous_register")
             let lossy = try proxied(fixture) { $0.contains("insert into idempotency_key") }
-            let outcomes = await allAtOnce(60) { index in
+            let outcomes = await inTurns(60, alone: 40) { index in
                 try await lossy.bookings.registerCourse(
                     form("a\(index)@example.com", fixture.piano),
                     ServerContext(method: BookingV1.BookingsMethods.registerCourse))

@@ -49,7 +49,7 @@ public struct KafkaConfiguration: Sendable {
     func producerSettings() -> [(String, String)] {
         let timeout = deliveryTimeout.map { max(1, $0.milliseconds) } ?? 0
         return common + [
-            ("enable.idempotence", "true"), ("acks", "all"), ("linger.ms", "0"),
+            ("enable.idempotence", "true"), ("acks", "all"), ("linger.ms", "0.5"),
             ("message.timeout.ms", String(timeout)), ("request.timeout.ms", "10000"),
             // The partition that Java's clients and tools would choose.
             ("partitioner", "murmur2_random"),

@@ -31,6 +31,7 @@ struct RegistrationDesk: Sendable {
             throw DomainError(.courseNotFound, "there is no such course")
         }
         try Self.check(registration, look.slots, now)
+        if look.isPending { throw Self.pending }
         let filing = try Filing(registration, offering, look, now)
         try await insert(filing, use)
         var response = filing.response
@@ -47,7 +48,7 @@ struct RegistrationDesk: Sendable {
         for attempt in 1...2 {
             do {
                 let isStored = try await IdempotencyTable.settling(on: store.pool) { deadline in
-                    try await write(filing, insertion, deadline)
+                    try await write(filing, insertion, use, deadline)
                 }
                 if isStored { return }
                 guard let replay = try await store.findReplay(use) else {
@@ -58,11 +59,7 @@ struct RegistrationDesk: Sendable {
                 throw try duplicate(replay, use)
             } catch let error as PostgresError where error.sqlState == .uniqueViolation {
                 let retry = attempt == 1 ? try await expireLapsed(filing.registration) : false
-                guard retry else {
-                    throw DomainError(
-                        .pendingBookingExists,
-                        "there is already a pending request for this course and e-mail")
-                }
+                guard retry else { throw Self.pending }
             } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
                 throw IdempotencyTable.inProgress
             }
@@ -71,10 +68,10 @@ struct RegistrationDesk: Sendable {
 
     /// - Returns: false when the key had been used.
     private func write(
-        _ filing: Filing, _ insertion: SQL, _ deadline: Deadline
+        _ filing: Filing, _ insertion: SQL, _ use: IdempotencyTable.Use, _ deadline: Deadline
     ) async throws -> Bool {
         guard let proof = filing.registration.proof else {
-            return try await store.pool.query(insertion, deadline: deadline).single()[0] == 1
+            return try await store.insert(insertion, use)
         }
         return try await store.pool.transaction(deadline: deadline) { transaction in
             guard try await transaction.query(insertion).single()[0] == 1 else { return false }
@@ -93,13 +90,16 @@ struct RegistrationDesk: Sendable {
         }
     }
 
+    private static let pending = DomainError(
+        .pendingBookingExists, "there is already a pending request for this course and e-mail")
+
     /// A request that has lapsed must not block a new one, swept or not.
     private func expireLapsed(_ registration: Registration) async throws -> Bool {
-        let key = SHA256.hash(Array(registration.normalisedEmail.utf8))
         let store = transitions.store
         let lapsed = try await store.pool.transaction { transaction in
             try await store.lapsed(
-                offering: registration.courseID, applicantKey: key, transaction)
+                offering: registration.courseID, applicantKey: registration.applicantKey,
+                transaction)
         }
         guard let lapsed else { return false }
         try await transitions.expire(lapsed.id)

@@ -4,9 +4,26 @@ import Environment
 import Postgres
 import Schema
 
-/// The SQL of registering. One look, then one statement that writes everything or nothing.
+/// The SQL of registering. One look, then one statement that writes everything or nothing; those
+/// who come at the same time share their looks and their transactions.
 struct RegistrationStore: Sendable {
     let pool: PostgresPool
+    private let looks: Batcher<RegistrationQuestion, Look>
+    private let insertions: Batcher<Insertion, Bool>
+
+    /// Registrations that share a transaction at most, and transactions that run at the same time.
+    static let batch = 32
+    static let concurrency = 3
+
+    init(pool: PostgresPool) {
+        self.pool = pool
+        looks = Batcher(loop: pool.loop, limit: Self.batch, concurrency: Self.concurrency) {
+            await RegistrationQuestion.ask($0, pool)
+        }
+        insertions = Batcher(loop: pool.loop, limit: Self.batch, concurrency: Self.concurrency) {
+            await Insertion.run($0, pool)
+        }
+    }
 
     /// What has to be known before a request is stored.
     struct Look: Sendable {
@@ -14,7 +31,9 @@ struct RegistrationStore: Sendable {
         var offering: Offering?
         /// How long a request for the offering waits for an admin (A-10).
         var requestTime = Duration.zero
-        var slots: [Slot]
+        var slots: [Slot] = []
+        /// The person has a pending request for the course.
+        var isPending = false
     }
 
     /// What an idempotency key has already made.
@@ -26,27 +45,13 @@ struct RegistrationStore: Sendable {
     func look(
         _ registration: Registration, _ use: IdempotencyTable.Use
     ) async throws -> Look {
-        let results = try await pool.atomically(
-            [
-                replaySQL(use),
-                """
-                select \(OfferingRow.columns), p.request_seconds
-                from offering o join policy p on p.code = o.policy
-                where o.id = \(registration.courseID)
-                """,
-                """
-                select \(SlotRow.columns) from \(SlotRow.tables)
-                where s.id in (\(nullable: registration.firstChoice),
-                    \(nullable: registration.secondChoice))
-                """,
-            ], options: TransactionOptions(isReadOnly: true))
-        var look = Look(
-            replay: try replay(results[0]), slots: try results[2].map(SlotRow.read))
-        if let row = results[1].first {
-            look.offering = try OfferingRow.read(row)
-            look.requestTime = .seconds(try row[OfferingRow.count] as Int)
-        }
-        return look
+        try await looks.submit(RegistrationQuestion(registration, use))
+    }
+
+    /// Runs what ``insertion(_:_:policy:_:response:event:)`` has made.
+    /// - Returns: false when the key had been used.
+    func insert(_ statement: SQL, _ use: IdempotencyTable.Use) async throws -> Bool {
+        try await insertions.submit(Insertion(key: use.key, statement: statement))
     }
 
     func findReplay(_ use: IdempotencyTable.Use) async throws -> Replay? {
@@ -88,7 +93,7 @@ struct RegistrationStore: Sendable {
                     first_choice_slot_id, second_choice_slot_id, expires_at, created_at,
                     total, currency, policy)
                 select \(booking.id), \(booking.offeringID),
-                    \(SHA256.hash(Array(registration.normalisedEmail.utf8))), 'pending',
+                    \(registration.applicantKey), 'pending',
                     \(nullable: booking.firstChoice), \(nullable: booking.secondChoice), \(booking.expiresAt),
                     \(booking.createdAt), \(booking.total)::bigint, \(booking.currency), \(terms)
                 from key returning id

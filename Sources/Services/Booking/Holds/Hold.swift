@@ -41,8 +41,11 @@ struct HoldOrder: Sendable {
     let slot: UUID
     let quantity: Int
     let holderKey: [UInt8]
-    let tokenHash: [UInt8]
+    let tokens: BookingTokens
     let use: IdempotencyTable.Use
+
+    /// Made for those who get a hold only.
+    var tokenHash: [UInt8] { BookingTokens.digest(tokens.hold(id)) }
 }
 
 /// The rules of holding, without the seats themselves. Pure.

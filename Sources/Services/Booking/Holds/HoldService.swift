@@ -16,7 +16,7 @@ public struct HoldService: BookingV1.HoldsService {
     private let batcher: Batcher<HoldOrder, BookingV1.PlaceHoldResponse>
 
     /// Holds that share a transaction at most, and transactions that run at the same time.
-    static let batch = 128
+    static let batch = 256
     static let concurrency = 2
 
     /// - Parameter committed: called after every commit with events: wakes the outbox relay.
@@ -52,7 +52,7 @@ public struct HoldService: BookingV1.HoldsService {
         let order = HoldOrder(
             id: id, slot: slot, quantity: max(1, Int(request.quantity)),
             holderKey: tokens.holder(request.holder),
-            tokenHash: BookingTokens.digest(tokens.hold(id)),
+            tokens: tokens,
             use: IdempotencyTable.Use(request.idempotencyKey, for: request, context, at: now))
         var response = try await DomainError.mapping { try await batcher.submit(order) }
         // Never stored, so it is made anew for a retry.

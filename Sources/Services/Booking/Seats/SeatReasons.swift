@@ -12,6 +12,9 @@ struct SeatReasons: Sendable {
 
     /// Slots that are offered instead of one.
     static let offered = 3
+    /// Slots with seats that are looked at on either side; where so many are occupied, nothing is
+    /// near.
+    static let searched = 100
 
     static let none = SeatReasons()
 
@@ -30,7 +33,7 @@ struct SeatReasons: Sendable {
             lost.map { ($0.id, $0.startsAt) }, uniquingKeysWith: { first, _ in first })
         for row in near {
             let slot = try SlotRow.read(row)
-            for id in try row[SlotRow.count] as [UUID] {
+            for id in try row["lost"] as [UUID] {
                 alternatives[id, default: []].append(slot)
             }
         }
@@ -117,8 +120,9 @@ extension BookingStore {
             coalesce((select \(SlotRow.lapsed) > 0 from slot s where s.id = c.slot_id), false)
         from slot w join slot_resource x on x.slot_id = w.id
         join resource r on r.id = x.resource_id
-        join claim c on c.resource_id = x.resource_id and c.during && w.occupies
-            and c.slot_id is distinct from w.id
+        cross join lateral (select c.during, c.slot_id, c.block_id from claim c
+            where c.resource_id = x.resource_id and c.during && w.occupies
+              and c.slot_id is distinct from w.id offset 0) c
         left join block k on k.id = c.block_id
         where w.id = any(\(slots)) and not exists (select from booking b
             where b.id = \(nullable: booking) and b.confirmed_slot_id = c.slot_id)
@@ -129,28 +133,37 @@ extension BookingStore {
     /// Free slots of the same offering, nearest in time first, each with the slots that it is near
     /// to. The time of the statement, not the clock's: an index can be searched by it.
     private func alternatives(_ slots: [UUID]) -> SQL {
-        let limit = SeatReasons.offered
-        return """
-            with near as materialized (
-                select w.id as lost, n.id from slot w cross join lateral (
-                    select t.id from (
-                        (select s.id, s.starts_at from slot s
-                         where s.offering_id = w.offering_id and s.id <> w.id and s.is_open
-                           and s.starts_at > greatest(statement_timestamp(), w.starts_at)
-                           and \(SlotRow.isBookable) and \(SlotRow.isFree)
-                         order by s.starts_at limit \(limit)::int)
-                        union all
-                        (select s.id, s.starts_at from slot s
-                         where s.offering_id = w.offering_id and s.id <> w.id and s.is_open
-                           and s.starts_at > statement_timestamp() and s.starts_at <= w.starts_at
-                           and \(SlotRow.isBookable) and \(SlotRow.isFree)
-                         order by s.starts_at desc limit \(limit)::int)) t
-                    order by abs(extract(epoch from t.starts_at - w.starts_at)), t.id
-                    limit \(limit)::int) n
-                where w.id = any(\(slots)))
-            select \(SlotRow.columns), n.lost
-            from (select id, array_agg(lost) as lost from near group by id) n
-            join slot s on s.id = n.id \(SlotRow.joins)
-            """
+        """
+        with near as materialized (
+            select w.id as lost, n.id
+            from slot w join offering o on o.id = w.offering_id join policy p on p.code = o.policy
+            cross join lateral (
+                select t.id from (
+                    \(near("s.starts_at > w.starts_at", "s.starts_at"))
+                    union all
+                    \(near("s.starts_at <= w.starts_at and s.id <> w.id", "s.starts_at desc"))) t
+                order by abs(extract(epoch from t.starts_at - w.starts_at)), t.id
+                limit \(SeatReasons.offered)::int) n
+            where w.id = any(\(slots)))
+        select \(SlotRow.columns), n.lost
+        from (select id, array_agg(lost) as lost from near group by id) n
+        join slot s on s.id = n.id \(SlotRow.joins)
+        """
+    }
+
+    /// On one side of the slot `w`, among the first that have seats and can be booked now by the
+    /// policy `p`.
+    private func near(_ side: SQL, _ order: SQL) -> SQL {
+        """
+        (select s.id, s.starts_at from (
+            select s.id, s.starts_at, s.occupies from slot s
+            where s.offering_id = w.offering_id and s.is_open and \(side)
+              and s.starts_at > statement_timestamp()
+              and s.starts_at >= statement_timestamp() + make_interval(secs => p.notice_seconds)
+              and s.starts_at <= coalesce(
+                statement_timestamp() + make_interval(secs => p.window_seconds), 'infinity')
+            order by \(order) limit \(SeatReasons.searched)::int) s
+         where \(SlotRow.isFree) order by \(order) limit \(SeatReasons.offered)::int)
+        """
     }
 }

@@ -20,8 +20,9 @@ extension BookingStore {
     ) async throws -> (ledger: SeatLedger, before: [PostgresRows], after: [PostgresRows]) {
         let ids = Array(Set(slots)).sorted()
         let opening = opening(ids, booking)
-        let results = try await transaction.batch(before + opening + after)
-        let own = Array(results.dropFirst(before.count))
+        let results = try await transaction.batch(
+            [SlotRow.plannedOnce] + before + opening + after)
+        let own = Array(results.dropFirst(before.count + 1))
         var freed: [UUID: Int] = [:]
         var offers: [UUID] = []
         for row in own[1] {
@@ -36,7 +37,7 @@ extension BookingStore {
         ledger.servesLine = servesLine
         try await serve(&ledger, lapsed: offers, transaction)
         return (
-            ledger, Array(results.prefix(before.count)),
+            ledger, Array(results.dropFirst().prefix(before.count)),
             Array(own.dropFirst(opening.count))
         )
     }

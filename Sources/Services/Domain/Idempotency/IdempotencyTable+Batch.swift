@@ -27,6 +27,11 @@ extension IdempotencyTable {
             }
         }
 
+        /// What the key was asked, and answered with; nil when it is new.
+        public func stored(for use: Use) -> (requestHash: [UInt8], response: [UInt8])? {
+            stored[Key(scope: use.scope, key: use.key)].map { ($0.requestHash, $0.response) }
+        }
+
         /// - Returns: nil when the key is new.
         /// - Throws: IDEMPOTENCY_KEY_REUSED.
         public func answer(to use: Use) throws(DomainError) -> [UInt8]? {
@@ -53,7 +58,7 @@ extension IdempotencyTable {
         """
         select k.scope, k.key, k.request_hash, k.response from idempotency_key k
         where (k.scope, k.key) in (
-            select * from unnest(\(uses.map(\.scope)), \(uses.map(\.key))))
+            select * from unnest(\(uses.map(\.scope))::text[], \(uses.map(\.key))::text[]))
         """
     }
 

@@ -1,0 +1,136 @@
+import Crypto
+import Domain
+import Environment
+import Postgres
+
+/// What has to be known before a request is stored, of any number of them in one look.
+struct RegistrationQuestion: Sendable {
+    typealias Look = RegistrationStore.Look
+
+    private let offering: UUID
+    private let applicant: String
+    private let slots: [UUID]
+    private let use: IdempotencyTable.Use
+
+    init(_ registration: Registration, _ use: IdempotencyTable.Use) {
+        offering = registration.courseID
+        applicant = Hex.encode(registration.applicantKey)
+        slots = [registration.firstChoice, registration.secondChoice].compactMap { $0 }
+        self.use = use
+    }
+
+    static func ask(
+        _ questions: [RegistrationQuestion], _ pool: PostgresPool
+    ) async -> [Result<Look, any Error>] {
+        do {
+            return try await read(questions, pool).map { .success($0) }
+        } catch {
+            return questions.map { _ in .failure(error) }
+        }
+    }
+
+    private static func read(
+        _ questions: [RegistrationQuestion], _ pool: PostgresPool
+    ) async throws -> [Look] {
+        let offerings = Array(Set(questions.map(\.offering))).sorted()
+        let ids = Array(Set(questions.flatMap(\.slots))).sorted()
+        let results = try await pool.atomically(
+            [
+                SlotRow.plannedOnce, IdempotencyTable.answers(questions.map(\.use)),
+                """
+                select \(OfferingRow.columns), p.request_seconds
+                from offering o join policy p on p.code = o.policy
+                where o.id = any(\(offerings)::uuid[])
+                """,
+                """
+                select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(ids)::uuid[])
+                """,
+                """
+                select b.offering_id, encode(b.applicant_key, 'hex') from booking b
+                where (b.offering_id, b.applicant_key) in (
+                    select o, decode(a, 'hex') from unnest(\(questions.map(\.offering))::uuid[],
+                        \(questions.map(\.applicant))::text[]) n(o, a))
+                  and b.status = 'pending' and b.expires_at > clock_timestamp()
+                """,
+            ], options: TransactionOptions(isReadOnly: true))
+        let answers = try IdempotencyTable.Answers(results[1])
+        var courses: [UUID: (offering: Offering, requestTime: Duration)] = [:]
+        for row in results[2] {
+            let offering = try OfferingRow.read(row)
+            courses[offering.id] = (offering, .seconds(try row[OfferingRow.count] as Int))
+        }
+        var slots: [UUID: Slot] = [:]
+        for row in results[3] {
+            let slot = try SlotRow.read(row)
+            slots[slot.id] = slot
+        }
+        var pending: Set<[String]> = []
+        for row in results[4] {
+            let offering: UUID = try row[0]
+            pending.insert([offering.description, try row[1]])
+        }
+        return questions.map { question in
+            var look = Look()
+            look.replay = answers.stored(for: question.use).map {
+                RegistrationStore.Replay(requestHash: $0.requestHash, response: $0.response)
+            }
+            if let course = courses[question.offering] {
+                (look.offering, look.requestTime) = course
+            }
+            look.slots = question.slots.compactMap { slots[$0] }
+            look.isPending = pending.contains([question.offering.description, question.applicant])
+            return look
+        }
+    }
+}
+
+/// A statement that stores one request with everything that belongs to it, and counts it.
+struct Insertion: Sendable {
+    /// The idempotency key: all who store several go through their keys in one order.
+    let key: String
+    let statement: SQL
+
+    /// Whether each was stored. What fails all together is done again one by one, so that nobody
+    /// fails by another's request.
+    static func run(
+        _ insertions: [Insertion], _ pool: PostgresPool
+    ) async -> [Result<Bool, any Error>] {
+        do {
+            return try await together(insertions, pool).map { .success($0) }
+        } catch {
+            let isHopeless = (error as? PostgresError)?.isUnavailable == true
+            guard insertions.count > 1, !isHopeless else {
+                return insertions.map { _ in .failure(error) }
+            }
+        }
+        var outcomes: [Result<Bool, any Error>] = []
+        for insertion in insertions {
+            do {
+                outcomes.append(.success(try await together([insertion], pool)[0]))
+            } catch {
+                outcomes.append(.failure(error))
+            }
+        }
+        return outcomes
+    }
+
+    private static func together(
+        _ insertions: [Insertion], _ pool: PostgresPool
+    ) async throws -> [Bool] {
+        let order = insertions.indices.sorted { insertions[$0].key < insertions[$1].key }
+        let statements = order.map { insertions[$0].statement }
+        let rows =
+            statements.count == 1
+            ? [try await pool.query(statements[0])] : try await pool.atomically(statements)
+        var stored = Array(repeating: false, count: insertions.count)
+        for (place, index) in order.enumerated() {
+            stored[index] = try rows[place].single()[0] == 1
+        }
+        return stored
+    }
+}
+
+extension Registration {
+    /// Who is the same person, for ever and without the e-mail.
+    var applicantKey: [UInt8] { SHA256.hash(Array(normalisedEmail.utf8)) }
+}
