@@ -17,15 +17,17 @@ extension ServerTests {
     @Suite(.serialized, .timeLimit(.minutes(2))) struct AmbiguityTests {
         /// Services whose connections lose every third COMMIT, in all three ways in turn.
         private func proxied(
-            _ fixture: Fixture, isCommit: @escaping @Sendable (String) -> Bool = { $0 == "commit" }
+            _ fixture: Fixture, isCommit: @escaping @Sendable (String) -> Bool = { $0 == "commit" },
+            fate: (@Sendable (Int) -> FaultProxy.Fate)? = nil
         ) throws -> (proxy: FaultProxy, pool: PostgresPool, bookings: BookingService) {
             let turn = Count()
             let fates: [FaultProxy.Fate] = [
                 .pass, .lostAnswer, .pass, .cutBehind, .pass, .lostRequest,
             ]
+            let fate = fate ?? { fates[$0 % fates.count] }
             let proxy = try FaultProxy(
                 to: try PostgresCluster.shared().port, isCommit: isCommit
-            ) { fates[turn.next() % fates.count] }
+            ) { fate(turn.next()) }
             var configuration = PostgresConfiguration(
                 url: "postgresql://postgres@127.0.0.1:\(proxy.port)/booking_\(fixture.name)"
             ).forService("booking")
@@ -75,6 +77,33 @@ extension ServerTests {
                     "select count(*) from booking_history where action = 'slot_assigned'") == 60)
             #expect(lossy.proxy.ambiguous >= 20, "\(lossy.proxy.ambiguous) ambiguous commits seen")
             #expect(lossy.proxy.seen(.lostRequest) > 0 && lossy.proxy.seen(.lostAnswer) > 0)
+            await lossy.pool.close()
+            lossy.proxy.stop()
+        }
+
+        @Test("a COMMIT that still runs when the retry comes is waited for, not looked for")
+        func slowCommit() async throws {
+            let fixture = try await Fixture("ambiguous_slow")
+            let slot = SlotPlan(.random(), .random(), capacity: 1)
+            try await fixture.publish([slot])
+            let id = try await fixture.confirmed(slot)
+            try PostgresClusterSQL.run(
+                """
+                create function booking.dawdle() returns trigger language plpgsql
+                    as $$ begin perform pg_sleep(0.7); return null; end $$;
+                create constraint trigger dawdle after update on booking.booking
+                    deferrable initially deferred for each row execute function booking.dawdle()
+                """, on: "booking_ambiguous_slow")
+            let lossy = try proxied(fixture, fate: { $0 == 0 ? .cutBehind : .pass })
+            var request = BookingV1.CancelRequest()
+            (request.bookingId, request.reason, request.idempotencyKey) = (id, "slow", "slow")
+            let answer = try await lossy.bookings.cancel(
+                request, Fixture.admin(BookingV1.BookingsMethods.cancel))
+            #expect(answer.booking?.version == 3)
+            #expect(lossy.proxy.seen(.cutBehind) == 1)
+            #expect(
+                try await fixture.number(
+                    "select count(*) from booking_history where action = 'cancelled'") == 1)
             await lossy.pool.close()
             lossy.proxy.stop()
         }

@@ -154,6 +154,32 @@ extension ServerTests {
             try await clinic.sweep()
         }
 
+        @Test(
+            "promise 8: the clock of the process does not matter, a day ahead or behind",
+            arguments: [-86_400, 86_400])
+        func skewed(seconds: Int) async throws {
+            let clinic = try await Clinic("hold_skewed")
+            let fixture = clinic.fixture
+            let skewed = HoldService(
+                pool: fixture.pool,
+                clock: Clock { .now() + .seconds(seconds) },
+                tokens: clinic.tokens, committed: {})
+            let slot = try await clinic.slot(capacity: 1)
+            var request = BookingV1.PlaceHoldRequest()
+            (request.slotId, request.holder) = (slot.id.description, "skewed")
+            request.idempotencyKey = "skewed"
+            let placed = try await skewed.placeHold(
+                request, ServerContext(method: BookingV1.HoldsMethods.placeHold))
+            let left = try await fixture.number(
+                "select extract(epoch from expires_at - clock_timestamp())::int from hold")
+            #expect((590...600).contains(left))
+            // Nobody comes before its end, and it can be confirmed until then.
+            let early = await refusal { _ = try await clinic.place(slot) }
+            #expect(early.code == .capacityExceeded)
+            #expect(try await clinic.confirm(placed).booking?.status == .pendingPayment)
+            try await clinic.sweep()
+        }
+
         @Test("E-19: a hold is extended as often as the policy allows, by its token only")
         func extend() async throws {
             let clinic = try await Clinic("hold_extend")

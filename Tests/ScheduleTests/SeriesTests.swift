@@ -5,6 +5,7 @@ import Protobuf
 import RPC
 import Schema
 import Synchronization
+import TestKit
 import Testing
 
 @testable import Schedule
@@ -35,7 +36,8 @@ struct SeriesTests {
         arguments: zones)
     func wallClock(name: String) throws {
         let zone = try Self.zone(name)
-        var random = SystemRandomNumberGenerator()
+        let seed = UInt64.random(in: 0 ... .max)
+        var random = SplitMix(seed: seed)
         for year in [2010, 2011, 2012, 2013, 2025] {
             let times = Set((0..<6).map { _ in Int.random(in: 0..<288, using: &random) * 300 })
             var series = Self.daily("\(year)-01-01", "\(year)-12-31", times.sorted())
@@ -45,25 +47,29 @@ struct SeriesTests {
                 series.from = series.from.adding(days: half * 160)
                 series.until = series.until.adding(days: half * 160)
                 let plan = series.plan(in: zone)
-                #expect(plan.occurrences.count + plan.omissions.count == 161 * times.count)
+                #expect(
+                    plan.occurrences.count + plan.omissions.count == 161 * times.count,
+                    "seed \(seed)")
                 #expect(
                     zip(plan.occurrences, plan.occurrences.dropFirst())
                         .allSatisfy { $0.startsAt < $1.startsAt || $0.date == $1.date })
-                #expect(Set(plan.occurrences.map(\.startsAt)).count == plan.occurrences.count)
+                #expect(
+                    Set(plan.occurrences.map(\.startsAt)).count == plan.occurrences.count,
+                    "seed \(seed)")
                 for one in plan.occurrences {
                     let shown = zone.local(one.startsAt)
                     #expect(one.startsAt.duration(to: one.endsAt) == .seconds(2700))
                     if shown.secondOfDay == one.secondOfDay {
-                        #expect(shown.date == one.date)
+                        #expect(shown.date == one.date, "seed \(seed)")
                         // Of two the first: an hour (or half of it) before, the clock said another.
                         let earlier = zone.wallClock(one.date, secondOfDay: one.secondOfDay)
-                        #expect(earlier.instant == one.startsAt)
+                        #expect(earlier.instant == one.startsAt, "seed \(seed)")
                     } else {
                         // In a gap it is as much later as the clocks are put forward.
                         let before = one.startsAt - .seconds(4 * 3600)
                         let jump = zone.offset(at: one.startsAt) - zone.offset(at: before)
-                        #expect(jump > 0)
-                        #expect(shown.secondOfDay == one.secondOfDay + jump)
+                        #expect(jump > 0, "seed \(seed)")
+                        #expect(shown.secondOfDay == one.secondOfDay + jump, "seed \(seed)")
                     }
                 }
             }

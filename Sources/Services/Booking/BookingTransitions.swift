@@ -93,7 +93,9 @@ struct BookingTransitions: Sendable {
                 booking, decision, actor: order.actor, reason: order.reason, ledger.at,
                 transaction, &last)
         }
-        if let slot = decision.releases { ledger.release(booking.quantity, of: slot) }
+        if let slot = decision.releases, !PlantedBug.seatsNotReleased.isPlanted {
+            ledger.release(booking.quantity, of: slot)
+        }
         let taken = decision.takes ?? decision.successorSlot(order)
         if let slot = taken { try ledger.take(booking.quantity, of: slot) }
         let settlement = try await store.settle(ledger, transaction, &last)

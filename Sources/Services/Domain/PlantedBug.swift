@@ -36,6 +36,28 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     case seatsLostByRefusal = "seats-lost-by-refusal"
     /// A seat is given though a resource is occupied.
     case occupiedTakenForFree = "occupied-taken-for-free"
+    /// The answer leaves although the COMMIT has failed.
+    case answerBeforeCommit = "answer-before-commit"
+    /// A lost COMMIT is looked up instead of waited for, and done again when it is not there yet.
+    case retryBySelect = "retry-by-select"
+    /// A hold ends by the clock of the process that made it.
+    case expiryByAppClock = "expiry-by-app-clock"
+    /// Slots are read without their locks.
+    case slotNotLocked = "slot-not-locked"
+    /// Seats are given without counting.
+    case capacityUnchecked = "capacity-unchecked"
+    /// A booking that ends or moves keeps its seats.
+    case seatsNotReleased = "seats-not-released"
+    /// A callback is believed without asking the provider.
+    case callbackBelieved = "callback-believed"
+    /// The signature of a callback is not looked at.
+    case callbackUnsigned = "callback-unsigned"
+    /// A late report takes a charge back to what it was.
+    case statusRegress = "status-regress"
+    /// What is paid after the end of a booking is kept.
+    case lateMoneyKept = "late-money-kept"
+    /// The signature of a customer's link or code is not looked at.
+    case linkUnsigned = "link-unsigned"
     /// Only the selected events are published again, not what followed them.
     case replayWithoutRest = "replay-without-rest"
 

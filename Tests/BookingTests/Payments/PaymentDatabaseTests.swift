@@ -4,6 +4,7 @@ import FakeProvider
 import Postgres
 import RPC
 import Schema
+import TestKit
 import Testing
 
 @testable import Booking
@@ -52,7 +53,7 @@ extension ServerTests {
         func interleavings() async throws {
             let stage = try await PaymentStage("stories", capacity: 5000)
             let seed = UInt64.random(in: 0 ... .max)
-            var random = SeededRandom(seed)
+            var random = SplitMix(seed: seed)
             for round in 0..<400 {
                 let booking = try await stage.booking()
                 let provider = round % 2 == 0 ? "midtrans" : "xendit"

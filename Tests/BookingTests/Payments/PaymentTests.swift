@@ -5,6 +5,7 @@ import Postgres
 import Protobuf
 import RPC
 import Schema
+import TestKit
 import Testing
 
 @testable import Booking
@@ -146,7 +147,7 @@ extension ServerTests {
                 stage.provider.change(payment.id, to: .pending)
             }
             let seed = UInt64.random(in: 0 ... .max)
-            var random = SeededRandom(seed)
+            var random = SplitMix(seed: seed)
             var accepted = 0
             for round in 0..<10_000 {
                 let (_, callback) = charges[round % 2]
@@ -174,7 +175,7 @@ extension ServerTests {
             await stage.close()
         }
 
-        private static func mutate(_ body: inout [UInt8], _ random: inout SeededRandom) {
+        private static func mutate(_ body: inout [UInt8], _ random: inout SplitMix) {
             guard body.count > 1 else { return body = [] }
             let at = Int.random(in: 0..<body.count, using: &random)
             switch Int.random(in: 0..<4, using: &random) {
@@ -427,18 +428,5 @@ extension ServerTests {
             #expect(replay == first, "the same answer, though there is nothing to pay any more")
             await stage.close()
         }
-    }
-}
-
-/// SplitMix64: a failing run is repeated by its seed.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }

@@ -92,7 +92,7 @@ final class RaceCaller: Sendable {
     ) async -> Response? {
         let body = request.encoded()
         let id = journal.begin(client, name, key, argument)
-        let mayBeRefusedUnseen = name == "place"
+        let mayBeRefusedUnseen = ["place", "assign"].contains(name)
         let outcome = await settle(name, client, trusts: !mayBeRefusedUnseen) { target in
             if let form { return try await self.overEdge(form) }
             do {
@@ -130,7 +130,7 @@ final class RaceCaller: Sendable {
 
     /// - Parameter trusts: whether a refusal of the retry tells that the first try is over, when the
     ///   process that had it is gone: so where the retry takes the key, and with that waits for its
-    ///   twin. Who asks for a hold of a full slot is refused by a look without locks.
+    ///   twin. Who asks for a seat may be refused by a look without locks.
     private func settle<Response>(
         _ name: String, _ client: Int, trusts: Bool, _ call: (Int) async throws -> Response
     ) async -> Outcome<Response> {

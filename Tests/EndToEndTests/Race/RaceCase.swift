@@ -2,6 +2,7 @@ import FakeProvider
 import Foundation
 import Protobuf
 import Schema
+import TestKit
 
 /// A booking of the clinic from its making to its end: paid in time, too late, twice, never;
 /// rescheduled, cancelled, refunded, shown at the desk.

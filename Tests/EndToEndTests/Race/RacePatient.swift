@@ -2,6 +2,7 @@ import FakeProvider
 import Foundation
 import Protobuf
 import Schema
+import TestKit
 
 /// A customer of the clinic, many windows open at once: holds seats, and lets them go, extends them,
 /// forgets them, or makes bookings of them and goes on with those.

@@ -2,6 +2,7 @@ import Foundation
 import Protobuf
 import RPC
 import Schema
+import TestKit
 
 /// Somebody who registers, an admin who confirms and tries for a seat, and gives it back; again and
 /// again.

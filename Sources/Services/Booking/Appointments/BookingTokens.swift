@@ -1,4 +1,5 @@
 import Crypto
+import Domain
 import Environment
 
 /// The secrets that customers are given, made from one key of the server: none is stored, each can
@@ -47,7 +48,10 @@ public struct BookingTokens: Sendable {
             bytes.count == 48
         else { return nil }
         let id = Array(bytes[..<16])
-        guard constantTimeEqual(Array(bytes[16...]), sign("manage", id)) else { return nil }
+        guard
+            constantTimeEqual(Array(bytes[16...]), sign("manage", id))
+                || PlantedBug.linkUnsigned.isPlanted
+        else { return nil }
         return UUID(octets: id)
     }
 

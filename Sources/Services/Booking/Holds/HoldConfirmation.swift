@@ -105,7 +105,7 @@ struct HoldConfirmation: Sendable {
 
     /// Confirmed at once when nothing is to be paid before; else the seats are kept for the time
     /// that the policy gives to pay.
-    private static func booking(
+    static func booking(
         _ order: Order, _ hold: Hold, _ offer: HoldOffer, _ slot: Slot, at now: Instant
     ) -> Booking {
         let total = offer.price * Int64(hold.quantity)

@@ -36,7 +36,8 @@ struct HoldDecisions {
             live[holder, default: 0] += 1
             let hold = Hold(
                 id: order.id, slot: order.slot, quantity: order.quantity, status: .pending,
-                expiresAt: ledger.at + offer.terms.holdTime, extensions: 0,
+                expiresAt: (PlantedBug.expiryByAppClock.isPlanted ? order.use.at : ledger.at)
+                    + offer.terms.holdTime, extensions: 0,
                 tokenHash: order.tokenHash)
             var answer = HoldDesk.Answer()
             answer.hold = BookingV1.Hold(

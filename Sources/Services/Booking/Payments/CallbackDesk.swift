@@ -53,7 +53,9 @@ struct CallbackDesk: Sendable {
             try await record(event)
             return .repeated
         }
-        let asked = try await PaymentOpening.mapping { try await provider.ask(payment) }
+        let asked: PaymentReport? =
+            PlantedBug.callbackBelieved.isPlanted
+            ? report : try await PaymentOpening.mapping { try await provider.ask(payment) }
         guard let asked, asked.status.rank >= report.status.rank else {
             event.outcome = .unconfirmed
             try await record(event)

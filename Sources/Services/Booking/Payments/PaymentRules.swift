@@ -1,3 +1,4 @@
+import Domain
 public import Environment
 
 /// The rules of money: (charge, report) → charge, and (booking, account) → what the booking's
@@ -24,7 +25,8 @@ public enum PaymentRules {
         guard report.payment == payment.id else { return .refused(.payment) }
         guard report.currency == payment.currency else { return .refused(.currency) }
         guard report.amount == payment.amount else { return .refused(.amount) }
-        guard report.status.rank > payment.status.rank else { return .unchanged }
+        guard report.status.rank > payment.status.rank || PlantedBug.statusRegress.isPlanted
+        else { return .unchanged }
         var next = payment
         next.status = report.status
         if !report.providerPaymentID.isEmpty { next.providerPaymentID = report.providerPaymentID }
@@ -55,7 +57,8 @@ public enum PaymentRules {
         _ payment: Payment, _ booking: Booking, _ account: PaymentAccount
     ) -> CancellationQuote {
         let excess =
-            keepsMoney(booking.status) ? account.kept - booking.finalAmount : payment.amount
+            keepsMoney(booking.status) || PlantedBug.lateMoneyKept.isPlanted
+            ? account.kept - booking.finalAmount : payment.amount
         return CancellationQuote(excess, of: payment, in: account)
     }
 

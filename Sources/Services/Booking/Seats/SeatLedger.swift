@@ -66,7 +66,8 @@ struct SeatLedger: Sendable {
         guard entry.slot.status == .available else {
             throw SeatLost(slot: entry.slot, code: .slotUnavailable)
         }
-        guard entry.taken + seats <= entry.slot.capacity else {
+        guard entry.taken + seats <= entry.slot.capacity || PlantedBug.capacityUnchecked.isPlanted
+        else {
             throw SeatLost(slot: entry.slot, code: .capacityExceeded)
         }
         entries[id]?.taken += seats

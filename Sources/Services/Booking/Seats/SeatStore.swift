@@ -47,7 +47,10 @@ extension BookingStore {
             PlantedBug.janitorOnlyExpiry.isPlanted ? "false" : "expires_at <= clock_timestamp()"
         return [
             // The rows are locked alone first: a joined query would read the others too early.
-            "select 1 from slot where id = any(\(ids)) order by id for no key update",
+            """
+            select 1 from slot where id = any(\(ids)) order by id
+            \(unescaped: PlantedBug.slotNotLocked.isPlanted ? "" : "for no key update")
+            """,
             """
             update hold set status = 'expired'
             where slot_id = any(\(ids)) and status = 'pending' and \(isDead)

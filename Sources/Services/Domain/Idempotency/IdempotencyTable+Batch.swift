@@ -20,6 +20,9 @@ extension IdempotencyTable {
 
         private var stored: [Key: Stored] = [:]
 
+        /// None yet.
+        public init() {}
+
         public init(_ rows: PostgresRows) throws {
             for row in rows {
                 stored[Key(scope: try row[0], key: try row[1])] = Stored(

@@ -97,6 +97,10 @@ public enum IdempotencyTable {
         let response = try await body(&last)
         let bytes = response.encoded()
         if let use, !PlantedBug.answerNotKept.isPlanted { last.append(store(bytes, for: use)) }
+        if PlantedBug.answerBeforeCommit.isPlanted {
+            _ = try? await transaction.commit(with: last)
+            return response
+        }
         try await transaction.commit(with: last)
         return response
     }
@@ -112,8 +116,19 @@ public enum IdempotencyTable {
         _ use: Use?, on pool: PostgresPool, deadline: Deadline? = nil,
         _ body: (PostgresTransaction, inout [SQL]) async throws -> Response
     ) async throws -> Response {
-        try await settling(on: pool, deadline: deadline, if: use != nil) { deadline in
+        var isRetry = false
+        return try await settling(on: pool, deadline: deadline, if: use != nil) { deadline in
             var use = use
+            if PlantedBug.retryBySelect.isPlanted, isRetry, let lost = use {
+                let rows = try await pool.query(
+                    """
+                    select response from idempotency_key
+                    where scope = \(lost.scope) and key = \(lost.key)
+                    """)
+                if let row = rows.first { return try Response(decoding: try row[0] as [UInt8]) }
+                use = nil
+            }
+            isRetry = true
             if PlantedBug.retryUnderNewKey.isPlanted { use?.key += UUID.random().description }
             if PlantedBug.keyOutsideTransaction.isPlanted, let taken = use {
                 let answered = try await pool.transaction { try await begin(taken, $0) }

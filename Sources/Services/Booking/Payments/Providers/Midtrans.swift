@@ -1,4 +1,5 @@
 import Crypto
+import Domain
 public import Environment
 import HTTP1
 public import HTTPClient
@@ -79,7 +80,7 @@ public struct Midtrans: PaymentProvider {
         }
         let expected = Self.signature(
             order: order, status: status, amount: amount, serverKey: serverKey)
-        guard constantTimeEqual(expected, given) else {
+        guard constantTimeEqual(expected, given) || PlantedBug.callbackUnsigned.isPlanted else {
             throw PaymentProviderError(
                 .forged, "the notification's signature is wrong", blame: .caller)
         }
