@@ -11,7 +11,7 @@ import Testing
 /// A fixture whose courses are booked by holds: `choir` in groups, `piano` one by one.
 struct Clinic {
     let fixture: Fixture
-    let tokens = BookingTokens(secret: Array("0123456789abcdef0123456789abcdef".utf8))
+    let tokens = Fixture.tokens
     let holds: HoldService
     let appointments: AppointmentService
 

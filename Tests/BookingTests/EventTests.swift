@@ -37,7 +37,7 @@ extension ServerTests {
             #expect(
                 events.map(\.topic) == [
                     "booking.confirmed", "availability.updated", "schedule.updated",
-                    "availability.updated", "admin.notifications",
+                    "availability.updated", "admin.notifications", "booking.choices_lost",
                 ])
             #expect(events[0].action == "slot_assigned")
             #expect(events[0]["slot_id"] == .string(slot.id.description))
@@ -53,6 +53,7 @@ extension ServerTests {
             #expect(events[3]["status"] == .string("unavailable"))
             #expect(events[4].action == "choices_lost", "X-24")
             #expect(events[4]["booking_ids"] == .array([.string(rival.id)]))
+            #expect(events[5]["booking_ids"] == .array([.string(rival.id)]), "and who watches it")
             seen = try await fixture.lastEvent()
 
             try await fixture.cancel(booking.id)

@@ -99,13 +99,7 @@ extension EndToEnd {
             let shown = try await browsing.stage.visitor.get("/api/bookings/manage/\(token)").data
             let booking = try shown["booking"].id
             let admin = try await browsing.admin()
-            try await admin.run(
-                """
-                const place = document.querySelector('#desk-location');
-                place.value = '\(clinic.location)'; place.dispatchEvent(new Event('change'));
-                const date = document.querySelector('#desk-date');
-                date.value = '\(clinic.date)'; date.dispatchEvent(new Event('change'));
-                """)
+            try await show(clinic, admin)
             let row = "[data-testid=desk-booking][data-case='\(booking)']"
             try await admin.wait(row + "[data-status=confirmed][data-payment-status=paid]")
             #expect(try await admin.text(of: row).contains("Momo"))
@@ -128,6 +122,7 @@ extension EndToEnd {
             _ browsing: Browsing, _ clinic: Clinic
         ) async throws {
             let token = try await book(browsing, clinic, slot: 1)
+            let waiting = try await joined(browsing, clinic)
             let window = try await browsing.page("/booking#\(token)", "#cancel")
             try await window.click("#cancel")
             try await window.wait("#cancel-quote[data-refund='135000']")
@@ -135,10 +130,54 @@ extension EndToEnd {
             try await window.wait("#booking[data-status=cancelled]")
             try await window.wait("#booking[data-payment-status=partially_refunded]")
             await window.close()
+            try await claimed(waiting)
             let fresh = try await browsing.page(
                 "/book#\(clinic.course.code)", slot(clinic.course.slots[1]))
             try await fresh.wait(slot(clinic.course.slots[1]) + "[data-open=true]")
             await fresh.close()
+        }
+
+        /// A window in which somebody waits for the second time, which is full.
+        private func joined(_ browsing: Browsing, _ clinic: Clinic) async throws -> BrowserWindow {
+            let full = "[data-testid=full-slot][data-slot-id='\(clinic.course.slots[1])']"
+            let window = try await browsing.page("/book#\(clinic.course.code)", full)
+            try await window.click(full + " [data-action=wait]")
+            try await window.type("Putri Ayu", into: "#wait-form [name=full_name]")
+            try await window.type("putri@contoh.id", into: "#wait-form [name=email]")
+            try await window.click("#wait-form [name=consent]")
+            try await window.click("#wait-submit")
+            try await window.wait(
+                "[data-testid=waiting-entry][data-status=waiting][data-place='1']")
+            let desk = try await browsing.admin()
+            try await show(clinic, desk)
+            try await desk.wait("[data-testid=desk-waiting][data-status=waiting]")
+            await desk.close()
+            return window
+        }
+
+        /// The freed time is offered where somebody waits, without anything being pressed; it is
+        /// taken there, and given back.
+        private func claimed(_ window: BrowserWindow) async throws {
+            let entry = "[data-testid=waiting-entry][data-status=offered]"
+            try await window.wait(entry)
+            let seconds = try await window.attribute("data-seconds", of: entry + " .hold-clock")
+            #expect((1000...1200).contains(Int(seconds ?? "") ?? 0))
+            try await window.click(entry + " [data-action=claim]")
+            try await window.wait("#hold[data-state=pending]")
+            try await window.click("#hold-release")
+            try await window.waitGone("[data-testid=waiting-entry]")
+            await window.close()
+        }
+
+        /// The clinic's day on the desk.
+        private func show(_ clinic: Clinic, _ window: BrowserWindow) async throws {
+            try await window.run(
+                """
+                const place = document.querySelector('#desk-location');
+                place.value = '\(clinic.location)'; place.dispatchEvent(new Event('change'));
+                const date = document.querySelector('#desk-date');
+                date.value = '\(clinic.date)'; date.dispatchEvent(new Event('change'));
+                """)
         }
     }
 }

@@ -35,46 +35,49 @@ extension BookingV1 {
             ZVJpZ2h0cxIdCgpjYW5fY2FuY2VsGAEgASgIUgljYW5DYW5jZWwSJQoOY2FuX3Jlc2NoZWR1bGUYAiABKAhSDWNh
             blJlc2NoZWR1bGUSPQoMY2FuY2VsX3VudGlsGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFILY2Fu
             Y2VsVW50aWwSRQoQcmVzY2hlZHVsZV91bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSD3Jl
-            c2NoZWR1bGVVbnRpbBIpChByZXNjaGVkdWxlc19sZWZ0GAUgASgFUg9yZXNjaGVkdWxlc0xlZnQi2wIKGEdldEJ5
+            c2NoZWR1bGVVbnRpbBIpChByZXNjaGVkdWxlc19sZWZ0GAUgASgFUg9yZXNjaGVkdWxlc0xlZnQitgQKGEdldEJ5
             TWFuYWdlVG9rZW5SZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdi
             b29raW5nEioKBHNsb3QYAiABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSBHNsb3QSJwoMc3ViamVjdF9uYW1l
             GAMgASgJQgTYtRgBUgtzdWJqZWN0TmFtZRIhCgxzdWJqZWN0X2tpbmQYBCABKAlSC3N1YmplY3RLaW5kEjYKBnJp
             Z2h0cxgFIAEoCzIeLmphbmppLmJvb2tpbmcudjEuTWFuYWdlUmlnaHRzUgZyaWdodHMSJAoIcXJfdG9rZW4YBiAB
-            KAlCBNi1GAFIAFIHcXJUb2tlbogBARInCgxtYW5hZ2VfdG9rZW4YByABKAlCBNi1GAFSC21hbmFnZVRva2VuQgsK
-            CV9xcl90b2tlbiKSAQoaQ2FuY2VsQnlNYW5hZ2VUb2tlblJlcXVlc3QSGgoFdG9rZW4YASABKAlCBNi1GAFSBXRv
-            a2VuEhYKBnJlYXNvbhgCIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUgAUg5pZGVtcG90ZW5j
-            eUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5IlIKG0NhbmNlbEJ5TWFuYWdlVG9rZW5SZXNwb25zZRIzCgdib29r
-            aW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nIrcBCh5SZXNjaGVkdWxlQnlNYW5h
-            Z2VUb2tlblJlcXVlc3QSGgoFdG9rZW4YASABKAlCBNi1GAFSBXRva2VuEh8KC3NjaGVkdWxlX2lkGAIgASgJUgpz
-            Y2hlZHVsZUlkEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUgAUg5pZGVt
-            cG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5It4BCh9SZXNjaGVkdWxlQnlNYW5hZ2VUb2tlblJlc3Bv
-            bnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmcSKgoEc2xvdBgC
-            IAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdBInCgxtYW5hZ2VfdG9rZW4YAyABKAlCBNi1GAFSC21h
-            bmFnZVRva2VuEiQKCHFyX3Rva2VuGAQgASgJQgTYtRgBSABSB3FyVG9rZW6IAQFCCwoJX3FyX3Rva2VuIj0KEURy
-            YXdRckNvZGVSZXF1ZXN0EhoKBXRva2VuGAEgASgJQgTYtRgBUgV0b2tlbhIMCgF2GAIgASgJUgF2Ik0KEEV4cG9y
-            dEljc1JlcXVlc3QSGgoFdG9rZW4YASABKAlCBNi1GAFSBXRva2VuEh0KCmJvb2tpbmdfaWQYAiABKAlSCWJvb2tp
-            bmdJZDLgCgoMQXBwb2ludG1lbnRzEp8BCgdDaGVja0luEiAuamFuamkuYm9va2luZy52MS5DaGVja0luUmVxdWVz
-            dBohLmphbmppLmJvb2tpbmcudjEuQ2hlY2tJblJlc3BvbnNlIk+ItRgCgtPkkwJFIhYvYXBpL2Jvb2tpbmdzL2No
-            ZWNrLWluOgEqWigiIy9hcGkvYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2NoZWNrLWluOgEqEoQBCghDb21wbGV0ZRIh
-            LmphbmppLmJvb2tpbmcudjEuQ29tcGxldGVSZXF1ZXN0GiIuamFuamkuYm9va2luZy52MS5Db21wbGV0ZVJlc3Bv
-            bnNlIjGItRgCgtPkkwInIiIvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NvbXBsZXRlOgEqEokBCgpNYXJrTm9T
-            aG93EiMuamFuamkuYm9va2luZy52MS5NYXJrTm9TaG93UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuTWFya05v
-            U2hvd1Jlc3BvbnNlIjCItRgCgtPkkwImIiEvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L25vLXNob3c6ASoSjAEK
-            ClJlc2NoZWR1bGUSIy5qYW5qaS5ib29raW5nLnYxLlJlc2NoZWR1bGVSZXF1ZXN0GiQuamFuamkuYm9va2luZy52
-            MS5SZXNjaGVkdWxlUmVzcG9uc2UiM4i1GAKC0+STAikiJC9hcGkvYm9va2luZy97Ym9va2luZ19pZH0vcmVzY2hl
-            ZHVsZToBKhKWAQoQR2V0QnlNYW5hZ2VUb2tlbhIpLmphbmppLmJvb2tpbmcudjEuR2V0QnlNYW5hZ2VUb2tlblJl
-            cXVlc3QaKi5qYW5qaS5ib29raW5nLnYxLkdldEJ5TWFuYWdlVG9rZW5SZXNwb25zZSIrkAIBiLUYAYLT5JMCHhIc
-            L2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufRKmAQoTQ2FuY2VsQnlNYW5hZ2VUb2tlbhIsLmphbmppLmJvb2tp
-            bmcudjEuQ2FuY2VsQnlNYW5hZ2VUb2tlblJlcXVlc3QaLS5qYW5qaS5ib29raW5nLnYxLkNhbmNlbEJ5TWFuYWdl
-            VG9rZW5SZXNwb25zZSIyiLUYAYLT5JMCKCIjL2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufS9jYW5jZWw6ASoS
-            tgEKF1Jlc2NoZWR1bGVCeU1hbmFnZVRva2VuEjAuamFuamkuYm9va2luZy52MS5SZXNjaGVkdWxlQnlNYW5hZ2VU
-            b2tlblJlcXVlc3QaMS5qYW5qaS5ib29raW5nLnYxLlJlc2NoZWR1bGVCeU1hbmFnZVRva2VuUmVzcG9uc2UiNoi1
-            GAGC0+STAiwiJy9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vcmVzY2hlZHVsZToBKhJ3CgpEcmF3UXJDb2Rl
-            EiMuamFuamkuYm9va2luZy52MS5EcmF3UXJDb2RlUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiLpACAYi1
-            GAGC0+STAiESHy9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vcXISlwEKCUV4cG9ydEljcxIiLmphbmppLmJv
-            b2tpbmcudjEuRXhwb3J0SWNzUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiUJACAYi1GAGC0+STAkMSIC9h
-            cGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vaWNzWh8SHS9hcGkvYm9va2luZy97Ym9va2luZ19pZH0vaWNzYgZw
-            cm90bzM=
+            KAlCBNi1GAFIAFIHcXJUb2tlbogBARInCgxtYW5hZ2VfdG9rZW4YByABKAlCBNi1GAFSC21hbmFnZVRva2VuEjsK
+            DGZpcnN0X2Nob2ljZRgIIAEoCzIYLmphbmppLmJvb2tpbmcudjEuQ2hvaWNlUgtmaXJzdENob2ljZRI9Cg1zZWNv
+            bmRfY2hvaWNlGAkgASgLMhguamFuamkuYm9va2luZy52MS5DaG9pY2VSDHNlY29uZENob2ljZRIhCgxjaG9pY2Vz
+            X2dvbmUYCiABKAhSC2Nob2ljZXNHb25lEjoKDGFsdGVybmF0aXZlcxgLIAMoCzIWLmphbmppLmJvb2tpbmcudjEu
+            U2xvdFIMYWx0ZXJuYXRpdmVzQgsKCV9xcl90b2tlbiKSAQoaQ2FuY2VsQnlNYW5hZ2VUb2tlblJlcXVlc3QSGgoF
+            dG9rZW4YASABKAlCBNi1GAFSBXRva2VuEhYKBnJlYXNvbhgCIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tl
+            eRgDIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5IlIKG0NhbmNlbEJ5TWFuYWdl
+            VG9rZW5SZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5n
+            IrcBCh5SZXNjaGVkdWxlQnlNYW5hZ2VUb2tlblJlcXVlc3QSGgoFdG9rZW4YASABKAlCBNi1GAFSBXRva2VuEh8K
+            C3NjaGVkdWxlX2lkGAIgASgJUgpzY2hlZHVsZUlkEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwKD2lkZW1wb3Rl
+            bmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5It4BCh9SZXNjaGVk
+            dWxlQnlNYW5hZ2VUb2tlblJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tp
+            bmdSB2Jvb2tpbmcSKgoEc2xvdBgCIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdBInCgxtYW5hZ2Vf
+            dG9rZW4YAyABKAlCBNi1GAFSC21hbmFnZVRva2VuEiQKCHFyX3Rva2VuGAQgASgJQgTYtRgBSABSB3FyVG9rZW6I
+            AQFCCwoJX3FyX3Rva2VuIj0KEURyYXdRckNvZGVSZXF1ZXN0EhoKBXRva2VuGAEgASgJQgTYtRgBUgV0b2tlbhIM
+            CgF2GAIgASgJUgF2Ik0KEEV4cG9ydEljc1JlcXVlc3QSGgoFdG9rZW4YASABKAlCBNi1GAFSBXRva2VuEh0KCmJv
+            b2tpbmdfaWQYAiABKAlSCWJvb2tpbmdJZDLgCgoMQXBwb2ludG1lbnRzEp8BCgdDaGVja0luEiAuamFuamkuYm9v
+            a2luZy52MS5DaGVja0luUmVxdWVzdBohLmphbmppLmJvb2tpbmcudjEuQ2hlY2tJblJlc3BvbnNlIk+ItRgCgtPk
+            kwJFIhYvYXBpL2Jvb2tpbmdzL2NoZWNrLWluOgEqWigiIy9hcGkvYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2NoZWNr
+            LWluOgEqEoQBCghDb21wbGV0ZRIhLmphbmppLmJvb2tpbmcudjEuQ29tcGxldGVSZXF1ZXN0GiIuamFuamkuYm9v
+            a2luZy52MS5Db21wbGV0ZVJlc3BvbnNlIjGItRgCgtPkkwInIiIvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2Nv
+            bXBsZXRlOgEqEokBCgpNYXJrTm9TaG93EiMuamFuamkuYm9va2luZy52MS5NYXJrTm9TaG93UmVxdWVzdBokLmph
+            bmppLmJvb2tpbmcudjEuTWFya05vU2hvd1Jlc3BvbnNlIjCItRgCgtPkkwImIiEvYXBpL2Jvb2tpbmcve2Jvb2tp
+            bmdfaWR9L25vLXNob3c6ASoSjAEKClJlc2NoZWR1bGUSIy5qYW5qaS5ib29raW5nLnYxLlJlc2NoZWR1bGVSZXF1
+            ZXN0GiQuamFuamkuYm9va2luZy52MS5SZXNjaGVkdWxlUmVzcG9uc2UiM4i1GAKC0+STAikiJC9hcGkvYm9va2lu
+            Zy97Ym9va2luZ19pZH0vcmVzY2hlZHVsZToBKhKWAQoQR2V0QnlNYW5hZ2VUb2tlbhIpLmphbmppLmJvb2tpbmcu
+            djEuR2V0QnlNYW5hZ2VUb2tlblJlcXVlc3QaKi5qYW5qaS5ib29raW5nLnYxLkdldEJ5TWFuYWdlVG9rZW5SZXNw
+            b25zZSIrkAIBiLUYAYLT5JMCHhIcL2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufRKmAQoTQ2FuY2VsQnlNYW5h
+            Z2VUb2tlbhIsLmphbmppLmJvb2tpbmcudjEuQ2FuY2VsQnlNYW5hZ2VUb2tlblJlcXVlc3QaLS5qYW5qaS5ib29r
+            aW5nLnYxLkNhbmNlbEJ5TWFuYWdlVG9rZW5SZXNwb25zZSIyiLUYAYLT5JMCKCIjL2FwaS9ib29raW5ncy9tYW5h
+            Z2Uve3Rva2VufS9jYW5jZWw6ASoStgEKF1Jlc2NoZWR1bGVCeU1hbmFnZVRva2VuEjAuamFuamkuYm9va2luZy52
+            MS5SZXNjaGVkdWxlQnlNYW5hZ2VUb2tlblJlcXVlc3QaMS5qYW5qaS5ib29raW5nLnYxLlJlc2NoZWR1bGVCeU1h
+            bmFnZVRva2VuUmVzcG9uc2UiNoi1GAGC0+STAiwiJy9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vcmVzY2hl
+            ZHVsZToBKhJ3CgpEcmF3UXJDb2RlEiMuamFuamkuYm9va2luZy52MS5EcmF3UXJDb2RlUmVxdWVzdBoULmdvb2ds
+            ZS5hcGkuSHR0cEJvZHkiLpACAYi1GAGC0+STAiESHy9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vcXISlwEK
+            CUV4cG9ydEljcxIiLmphbmppLmJvb2tpbmcudjEuRXhwb3J0SWNzUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJv
+            ZHkiUJACAYi1GAGC0+STAkMSIC9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vaWNzWh8SHS9hcGkvYm9va2lu
+            Zy97Ym9va2luZ19pZH0vaWNzYgZwcm90bzM=
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleApi.httpbodyFile, GoogleProtobuf.timestampFile, BookingV1.bookingFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -350,6 +353,13 @@ extension BookingV1 {
         public var qrToken: Swift::String?
         /// The link of the booking shown.
         public var manageToken: Swift::String = ""
+        /// What a request asked for, as it is now.
+        public var firstChoice: BookingV1.Choice?
+        public var secondChoice: BookingV1.Choice?
+        /// It still waits for a slot, and none that it named can be had any more (X-24).
+        public var choicesGone: Swift::Bool = false
+        /// Then: open slots of the course, nearest in time to the first choice; at most three.
+        public var alternatives: [BookingV1.Slot] = []
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -365,6 +375,10 @@ extension BookingV1 {
             self.rights = try reader.message(4, BookingV1.ManageRights.self)
             if reader.has(5) { self.qrToken = reader.string(5) }
             self.manageToken = reader.string(6)
+            self.firstChoice = try reader.message(7, BookingV1.Choice.self)
+            self.secondChoice = try reader.message(8, BookingV1.Choice.self)
+            self.choicesGone = reader.bool(9)
+            self.alternatives = try reader.messages(10, BookingV1.Slot.self)
             self.unknownFields = reader.unknownFields
         }
 
@@ -376,6 +390,10 @@ extension BookingV1 {
             writer.message(4, self.rights)
             if let value = self.qrToken { writer.setString(5, value) }
             writer.string(6, self.manageToken)
+            writer.message(7, self.firstChoice)
+            writer.message(8, self.secondChoice)
+            writer.bool(9, self.choicesGone)
+            writer.messages(10, self.alternatives)
             writer.unknownFields(self.unknownFields)
         }
     }

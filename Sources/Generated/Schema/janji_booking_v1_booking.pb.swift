@@ -81,73 +81,75 @@ extension BookingV1 {
             IAEoCzIbLmphbmppLmJvb2tpbmcudjEuVGltZVJhbmdlUhJwcmVmZXJyZWRUaW1lUmFuZ2USIwoKYmlydGhfZGF0
             ZRgKIAEoCUIE2LUYAVIJYmlydGhEYXRlEigKDXBheW1lbnRfcHJvb2YYCyABKAlIAFIMcGF5bWVudFByb29miAEB
             QhAKDl9wYXltZW50X3Byb29mImoKBkNob2ljZRIqCgRzbG90GAEgASgLMhYuamFuamkuYm9va2luZy52MS5TbG90
-            UgRzbG90EhYKBm90aGVycxgCIAEoBVIGb3RoZXJzEhwKCWF2YWlsYWJsZRgDIAEoCFIJYXZhaWxhYmxlIsACCg5Q
+            UgRzbG90EhYKBm90aGVycxgCIAEoBVIGb3RoZXJzEhwKCWF2YWlsYWJsZRgDIAEoCFIJYXZhaWxhYmxlIp8DCg5Q
             ZW5kaW5nQm9va2luZxIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5n
             EjkKCWFwcGxpY2FudBgCIAEoCzIbLmphbmppLmJvb2tpbmcudjEuQXBwbGljYW50UglhcHBsaWNhbnQSOwoMZmly
             c3RfY2hvaWNlGAMgASgLMhguamFuamkuYm9va2luZy52MS5DaG9pY2VSC2ZpcnN0Q2hvaWNlEj0KDXNlY29uZF9j
             aG9pY2UYBCABKAsyGC5qYW5qaS5ib29raW5nLnYxLkNob2ljZVIMc2Vjb25kQ2hvaWNlEh8KC2NvdXJzZV9jb2Rl
-            GAUgASgJUgpjb3Vyc2VDb2RlEiEKDGNvdXJzZV90aXRsZRgGIAEoCVILY291cnNlVGl0bGUiwgEKE0xpc3RQZW5k
-            aW5nUmVzcG9uc2USPAoIYm9va2luZ3MYASADKAsyIC5qYW5qaS5ib29raW5nLnYxLlBlbmRpbmdCb29raW5nUghi
-            b29raW5ncxImCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlSDW5leHRQYWdlVG9rZW4SLwoFYXNfb2YYAyABKAsyGi5n
-            b29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRhc09mEhQKBXRvdGFsGAQgASgFUgV0b3RhbCLyAQoOQ29uZmlybVJl
-            cXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEiQKC3NjaGVkdWxlX2lkGAIgASgJSABSCnNjaGVk
-            dWxlSWSIAQESFgoGcmVhc29uGAMgASgJUgZyZWFzb24SLAoPaWRlbXBvdGVuY3lfa2V5GAQgASgJSAFSDmlkZW1w
-            b3RlbmN5S2V5iAEBEiIKCmlmX3ZlcnNpb24YBSABKANIAlIJaWZWZXJzaW9uiAEBQg4KDF9zY2hlZHVsZV9pZEIS
-            ChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uInIKD0NvbmZpcm1SZXNwb25zZRIzCgdib29raW5nGAEg
-            ASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEioKBHNsb3QYAiABKAsyFi5qYW5qaS5ib29r
-            aW5nLnYxLlNsb3RSBHNsb3Qi4AEKEUFzc2lnblNsb3RSZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJvb2tp
-            bmdJZBIfCgtzY2hlZHVsZV9pZBgCIAEoCVIKc2NoZWR1bGVJZBIWCgZyZWFzb24YAyABKAlSBnJlYXNvbhIsCg9p
-            ZGVtcG90ZW5jeV9rZXkYBCABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgFIAEoA0gBUglp
-            ZlZlcnNpb26IAQFCEgoQX2lkZW1wb3RlbmN5X2tleUINCgtfaWZfdmVyc2lvbiJ1ChJBc3NpZ25TbG90UmVzcG9u
-            c2USMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZxIqCgRzbG90GAIg
-            ASgLMhYuamFuamkuYm9va2luZy52MS5TbG90UgRzbG90IrsBCg1SZWplY3RSZXF1ZXN0Eh0KCmJvb2tpbmdfaWQY
-            ASABKAlSCWJvb2tpbmdJZBIWCgZyZWFzb24YAiABKAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYAyABKAlI
-            AFIOaWRlbXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgEIAEoA0gBUglpZlZlcnNpb26IAQFCEgoQX2lkZW1w
-            b3RlbmN5X2tleUINCgtfaWZfdmVyc2lvbiJFCg5SZWplY3RSZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFu
-            amkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nIrsBCg1DYW5jZWxSZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASAB
-            KAlSCWJvb2tpbmdJZBIWCgZyZWFzb24YAiABKAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYAyABKAlIAFIO
-            aWRlbXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgEIAEoA0gBUglpZlZlcnNpb26IAQFCEgoQX2lkZW1wb3Rl
-            bmN5X2tleUINCgtfaWZfdmVyc2lvbiJFCg5DYW5jZWxSZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamku
-            Ym9va2luZy52MS5Cb29raW5nUgdib29raW5nKuQCCg1Cb29raW5nU3RhdHVzEh4KGkJPT0tJTkdfU1RBVFVTX1VO
-            U1BFQ0lGSUVEEAASGgoWQk9PS0lOR19TVEFUVVNfUEVORElORxABEhwKGEJPT0tJTkdfU1RBVFVTX0NPTkZJUk1F
-            RBACEhsKF0JPT0tJTkdfU1RBVFVTX1JFSkVDVEVEEAMSHAoYQk9PS0lOR19TVEFUVVNfQ0FOQ0VMTEVEEAQSGgoW
-            Qk9PS0lOR19TVEFUVVNfRVhQSVJFRBAFEiIKHkJPT0tJTkdfU1RBVFVTX1BFTkRJTkdfUEFZTUVOVBAGEh4KGkJP
-            T0tJTkdfU1RBVFVTX0lOX1BST0dSRVNTEAcSHAoYQk9PS0lOR19TVEFUVVNfQ09NUExFVEVEEAgSGgoWQk9PS0lO
-            R19TVEFUVVNfTk9fU0hPVxAJEh4KGkJPT0tJTkdfU1RBVFVTX1JFU0NIRURVTEVEEAoaBPi2GAEq6gEKDVBheW1l
-            bnRTdGF0dXMSHgoaUEFZTUVOVF9TVEFUVVNfVU5TUEVDSUZJRUQQABIfChtQQVlNRU5UX1NUQVRVU19OT1RfUkVR
-            VUlSRUQQARIaChZQQVlNRU5UX1NUQVRVU19QRU5ESU5HEAISFwoTUEFZTUVOVF9TVEFUVVNfUEFJRBADEhkKFVBB
-            WU1FTlRfU1RBVFVTX0ZBSUxFRBAEEiUKIVBBWU1FTlRfU1RBVFVTX1BBUlRJQUxMWV9SRUZVTkRFRBAFEhsKF1BB
-            WU1FTlRfU1RBVFVTX1JFRlVOREVEEAYaBPi2GAEq4wEKD0Fzc2lnbm1lbnRCYXNpcxIgChxBU1NJR05NRU5UX0JB
-            U0lTX1VOU1BFQ0lGSUVEEAASIQodQVNTSUdOTUVOVF9CQVNJU19GSVJTVF9DSE9JQ0UQARIiCh5BU1NJR05NRU5U
-            X0JBU0lTX1NFQ09ORF9DSE9JQ0UQAhIjCh9BU1NJR05NRU5UX0JBU0lTX0FETUlOX09WRVJSSURFEAMSHQoZQVNT
-            SUdOTUVOVF9CQVNJU19DVVNUT01FUhAEEh0KGUFTU0lHTk1FTlRfQkFTSVNfRVhURVJOQUwQBRoE+LYYATLuDQoI
-            Qm9va2luZ3MStAEKDlJlZ2lzdGVyQ291cnNlEicuamFuamkuYm9va2luZy52MS5SZWdpc3RlckNvdXJzZVJlcXVl
-            c3QaKC5qYW5qaS5ib29raW5nLnYxLlJlZ2lzdGVyQ291cnNlUmVzcG9uc2UiT4i1GAGQtRjJAYLT5JMCQCIcL2Fw
-            aS9ib29raW5nL3JlZ2lzdGVyLWNvdXJzZToBKlodIhgvYm9va2luZy9yZWdpc3Rlci1jb3Vyc2U6ASoSywEKCkdl
-            dEJvb2tpbmcSIy5qYW5qaS5ib29raW5nLnYxLkdldEJvb2tpbmdSZXF1ZXN0GiQuamFuamkuYm9va2luZy52MS5H
-            ZXRCb29raW5nUmVzcG9uc2UicpACAYi1GAKC0+STAmUSKC9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9v
-            a2luZ19pZH1aGxIZL2FwaS9ib29raW5nL3tib29raW5nX2lkfVocEhovYXBpL2Jvb2tpbmdzL3tib29raW5nX2lk
-            fRK9AQoKR2V0SGlzdG9yeRIjLmphbmppLmJvb2tpbmcudjEuR2V0SGlzdG9yeVJlcXVlc3QaJC5qYW5qaS5ib29r
-            aW5nLnYxLkdldEhpc3RvcnlSZXNwb25zZSJkkAIBiLUYAoLT5JMCVxIhL2FwaS9ib29raW5nL3tib29raW5nX2lk
-            fS9oaXN0b3J5WjISMC9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vaGlzdG9yeRKaAQoM
-            TGlzdEJvb2tpbmdzEiUuamFuamkuYm9va2luZy52MS5MaXN0Qm9va2luZ3NSZXF1ZXN0GiYuamFuamkuYm9va2lu
-            Zy52MS5MaXN0Qm9va2luZ3NSZXNwb25zZSI7kAIBiLUYAoLT5JMCLhIbL2FwaS9ib29raW5nL2FkbWluL2Jvb2tp
-            bmdzWg8SDS9hcGkvYm9va2luZ3MSsQEKC0xpc3RQZW5kaW5nEiQuamFuamkuYm9va2luZy52MS5MaXN0UGVuZGlu
-            Z1JlcXVlc3QaJS5qYW5qaS5ib29raW5nLnYxLkxpc3RQZW5kaW5nUmVzcG9uc2UiVZACAYi1GAKC0+STAkgSIy9h
-            cGkvYm9va2luZy9hZG1pbi9ib29raW5ncy9wZW5kaW5nWiESHy9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3BlbmRp
-            bmcS3QEKB0NvbmZpcm0SIC5qYW5qaS5ib29raW5nLnYxLkNvbmZpcm1SZXF1ZXN0GiEuamFuamkuYm9va2luZy52
-            MS5Db25maXJtUmVzcG9uc2UijAGItRgCgtPkkwKBASIhL2FwaS9ib29raW5nL3tib29raW5nX2lkfS9jb25maXJt
-            OgEqWiIiHS9ib29raW5nL3tib29raW5nX2lkfS9jb25maXJtOgEqWjUiMC9hcGkvYm9va2luZy9hZG1pbi9ib29r
-            aW5ncy97Ym9va2luZ19pZH0vY29uZmlybToBKhKBAgoKQXNzaWduU2xvdBIjLmphbmppLmJvb2tpbmcudjEuQXNz
-            aWduU2xvdFJlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLkFzc2lnblNsb3RSZXNwb25zZSKnAYi1GAKC0+STApwB
-            IjQvYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2Fzc2lnbi1zbG90OgEqWjUiMC9ib29r
-            aW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9hc3NpZ24tc2xvdDoBKloqIiUvYXBpL2Jvb2tpbmcve2Jv
-            b2tpbmdfaWR9L2Fzc2lnbi1zbG90OgEqErIBCgZSZWplY3QSHy5qYW5qaS5ib29raW5nLnYxLlJlamVjdFJlcXVl
-            c3QaIC5qYW5qaS5ib29raW5nLnYxLlJlamVjdFJlc3BvbnNlImWItRgCgtPkkwJbIiAvYXBpL2Jvb2tpbmcve2Jv
-            b2tpbmdfaWR9L3JlamVjdDoBKlo0Ii8vYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9L3Jl
-            amVjdDoBKhKyAQoGQ2FuY2VsEh8uamFuamkuYm9va2luZy52MS5DYW5jZWxSZXF1ZXN0GiAuamFuamkuYm9va2lu
-            Zy52MS5DYW5jZWxSZXNwb25zZSJliLUYAoLT5JMCWyIgL2FwaS9ib29raW5nL3tib29raW5nX2lkfS9jYW5jZWw6
-            ASpaNCIvL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9jYW5jZWw6ASpiBnByb3RvMw==
+            GAUgASgJUgpjb3Vyc2VDb2RlEiEKDGNvdXJzZV90aXRsZRgGIAEoCVILY291cnNlVGl0bGUSIQoMY2hvaWNlc19n
+            b25lGAcgASgIUgtjaG9pY2VzR29uZRI6CgxhbHRlcm5hdGl2ZXMYCCADKAsyFi5qYW5qaS5ib29raW5nLnYxLlNs
+            b3RSDGFsdGVybmF0aXZlcyLCAQoTTGlzdFBlbmRpbmdSZXNwb25zZRI8Cghib29raW5ncxgBIAMoCzIgLmphbmpp
+            LmJvb2tpbmcudjEuUGVuZGluZ0Jvb2tpbmdSCGJvb2tpbmdzEiYKD25leHRfcGFnZV90b2tlbhgCIAEoCVINbmV4
+            dFBhZ2VUb2tlbhIvCgVhc19vZhgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBGFzT2YSFAoFdG90
+            YWwYBCABKAVSBXRvdGFsIvIBCg5Db25maXJtUmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQS
+            JAoLc2NoZWR1bGVfaWQYAiABKAlIAFIKc2NoZWR1bGVJZIgBARIWCgZyZWFzb24YAyABKAlSBnJlYXNvbhIsCg9p
+            ZGVtcG90ZW5jeV9rZXkYBCABKAlIAVIOaWRlbXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgFIAEoA0gCUglp
+            ZlZlcnNpb26IAQFCDgoMX3NjaGVkdWxlX2lkQhIKEF9pZGVtcG90ZW5jeV9rZXlCDQoLX2lmX3ZlcnNpb24icgoP
+            Q29uZmlybVJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tp
+            bmcSKgoEc2xvdBgCIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdCLgAQoRQXNzaWduU2xvdFJlcXVl
+            c3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEh8KC3NjaGVkdWxlX2lkGAIgASgJUgpzY2hlZHVsZUlk
+            EhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtl
+            eYgBARIiCgppZl92ZXJzaW9uGAUgASgDSAFSCWlmVmVyc2lvbogBAUISChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19p
+            Zl92ZXJzaW9uInUKEkFzc2lnblNsb3RSZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52
+            MS5Cb29raW5nUgdib29raW5nEioKBHNsb3QYAiABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSBHNsb3QiuwEK
+            DVJlamVjdFJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEhYKBnJlYXNvbhgCIAEoCVIGcmVh
+            c29uEiwKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBARIiCgppZl92ZXJzaW9uGAQg
+            ASgDSAFSCWlmVmVyc2lvbogBAUISChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uIkUKDlJlamVjdFJl
+            c3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmciuwEKDUNh
+            bmNlbFJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEhYKBnJlYXNvbhgCIAEoCVIGcmVhc29u
+            EiwKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBARIiCgppZl92ZXJzaW9uGAQgASgD
+            SAFSCWlmVmVyc2lvbogBAUISChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uIkUKDkNhbmNlbFJlc3Bv
+            bnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmcq5AIKDUJvb2tp
+            bmdTdGF0dXMSHgoaQk9PS0lOR19TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZCT09LSU5HX1NUQVRVU19QRU5ESU5H
+            EAESHAoYQk9PS0lOR19TVEFUVVNfQ09ORklSTUVEEAISGwoXQk9PS0lOR19TVEFUVVNfUkVKRUNURUQQAxIcChhC
+            T09LSU5HX1NUQVRVU19DQU5DRUxMRUQQBBIaChZCT09LSU5HX1NUQVRVU19FWFBJUkVEEAUSIgoeQk9PS0lOR19T
+            VEFUVVNfUEVORElOR19QQVlNRU5UEAYSHgoaQk9PS0lOR19TVEFUVVNfSU5fUFJPR1JFU1MQBxIcChhCT09LSU5H
+            X1NUQVRVU19DT01QTEVURUQQCBIaChZCT09LSU5HX1NUQVRVU19OT19TSE9XEAkSHgoaQk9PS0lOR19TVEFUVVNf
+            UkVTQ0hFRFVMRUQQChoE+LYYASrqAQoNUGF5bWVudFN0YXR1cxIeChpQQVlNRU5UX1NUQVRVU19VTlNQRUNJRklF
+            RBAAEh8KG1BBWU1FTlRfU1RBVFVTX05PVF9SRVFVSVJFRBABEhoKFlBBWU1FTlRfU1RBVFVTX1BFTkRJTkcQAhIX
+            ChNQQVlNRU5UX1NUQVRVU19QQUlEEAMSGQoVUEFZTUVOVF9TVEFUVVNfRkFJTEVEEAQSJQohUEFZTUVOVF9TVEFU
+            VVNfUEFSVElBTExZX1JFRlVOREVEEAUSGwoXUEFZTUVOVF9TVEFUVVNfUkVGVU5ERUQQBhoE+LYYASrjAQoPQXNz
+            aWdubWVudEJhc2lzEiAKHEFTU0lHTk1FTlRfQkFTSVNfVU5TUEVDSUZJRUQQABIhCh1BU1NJR05NRU5UX0JBU0lT
+            X0ZJUlNUX0NIT0lDRRABEiIKHkFTU0lHTk1FTlRfQkFTSVNfU0VDT05EX0NIT0lDRRACEiMKH0FTU0lHTk1FTlRf
+            QkFTSVNfQURNSU5fT1ZFUlJJREUQAxIdChlBU1NJR05NRU5UX0JBU0lTX0NVU1RPTUVSEAQSHQoZQVNTSUdOTUVO
+            VF9CQVNJU19FWFRFUk5BTBAFGgT4thgBMu4NCghCb29raW5ncxK0AQoOUmVnaXN0ZXJDb3Vyc2USJy5qYW5qaS5i
+            b29raW5nLnYxLlJlZ2lzdGVyQ291cnNlUmVxdWVzdBooLmphbmppLmJvb2tpbmcudjEuUmVnaXN0ZXJDb3Vyc2VS
+            ZXNwb25zZSJPiLUYAZC1GMkBgtPkkwJAIhwvYXBpL2Jvb2tpbmcvcmVnaXN0ZXItY291cnNlOgEqWh0iGC9ib29r
+            aW5nL3JlZ2lzdGVyLWNvdXJzZToBKhLLAQoKR2V0Qm9va2luZxIjLmphbmppLmJvb2tpbmcudjEuR2V0Qm9va2lu
+            Z1JlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLkdldEJvb2tpbmdSZXNwb25zZSJykAIBiLUYAoLT5JMCZRIoL2Fw
+            aS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfVobEhkvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9
+            WhwSGi9hcGkvYm9va2luZ3Mve2Jvb2tpbmdfaWR9Er0BCgpHZXRIaXN0b3J5EiMuamFuamkuYm9va2luZy52MS5H
+            ZXRIaXN0b3J5UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuR2V0SGlzdG9yeVJlc3BvbnNlImSQAgGItRgCgtPk
+            kwJXEiEvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2hpc3RvcnlaMhIwL2FwaS9ib29raW5nL2FkbWluL2Jvb2tp
+            bmdzL3tib29raW5nX2lkfS9oaXN0b3J5EpoBCgxMaXN0Qm9va2luZ3MSJS5qYW5qaS5ib29raW5nLnYxLkxpc3RC
+            b29raW5nc1JlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLkxpc3RCb29raW5nc1Jlc3BvbnNlIjuQAgGItRgCgtPk
+            kwIuEhsvYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3NaDxINL2FwaS9ib29raW5ncxKxAQoLTGlzdFBlbmRpbmcS
+            JC5qYW5qaS5ib29raW5nLnYxLkxpc3RQZW5kaW5nUmVxdWVzdBolLmphbmppLmJvb2tpbmcudjEuTGlzdFBlbmRp
+            bmdSZXNwb25zZSJVkAIBiLUYAoLT5JMCSBIjL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3BlbmRpbmdaIRIf
+            L2Jvb2tpbmcvYWRtaW4vYm9va2luZ3MvcGVuZGluZxLdAQoHQ29uZmlybRIgLmphbmppLmJvb2tpbmcudjEuQ29u
+            ZmlybVJlcXVlc3QaIS5qYW5qaS5ib29raW5nLnYxLkNvbmZpcm1SZXNwb25zZSKMAYi1GAKC0+STAoEBIiEvYXBp
+            L2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NvbmZpcm06ASpaIiIdL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NvbmZpcm06
+            ASpaNSIwL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9jb25maXJtOgEqEoECCgpBc3Np
+            Z25TbG90EiMuamFuamkuYm9va2luZy52MS5Bc3NpZ25TbG90UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuQXNz
+            aWduU2xvdFJlc3BvbnNlIqcBiLUYAoLT5JMCnAEiNC9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2lu
+            Z19pZH0vYXNzaWduLXNsb3Q6ASpaNSIwL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2Fzc2ln
+            bi1zbG90OgEqWioiJS9hcGkvYm9va2luZy97Ym9va2luZ19pZH0vYXNzaWduLXNsb3Q6ASoSsgEKBlJlamVjdBIf
+            LmphbmppLmJvb2tpbmcudjEuUmVqZWN0UmVxdWVzdBogLmphbmppLmJvb2tpbmcudjEuUmVqZWN0UmVzcG9uc2Ui
+            ZYi1GAKC0+STAlsiIC9hcGkvYm9va2luZy97Ym9va2luZ19pZH0vcmVqZWN0OgEqWjQiLy9hcGkvYm9va2luZy9h
+            ZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vcmVqZWN0OgEqErIBCgZDYW5jZWwSHy5qYW5qaS5ib29raW5nLnYx
+            LkNhbmNlbFJlcXVlc3QaIC5qYW5qaS5ib29raW5nLnYxLkNhbmNlbFJlc3BvbnNlImWItRgCgtPkkwJbIiAvYXBp
+            L2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NhbmNlbDoBKlo0Ii8vYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jv
+            b2tpbmdfaWR9L2NhbmNlbDoBKmIGcHJvdG8z
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -825,6 +827,10 @@ extension BookingV1 {
         public var secondChoice: BookingV1.Choice?
         public var courseCode: Swift::String = ""
         public var courseTitle: Swift::String = ""
+        /// It still waits for a slot, and none that it named can be had any more (X-24).
+        public var choicesGone: Swift::Bool = false
+        /// Then: open slots of the course, nearest in time to the first choice; at most three.
+        public var alternatives: [BookingV1.Slot] = []
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -839,6 +845,8 @@ extension BookingV1 {
             self.secondChoice = try reader.message(3, BookingV1.Choice.self)
             self.courseCode = reader.string(4)
             self.courseTitle = reader.string(5)
+            self.choicesGone = reader.bool(6)
+            self.alternatives = try reader.messages(7, BookingV1.Slot.self)
             self.unknownFields = reader.unknownFields
         }
 
@@ -849,6 +857,8 @@ extension BookingV1 {
             writer.message(3, self.secondChoice)
             writer.string(4, self.courseCode)
             writer.string(5, self.courseTitle)
+            writer.bool(6, self.choicesGone)
+            writer.messages(7, self.alternatives)
             writer.unknownFields(self.unknownFields)
         }
     }

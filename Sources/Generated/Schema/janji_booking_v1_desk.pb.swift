@@ -11,21 +11,22 @@ extension BookingV1 {
         base64: """
             ChtqYW5qaS9ib29raW5nL3YxL2Rlc2sucHJvdG8SEGphbmppLmJvb2tpbmcudjEaHGdvb2dsZS9hcGkvYW5ub3Rh
             dGlvbnMucHJvdG8aH2dvb2dsZS9wcm90b2J1Zi90aW1lc3RhbXAucHJvdG8aHmphbmppL2Jvb2tpbmcvdjEvYm9v
-            a2luZy5wcm90bxobamFuamkvYm9va2luZy92MS9zbG90LnByb3RvGh1qYW5qaS9jb21tb24vdjEvb3B0aW9ucy5w
-            cm90byJFCg5MaXN0RGF5UmVxdWVzdBIfCgtsb2NhdGlvbl9pZBgBIAEoCVIKbG9jYXRpb25JZBISCgRkYXRlGAIg
-            ASgJUgRkYXRlInEKCExpdmVIb2xkEg4KAmlkGAEgASgJUgJpZBIaCghxdWFudGl0eRgCIAEoBVIIcXVhbnRpdHkS
-            OQoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCWV4cGlyZXNBdCJ3CgtEZXNr
-            Qm9va2luZxIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEjMKB2Nv
-            bnRhY3QYAiABKAsyGS5qYW5qaS5ib29raW5nLnYxLkNvbnRhY3RSB2NvbnRhY3QiogEKB0RheVNsb3QSKgoEc2xv
-            dBgBIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdBIwCgVob2xkcxgCIAMoCzIaLmphbmppLmJvb2tp
-            bmcudjEuTGl2ZUhvbGRSBWhvbGRzEjkKCGJvb2tpbmdzGAMgAygLMh0uamFuamkuYm9va2luZy52MS5EZXNrQm9v
-            a2luZ1IIYm9va2luZ3MicwoPTGlzdERheVJlc3BvbnNlEi8KBXNsb3RzGAEgAygLMhkuamFuamkuYm9va2luZy52
-            MS5EYXlTbG90UgVzbG90cxIvCgVhc19vZhgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBGFzT2Yy
-            fQoERGVzaxJ1CgdMaXN0RGF5EiAuamFuamkuYm9va2luZy52MS5MaXN0RGF5UmVxdWVzdBohLmphbmppLmJvb2tp
-            bmcudjEuTGlzdERheVJlc3BvbnNlIiWQAgGItRgCgtPkkwIYEhYvYXBpL2Jvb2tpbmcvYWRtaW4vZGF5YgZwcm90
-            bzM=
+            a2luZy5wcm90bxobamFuamkvYm9va2luZy92MS9zbG90LnByb3RvGh9qYW5qaS9ib29raW5nL3YxL3dhaXRsaXN0
+            LnByb3RvGh1qYW5qaS9jb21tb24vdjEvb3B0aW9ucy5wcm90byJFCg5MaXN0RGF5UmVxdWVzdBIfCgtsb2NhdGlv
+            bl9pZBgBIAEoCVIKbG9jYXRpb25JZBISCgRkYXRlGAIgASgJUgRkYXRlInEKCExpdmVIb2xkEg4KAmlkGAEgASgJ
+            UgJpZBIaCghxdWFudGl0eRgCIAEoBVIIcXVhbnRpdHkSOQoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90
+            b2J1Zi5UaW1lc3RhbXBSCWV4cGlyZXNBdCJ3CgtEZXNrQm9va2luZxIzCgdib29raW5nGAEgASgLMhkuamFuamku
+            Ym9va2luZy52MS5Cb29raW5nUgdib29raW5nEjMKB2NvbnRhY3QYAiABKAsyGS5qYW5qaS5ib29raW5nLnYxLkNv
+            bnRhY3RSB2NvbnRhY3Qi3gEKB0RheVNsb3QSKgoEc2xvdBgBIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIE
+            c2xvdBIwCgVob2xkcxgCIAMoCzIaLmphbmppLmJvb2tpbmcudjEuTGl2ZUhvbGRSBWhvbGRzEjkKCGJvb2tpbmdz
+            GAMgAygLMh0uamFuamkuYm9va2luZy52MS5EZXNrQm9va2luZ1IIYm9va2luZ3MSOgoHd2FpdGluZxgEIAMoCzIg
+            LmphbmppLmJvb2tpbmcudjEuV2FpdGxpc3RQZXJzb25SB3dhaXRpbmcicwoPTGlzdERheVJlc3BvbnNlEi8KBXNs
+            b3RzGAEgAygLMhkuamFuamkuYm9va2luZy52MS5EYXlTbG90UgVzbG90cxIvCgVhc19vZhgCIAEoCzIaLmdvb2ds
+            ZS5wcm90b2J1Zi5UaW1lc3RhbXBSBGFzT2YyfQoERGVzaxJ1CgdMaXN0RGF5EiAuamFuamkuYm9va2luZy52MS5M
+            aXN0RGF5UmVxdWVzdBohLmphbmppLmJvb2tpbmcudjEuTGlzdERheVJlc3BvbnNlIiWQAgGItRgCgtPkkwIYEhYv
+            YXBpL2Jvb2tpbmcvYWRtaW4vZGF5YgZwcm90bzM=
             """,
-        dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.bookingFile, BookingV1.slotFile, CommonV1.optionsFile])
+        dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.bookingFile, BookingV1.slotFile, BookingV1.waitlistFile, CommonV1.optionsFile])
 
     public struct ListDayRequest: Protobuf::Message {
         /// Slots without a location when empty.
@@ -109,6 +110,8 @@ extension BookingV1 {
         /// Those that have or had a seat here, in the order of their making; expired and rejected ones
         /// left out.
         public var bookings: [BookingV1.DeskBooking] = []
+        /// Who is offered seats of it, then who waits, in their order.
+        public var waiting: [BookingV1.WaitlistPerson] = []
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -120,6 +123,7 @@ extension BookingV1 {
             self.slot = try reader.message(0, BookingV1.Slot.self)
             self.holds = try reader.messages(1, BookingV1.LiveHold.self)
             self.bookings = try reader.messages(2, BookingV1.DeskBooking.self)
+            self.waiting = try reader.messages(3, BookingV1.WaitlistPerson.self)
             self.unknownFields = reader.unknownFields
         }
 
@@ -127,6 +131,7 @@ extension BookingV1 {
             writer.message(0, self.slot)
             writer.messages(1, self.holds)
             writer.messages(2, self.bookings)
+            writer.messages(3, self.waiting)
             writer.unknownFields(self.unknownFields)
         }
     }

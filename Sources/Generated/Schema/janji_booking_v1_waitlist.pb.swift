@@ -37,28 +37,28 @@ extension BookingV1 {
             bGxTbG90c1JlcXVlc3QSGwoJY291cnNlX2lkGAEgASgJUghjb3Vyc2VJZBIuCgRmcm9tGAIgASgLMhouZ29vZ2xl
             LnByb3RvYnVmLlRpbWVzdGFtcFIEZnJvbRIqCgJ0bxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBS
             AnRvIkUKFUxpc3RGdWxsU2xvdHNSZXNwb25zZRIsCgVzbG90cxgBIAMoCzIWLmphbmppLmJvb2tpbmcudjEuU2xv
-            dFIFc2xvdHMiLgoTTGlzdFdhaXRsaXN0UmVxdWVzdBIXCgdzbG90X2lkGAEgASgJUgZzbG90SWQi3QEKFExpc3RX
-            YWl0bGlzdFJlc3BvbnNlEkUKBnBlb3BsZRgBIAMoCzItLmphbmppLmJvb2tpbmcudjEuTGlzdFdhaXRsaXN0UmVz
-            cG9uc2UuUGVyc29uUgZwZW9wbGUafgoGUGVyc29uEjUKBWVudHJ5GAEgASgLMh8uamFuamkuYm9va2luZy52MS5X
-            YWl0bGlzdEVudHJ5UgVlbnRyeRIhCglmdWxsX25hbWUYAiABKAlCBNi1GAFSCGZ1bGxOYW1lEhoKBWVtYWlsGAMg
-            ASgJQgTYtRgBUgVlbWFpbCrfAQoOV2FpdGxpc3RTdGF0dXMSHwobV0FJVExJU1RfU1RBVFVTX1VOU1BFQ0lGSUVE
-            EAASGwoXV0FJVExJU1RfU1RBVFVTX1dBSVRJTkcQARIbChdXQUlUTElTVF9TVEFUVVNfT0ZGRVJFRBACEhsKF1dB
-            SVRMSVNUX1NUQVRVU19DTEFJTUVEEAMSGgoWV0FJVExJU1RfU1RBVFVTX0xBUFNFRBAEEhgKFFdBSVRMSVNUX1NU
-            QVRVU19MRUZUEAUSGQoVV0FJVExJU1RfU1RBVFVTX0VOREVEEAYaBPi2GAEypAcKCVdhaXRsaXN0cxKJAQoMSm9p
-            bldhaXRsaXN0EiUuamFuamkuYm9va2luZy52MS5Kb2luV2FpdGxpc3RSZXF1ZXN0GiYuamFuamkuYm9va2luZy52
-            MS5Kb2luV2FpdGxpc3RSZXNwb25zZSIqiLUYAZC1GMkBgtPkkwIbIhYvYXBpL2Jvb2tpbmdzL3dhaXRsaXN0OgEq
-            EpgBChBHZXRXYWl0bGlzdEVudHJ5EikuamFuamkuYm9va2luZy52MS5HZXRXYWl0bGlzdEVudHJ5UmVxdWVzdBoq
-            LmphbmppLmJvb2tpbmcudjEuR2V0V2FpdGxpc3RFbnRyeVJlc3BvbnNlIi2QAgGItRgBgtPkkwIgEh4vYXBpL2Jv
-            b2tpbmdzL3dhaXRsaXN0L3t0b2tlbn0SugEKDUxlYXZlV2FpdGxpc3QSJi5qYW5qaS5ib29raW5nLnYxLkxlYXZl
-            V2FpdGxpc3RSZXF1ZXN0GicuamFuamkuYm9va2luZy52MS5MZWF2ZVdhaXRsaXN0UmVzcG9uc2UiWIi1GAGC0+ST
-            Ak4iJC9hcGkvYm9va2luZ3Mvd2FpdGxpc3Qve3Rva2VufS9sZWF2ZToBKlojKh4vYXBpL2Jvb2tpbmdzL3dhaXRs
-            aXN0L3t0b2tlbn06ASoSjAEKCkNsYWltT2ZmZXISIy5qYW5qaS5ib29raW5nLnYxLkNsYWltT2ZmZXJSZXF1ZXN0
-            GiQuamFuamkuYm9va2luZy52MS5DbGFpbU9mZmVyUmVzcG9uc2UiM4i1GAGC0+STAikiJC9hcGkvYm9va2luZ3Mv
-            d2FpdGxpc3Qve3Rva2VufS9jbGFpbToBKhKVAQoNTGlzdEZ1bGxTbG90cxImLmphbmppLmJvb2tpbmcudjEuTGlz
-            dEZ1bGxTbG90c1JlcXVlc3QaJy5qYW5qaS5ib29raW5nLnYxLkxpc3RGdWxsU2xvdHNSZXNwb25zZSIzkAIBiLUY
-            AYLT5JMCJhIkL2FwaS9ib29raW5nL2F2YWlsYWJpbGl0eS9mdWxsLXNsb3RzEosBCgxMaXN0V2FpdGxpc3QSJS5q
-            YW5qaS5ib29raW5nLnYxLkxpc3RXYWl0bGlzdFJlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLkxpc3RXYWl0bGlz
-            dFJlc3BvbnNlIiyQAgGItRgCgtPkkwIfEh0vYXBpL3Nsb3RzL3tzbG90X2lkfS93YWl0bGlzdGIGcHJvdG8z
+            dFIFc2xvdHMiLgoTTGlzdFdhaXRsaXN0UmVxdWVzdBIXCgdzbG90X2lkGAEgASgJUgZzbG90SWQihgEKDldhaXRs
+            aXN0UGVyc29uEjUKBWVudHJ5GAEgASgLMh8uamFuamkuYm9va2luZy52MS5XYWl0bGlzdEVudHJ5UgVlbnRyeRIh
+            CglmdWxsX25hbWUYAiABKAlCBNi1GAFSCGZ1bGxOYW1lEhoKBWVtYWlsGAMgASgJQgTYtRgBUgVlbWFpbCJQChRM
+            aXN0V2FpdGxpc3RSZXNwb25zZRI4CgZwZW9wbGUYASADKAsyIC5qYW5qaS5ib29raW5nLnYxLldhaXRsaXN0UGVy
+            c29uUgZwZW9wbGUq3wEKDldhaXRsaXN0U3RhdHVzEh8KG1dBSVRMSVNUX1NUQVRVU19VTlNQRUNJRklFRBAAEhsK
+            F1dBSVRMSVNUX1NUQVRVU19XQUlUSU5HEAESGwoXV0FJVExJU1RfU1RBVFVTX09GRkVSRUQQAhIbChdXQUlUTElT
+            VF9TVEFUVVNfQ0xBSU1FRBADEhoKFldBSVRMSVNUX1NUQVRVU19MQVBTRUQQBBIYChRXQUlUTElTVF9TVEFUVVNf
+            TEVGVBAFEhkKFVdBSVRMSVNUX1NUQVRVU19FTkRFRBAGGgT4thgBMqQHCglXYWl0bGlzdHMSiQEKDEpvaW5XYWl0
+            bGlzdBIlLmphbmppLmJvb2tpbmcudjEuSm9pbldhaXRsaXN0UmVxdWVzdBomLmphbmppLmJvb2tpbmcudjEuSm9p
+            bldhaXRsaXN0UmVzcG9uc2UiKoi1GAGQtRjJAYLT5JMCGyIWL2FwaS9ib29raW5ncy93YWl0bGlzdDoBKhKYAQoQ
+            R2V0V2FpdGxpc3RFbnRyeRIpLmphbmppLmJvb2tpbmcudjEuR2V0V2FpdGxpc3RFbnRyeVJlcXVlc3QaKi5qYW5q
+            aS5ib29raW5nLnYxLkdldFdhaXRsaXN0RW50cnlSZXNwb25zZSItkAIBiLUYAYLT5JMCIBIeL2FwaS9ib29raW5n
+            cy93YWl0bGlzdC97dG9rZW59EroBCg1MZWF2ZVdhaXRsaXN0EiYuamFuamkuYm9va2luZy52MS5MZWF2ZVdhaXRs
+            aXN0UmVxdWVzdBonLmphbmppLmJvb2tpbmcudjEuTGVhdmVXYWl0bGlzdFJlc3BvbnNlIliItRgBgtPkkwJOIiQv
+            YXBpL2Jvb2tpbmdzL3dhaXRsaXN0L3t0b2tlbn0vbGVhdmU6ASpaIyoeL2FwaS9ib29raW5ncy93YWl0bGlzdC97
+            dG9rZW59OgEqEowBCgpDbGFpbU9mZmVyEiMuamFuamkuYm9va2luZy52MS5DbGFpbU9mZmVyUmVxdWVzdBokLmph
+            bmppLmJvb2tpbmcudjEuQ2xhaW1PZmZlclJlc3BvbnNlIjOItRgBgtPkkwIpIiQvYXBpL2Jvb2tpbmdzL3dhaXRs
+            aXN0L3t0b2tlbn0vY2xhaW06ASoSlQEKDUxpc3RGdWxsU2xvdHMSJi5qYW5qaS5ib29raW5nLnYxLkxpc3RGdWxs
+            U2xvdHNSZXF1ZXN0GicuamFuamkuYm9va2luZy52MS5MaXN0RnVsbFNsb3RzUmVzcG9uc2UiM5ACAYi1GAGC0+ST
+            AiYSJC9hcGkvYm9va2luZy9hdmFpbGFiaWxpdHkvZnVsbC1zbG90cxKLAQoMTGlzdFdhaXRsaXN0EiUuamFuamku
+            Ym9va2luZy52MS5MaXN0V2FpdGxpc3RSZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5MaXN0V2FpdGxpc3RSZXNw
+            b25zZSIskAIBiLUYAoLT5JMCHxIdL2FwaS9zbG90cy97c2xvdF9pZH0vd2FpdGxpc3RiBnByb3RvMw==
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.holdsFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -406,8 +406,35 @@ extension BookingV1 {
         }
     }
 
+    /// An entry with whom it is of, for staff.
+    public struct WaitlistPerson: Protobuf::Message {
+        public var entry: BookingV1.WaitlistEntry?
+        public var fullName: Swift::String = ""
+        public var email: Swift::String = ""
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = BookingV1.waitlistFile
+            .message("janji.booking.v1.WaitlistPerson")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.entry = try reader.message(0, BookingV1.WaitlistEntry.self)
+            self.fullName = reader.string(1)
+            self.email = reader.string(2)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.message(0, self.entry)
+            writer.string(1, self.fullName)
+            writer.string(2, self.email)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
     public struct ListWaitlistResponse: Protobuf::Message {
-        public var people: [BookingV1.ListWaitlistResponse.Person] = []
+        public var people: [BookingV1.WaitlistPerson] = []
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -416,39 +443,13 @@ extension BookingV1 {
             .message("janji.booking.v1.ListWaitlistResponse")
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
-            self.people = try reader.messages(0, BookingV1.ListWaitlistResponse.Person.self)
+            self.people = try reader.messages(0, BookingV1.WaitlistPerson.self)
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.messages(0, self.people)
             writer.unknownFields(self.unknownFields)
-        }
-
-        public struct Person: Protobuf::Message {
-            public var entry: BookingV1.WaitlistEntry?
-            public var fullName: Swift::String = ""
-            public var email: Swift::String = ""
-            public var unknownFields = Protobuf::UnknownFields()
-
-            public init() {}
-
-            public static let schema: Protobuf::MessageSchema = BookingV1.waitlistFile
-                .message("janji.booking.v1.ListWaitlistResponse.Person")
-
-            public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
-                self.entry = try reader.message(0, BookingV1.WaitlistEntry.self)
-                self.fullName = reader.string(1)
-                self.email = reader.string(2)
-                self.unknownFields = reader.unknownFields
-            }
-
-            public func write(to writer: Protobuf::MessageWriter) {
-                writer.message(0, self.entry)
-                writer.string(1, self.fullName)
-                writer.string(2, self.email)
-                writer.unknownFields(self.unknownFields)
-            }
         }
     }
 }

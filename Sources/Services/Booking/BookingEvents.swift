@@ -160,7 +160,8 @@ enum BookingEvents {
             ], at: at)
     }
 
-    /// Others asked for a slot that is now full: they should be offered another.
+    /// Others asked for a slot that is now full: they should be offered another. Staff are
+    /// told, and whoever watches such a request.
     /// - Parameter winners: those who have taken its seats.
     static func choicesLost(
         _ slot: Slot, _ requests: [UUID: [UUID]], by winners: Set<UUID>, at: Instant
@@ -174,7 +175,16 @@ enum BookingEvents {
                 data: [
                     ("kind", .string("choices_lost")), ("slot_id", .string(slot.id.description)),
                     ("booking_ids", .array(others.map { .string($0.description) })),
-                ], at: at)
+                ], at: at),
+            OutboxEvent(
+                topic: "booking.choices_lost", id: slot.id.description, action: "choices_lost",
+                version: slot.version,
+                data: [
+                    ("slot_id", .string(slot.id.description)),
+                    ("course_id", .string(slot.offering.id.description)),
+                    ("course_code", .string(slot.offering.code)),
+                    ("booking_ids", .array(others.map { .string($0.description) })),
+                ], at: at),
         ]
     }
 

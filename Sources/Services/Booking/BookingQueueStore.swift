@@ -34,7 +34,8 @@ struct BookingQueueStore: Sendable {
                 "select count(*) from booking b where \(queue) \(course)",
             ], options: TransactionOptions(isReadOnly: true))
         let bookings = try results[0].prefix(page.size).map { try BookingRow.read($0) }
-        let slots = try await self.slots(bookings.flatMap { [$0.firstChoice, $0.secondChoice] })
+        let choices = try await RequestChoices.read(
+            of: bookings, BookingStore(pool: pool), now: now)
         var response = BookingV1.ListPendingResponse()
         for (row, booking) in zip(results[0], bookings) {
             var item = BookingV1.PendingBooking()
@@ -42,8 +43,10 @@ struct BookingQueueStore: Sendable {
             item.applicant = try readApplicant(row, from: BookingRow.count)
             item.courseCode = try row[BookingRow.count + 12]
             item.courseTitle = try row[BookingRow.count + 13]
-            item.firstChoice = choice(booking.firstChoice, slots, booking, now)
-            item.secondChoice = choice(booking.secondChoice, slots, booking, now)
+            item.firstChoice = choices.message(booking.firstChoice, of: booking)
+            item.secondChoice = choices.message(booking.secondChoice, of: booking)
+            item.choicesGone = choices.areGone(booking)
+            item.alternatives = choices.alternatives(to: booking).map { BookingV1.Slot($0) }
             response.bookings.append(item)
         }
         if results[0].count > page.size, let last = bookings.last {
@@ -91,28 +94,6 @@ struct BookingQueueStore: Sendable {
         select at, from_status, to_status, actor, action, reason, payment_status
         from booking_history where booking_id = \(id) order by version
         """
-    }
-
-    private func slots(_ ids: [UUID?]) async throws -> [UUID: Slot] {
-        let wanted = Array(Set(ids.compactMap { $0 }))
-        guard !wanted.isEmpty else { return [:] }
-        let rows = try await pool.query(
-            "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(wanted))")
-        return Dictionary(
-            try rows.map { try SlotRow.read($0) }.map { ($0.id, $0) },
-            uniquingKeysWith: { first, _ in first })
-    }
-
-    private func choice(
-        _ id: UUID?, _ slots: [UUID: Slot], _ booking: Booking, _ now: Instant
-    ) -> BookingV1.Choice? {
-        guard let id, let slot = slots[id] else { return nil }
-        var choice = BookingV1.Choice()
-        choice.slot = BookingV1.Slot(slot)
-        let own = booking.status == .pending ? 1 : 0
-        choice.others = Int32(clamping: max(0, slot.demand - own))
-        choice.available = slot.isAvailable(at: now)
-        return choice
     }
 
     private func readApplicant(

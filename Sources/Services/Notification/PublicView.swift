@@ -9,7 +9,7 @@ enum PublicView {
         "first_choice_slot_id", "second_choice_slot_id", "slot_id", "schedule_id",
         "instructor_id", "room_id", "start_time", "end_time", "capacity", "slots_remaining",
         "demand", "version", "action", "needs_slot", "assignment_basis", "confirmedAt",
-        "timestamp", "entry_id", "offer_expires_at",
+        "timestamp", "entry_id", "offer_expires_at", "booking_ids",
     ]
 
     /// `admin:<id>` is told as `admin`.

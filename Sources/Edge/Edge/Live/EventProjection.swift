@@ -64,6 +64,10 @@ struct EventProjection {
                 + [("booking", .object(booking)), ("demand", value("demand"))]
         case "booking.confirmed", "booking.cancelled", "booking.expired", "booking.rescheduled":
             fields(["course_id"]) + [("action", .string(action)), ("booking", .object(booking))]
+        case "waitlist.updated":
+            fields(["course_id", "course_code", "slot_id", "entry_id", "status"])
+                + [("action", .string(action))]
+        case "booking.choices_lost": fields(["course_id", "course_code", "slot_id", "booking_ids"])
         default: nil
         }
     }

@@ -135,6 +135,13 @@ public struct AppointmentService: BookingV1.AppointmentsService {
         may.rescheduleUntil = rights.rescheduleUntil.map { GoogleProtobuf.Timestamp($0) }
         may.reschedulesLeft = Int32(clamping: rights.reschedulesLeft(booking))
         response.rights = may
+        let choices = try await DomainError.mapping {
+            try await RequestChoices.read(of: [booking], transitions.store, now: found.at)
+        }
+        response.firstChoice = choices.message(booking.firstChoice, of: booking)
+        response.secondChoice = choices.message(booking.secondChoice, of: booking)
+        response.choicesGone = choices.areGone(booking)
+        response.alternatives = choices.alternatives(to: booking).map { BookingV1.Slot($0) }
         return response
     }
 

@@ -31,6 +31,7 @@ public struct DeskService: BookingV1.DeskService {
             item.slot = BookingV1.Slot(slot)
             item.holds = day.holds[slot.id] ?? []
             item.bookings = day.bookings[slot.id] ?? []
+            item.waiting = day.waiting[slot.id] ?? []
             return item
         }
         response.asOf = GoogleProtobuf.Timestamp(clock.now())

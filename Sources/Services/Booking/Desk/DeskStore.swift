@@ -14,9 +14,10 @@ struct DeskStore: Sendable {
         var slots: [Slot] = []
         var holds: [UUID: [BookingV1.LiveHold]] = [:]
         var bookings: [UUID: [BookingV1.DeskBooking]] = [:]
+        var waiting: [UUID: [BookingV1.WaitlistPerson]] = [:]
     }
 
-    /// Slots, holds and bookings of one moment.
+    /// Slots, holds, bookings and lines of one moment.
     func day(_ date: LocalDate, location: UUID?) async throws -> Day {
         let wanted: SQL = """
             (select s.id from slot s where s.local_date = \(date)
@@ -45,6 +46,7 @@ struct DeskStore: Sendable {
                   and b.status not in ('expired', 'rejected')
                 order by b.created_at, b.id
                 """,
+                WaitlistStore.people(of: wanted),
             ], options: TransactionOptions(isReadOnly: true))
         var day = Day(slots: try results[0].map { try SlotRow.read($0) })
         for row in results[1] {
@@ -62,6 +64,10 @@ struct DeskStore: Sendable {
             item.booking = BookingV1.Booking(booking)
             item.contact = try Contact.read(row, from: BookingRow.count)
             day.bookings[slot, default: []].append(item)
+        }
+        for row in results[3] {
+            let slot = try WaitlistEntry.read(row).slot
+            day.waiting[slot, default: []].append(try WaitlistStore.person(row))
         }
         return day
     }

@@ -49,6 +49,9 @@ struct SeatReasons: Sendable {
         return distance < .zero ? .zero - distance : distance
     }
 
+    /// What is free near a slot, nearest first.
+    func alternatives(to slot: UUID) -> [Slot] { alternatives[slot, default: []] }
+
     func mayGiveWay(to slot: UUID) -> Bool {
         conflicts[slot, default: []].contains { $0.slotID.map(lapsed.contains) == true }
     }

@@ -130,17 +130,9 @@ public struct WaitlistService: BookingV1.WaitlistsService {
     ) async throws -> BookingV1.ListWaitlistResponse {
         let slot = try FieldRules.uuid(request.slotId, only: "slot_id")
         return try await DomainError.mapping {
-            let rows = try await store.pool.query(WaitlistStore.people(of: slot))
             var response = BookingV1.ListWaitlistResponse()
-            response.people = try rows.map { row in
-                var person = BookingV1.ListWaitlistResponse.Person()
-                person.entry = BookingV1.WaitlistEntry(
-                    try WaitlistEntry.read(row), place: try row[WaitlistEntry.count],
-                    offerUntil: try row[WaitlistEntry.count + 1])
-                person.fullName = try row[WaitlistEntry.count + 2]
-                person.email = try row[WaitlistEntry.count + 3]
-                return person
-            }
+            response.people = try await store.pool.query(WaitlistStore.people(of: "(\(slot))"))
+                .map(WaitlistStore.person)
             return response
         }
     }

@@ -128,16 +128,26 @@ struct WaitlistStore: Sendable {
         return try row[0]
     }
 
-    /// The live entries of a slot with whom they are of: offers first, then the line.
-    static func people(of slot: UUID) -> SQL {
+    /// The live entries of slots with whom they are of: offers first, then the line.
+    static func people(of slots: SQL) -> SQL {
         """
         select \(WaitlistEntry.columns), \(place),
             (select h.expires_at from hold h where h.entry_id = e.id),
             coalesce(c.full_name, ''), coalesce(c.email, '')
         from waitlist_entry e left join waitlist_contact c on c.entry_id = e.id
-        where e.slot_id = \(slot) and e.status in ('waiting', 'offered')
+        where e.slot_id in \(slots) and e.status in ('waiting', 'offered')
         order by e.status = 'waiting', e.position
         """
+    }
+
+    static func person(_ row: PostgresRow) throws -> BookingV1.WaitlistPerson {
+        var person = BookingV1.WaitlistPerson()
+        person.entry = BookingV1.WaitlistEntry(
+            try WaitlistEntry.read(row), place: try row[WaitlistEntry.count],
+            offerUntil: try row[WaitlistEntry.count + 1])
+        person.fullName = try row[WaitlistEntry.count + 2]
+        person.email = try row[WaitlistEntry.count + 3]
+        return person
     }
 
     /// Slots whose line is over, or whose seats can be offered.

@@ -8,7 +8,7 @@ import { explain } from "./errors.js";
 import { onLanguage, startLanguages, t } from "./i18n.js";
 import { showLiveState } from "./live-state.js";
 import { coalesced, Live } from "./live.js";
-import { applicantName, createRow, updateRow } from "./row.js";
+import { applicantName, createRow, goneOf, updateRow } from "./row.js";
 import { Review } from "./review.js";
 import { Session } from "./session.js";
 import { slotLine } from "./time.js";
@@ -204,7 +204,7 @@ function press(event) {
   const item = row && find(row.dataset.bookingId);
   if (!item || button.getAttribute("aria-disabled") === "true") return;
   if (button.dataset.testid === "alternative") {
-    const { details } = stateOf(item.booking.id).conflict;
+    const { details } = stateOf(item.booking.id).conflict ?? goneOf(item);
     const slot = details.alternatives.find(({ id }) => id === button.dataset.slotId);
     const reason = row.querySelector("[data-field=conflict-reason]").value.trim();
     assign(item, slot, reason || t("conflict.reason"));

@@ -11,6 +11,7 @@ import { coalesced, Live } from "./live.js";
 import { changesIn, isOpen, SlotBoard } from "./slots.js";
 import { zoneName } from "./time.js";
 import { toast } from "./toast.js";
+import { WaitingList } from "./waitlist.js";
 
 const board = new SlotBoard();
 const courses = new Courses(byId("course"), (course) => choose(course));
@@ -21,6 +22,8 @@ let isLoading = false;
 const panel = new HoldPanel(() => refetch(), ({ manage_token }) => {
   location.assign(`/booking#${manage_token}`);
 });
+
+const waiting = new WaitingList((held) => panel.adopt(held));
 
 const list = new DayList(
   board,
@@ -63,6 +66,7 @@ function choose(course) {
 async function fetchSlots() {
   const course = courses.chosen;
   if (!course) return;
+  waiting.load(course);
   try {
     const slots = await findSlots(course.id);
     if (courses.chosen !== course) return;
@@ -117,6 +121,10 @@ const live = new Live("/ws/availability", {
   subscription,
   onSubscribed: refetch,
   onMessage: (message) => {
+    if (message.type === "waitlist.updated") {
+      waiting.onMessage(message);
+      return;
+    }
     if (message.type !== "availability.updated") {
       if (message.type !== "booking.created") refetch();
       return;
@@ -133,6 +141,7 @@ const live = new Live("/ws/availability", {
 onLanguage(() => {
   document.title = t("title.book");
   panel.draw();
+  waiting.draw();
   courses.redraw();
   draw();
 });

@@ -1,6 +1,6 @@
 // A customer's own booking: what it is now, pay, come, move, cancel (X-124).
 import { call, callPersistently, findSlots, newKey } from "./api.js";
-import { DayList } from "./daylist.js";
+import { DayList, whoOf } from "./daylist.js";
 import { byId, h, set, text } from "./dom.js";
 import { explain } from "./errors.js";
 import { onLanguage, startLanguages, t } from "./i18n.js";
@@ -8,7 +8,7 @@ import { showLiveState } from "./live-state.js";
 import { coalesced, Live } from "./live.js";
 import { money } from "./money.js";
 import { changesIn, isOpen, SlotBoard } from "./slots.js";
-import { moment, range } from "./time.js";
+import { moment, range, slotLine } from "./time.js";
 import { toast } from "./toast.js";
 
 let token = decodeURIComponent(location.hash.slice(1));
@@ -72,6 +72,7 @@ function draw() {
   text(byId("booking-title"), slot?.course_title ?? t("booking.title"));
   text(byId("status-words"), t(`booking.${booking.status}`));
   byId("facts").replaceChildren(...facts(booking, slot));
+  drawChoices();
   const isPaying = booking.status === "pending_payment";
   byId("pay").hidden = !isPaying;
   const code = byId("qr");
@@ -94,6 +95,22 @@ function drawProblem() {
   text(box, problem ? explain(problem) : "");
 }
 
+/// A request whose choices others have been given: what is free near them (X-24).
+function drawChoices() {
+  const box = byId("choices-gone");
+  const near = known.alternatives ?? [];
+  box.hidden = !known.choices_gone;
+  box.replaceChildren(...known.choices_gone ? [
+    h("p", {}, t(near.length > 0 ? "choices.gone" : "choices.none")),
+    h("ul", {}, near.map((slot) => h("li", {
+      "data-testid": "alternative", "data-slot-id": slot.id,
+    }, choiceWords({ slot, available: true })))),
+  ] : []);
+}
+
+const choiceWords = ({ slot, available }) =>
+  [slotLine(slot), whoOf(slot), available ? null : t("choices.taken")].filter(Boolean).join(" · ");
+
 function facts(booking, slot) {
   const rows = [];
   const add = (key, value) => value && rows.push(h("dt", {}, t(key)), h("dd", {}, value));
@@ -103,6 +120,8 @@ function facts(booking, slot) {
     add("booking.who", (slot.resources ?? []).map((one) => one.name).join(", ")
       || slot.instructor?.name);
   }
+  if (!slot && known.first_choice) add("choice.first", choiceWords(known.first_choice));
+  if (!slot && known.second_choice) add("choice.second", choiceWords(known.second_choice));
   add("booking.for", known.subject_name);
   if (Number(booking.final_amount) > 0) {
     add("booking.price", `${money(booking.final_amount, booking.currency)} · ${t(`payment.${booking.payment_status}`)}`);
@@ -208,6 +227,7 @@ const live = new Live("/ws/availability", {
   onMessage: (message) => {
     const id = message.booking?.id ?? message.booking_id ?? message.bookingId;
     if (id !== undefined && id === known?.booking.id) reload();
+    if ((message.booking_ids ?? []).includes(known?.booking.id)) reload();
     if (message.type === "availability.updated") {
       for (const change of changesIn(message)) board.apply(change);
       if (isChoosing) refetch();

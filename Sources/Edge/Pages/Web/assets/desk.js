@@ -126,7 +126,25 @@ function createSlot({ slot }) {
     h("span", { class: "desk-seats" }), h("ul", { class: "desk-people" }));
 }
 
-function drawSlot(element, { slot, holds, bookings }) {
+function createPerson({ key, hold, person }) {
+  if (hold) return h("li", { class: "desk-hold", "data-testid": "desk-hold", "data-hold-id": key });
+  if (person) {
+    return h("li", { class: "desk-hold", "data-testid": "desk-waiting", "data-entry-id": key });
+  }
+  return h("li", {}, h("button", {
+    type: "button", class: "desk-booking", "data-testid": "desk-booking", "data-case": key,
+  }));
+}
+
+function drawWaiting(row, { entry, full_name, email }, slot) {
+  set(row, "data-status", entry.status);
+  const name = [full_name, email].filter(Boolean).join(" · ");
+  text(row, entry.status === "offered"
+    ? t("desk.offered", { until: clock(entry.offer_expires_at, slot.time_zone), name })
+    : t("desk.waiting", { place: entry.place, name }));
+}
+
+function drawSlot(element, { slot, holds, bookings, waiting }) {
   const [time, what, seats, people] = element.children;
   set(element, "data-status", slot.status);
   set(element, "data-holds", (holds ?? []).length);
@@ -136,13 +154,13 @@ function drawSlot(element, { slot, holds, bookings }) {
   const rows = [
     ...(bookings ?? []).map((item) => ({ key: item.booking.id, item })),
     ...(holds ?? []).map((hold) => ({ key: hold.id, hold })),
+    ...(waiting ?? []).map((person) => ({ key: person.entry.id, person })),
   ];
-  reconcile(people, rows, ({ key }) => key, ({ key, hold }) => (hold
-    ? h("li", { class: "desk-hold", "data-testid": "desk-hold", "data-hold-id": key })
-    : h("li", {}, h("button", {
-      type: "button", class: "desk-booking", "data-testid": "desk-booking", "data-case": key,
-    }))),
-  (row, { item, hold }) => {
+  reconcile(people, rows, ({ key }) => key, createPerson, (row, { item, hold, person }) => {
+    if (person) {
+      drawWaiting(row, person, slot);
+      return;
+    }
     if (hold) {
       text(row, t("desk.hold", {
         count: hold.quantity, until: clock(hold.expires_at, slot.time_zone),

@@ -45,7 +45,17 @@ export class HoldPanel {
     const request = { slot_id: slot.id, quantity: 1, holder: visitor() };
     const { hold, token } = await callPersistently(
       "POST", "/api/bookings/holds", { ...request, idempotency_key: newKey() });
-    this.#show({ hold, token, slot, title });
+    this.#take({ hold, token, slot, title });
+  }
+
+  /// A seat that is held already, by a waiting list: `{ hold, token, slot, title }`.
+  async adopt(held) {
+    if (this.#held?.hold.id !== held.hold.id) await this.release();
+    this.#take(held);
+  }
+
+  #take(held) {
+    this.#show(held);
     byId("hold-title").focus();
   }
 

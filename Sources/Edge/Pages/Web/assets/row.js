@@ -57,7 +57,8 @@ export function updateRow(row, item, state) {
   const error = row.querySelector(".row-error");
   set(error, "data-code", state.error?.code);
   text(error, state.error?.words());
-  updateConflict(row.querySelector(".conflict-place"), state.conflict, state.isBusy);
+  set(row, "data-choices-gone", String(item.choices_gone ?? false));
+  updateConflict(row.querySelector(".conflict-place"), state.conflict ?? goneOf(item), state.isBusy);
 }
 
 function label(row, name, words, full, isShown) {
@@ -127,12 +128,15 @@ function experience(level) {
   return ["beginner", "intermediate", "advanced"].includes(level) ? t(`experience.${level}`) : level;
 }
 
+/// What can be offered to a request whose choices others have been given (X-24).
+export const goneOf = (item) => (item.choices_gone
+  ? { code: "CHOICES_GONE", details: { alternatives: item.alternatives ?? [] } } : null);
+
 const drawn = new WeakMap();
 
 function updateConflict(place, conflict, isBusy) {
-  const print = conflict && [document.documentElement.lang, conflict];
-  const before = drawn.get(place);
-  if (before?.[0] !== print?.[0] || before?.[1] !== print?.[1]) {
+  const print = conflict && JSON.stringify([document.documentElement.lang, conflict]);
+  if ((drawn.get(place) ?? null) !== print) {
     drawn.set(place, print);
     place.replaceChildren(...conflict ? [conflictPanel(conflict)] : []);
   }
@@ -143,9 +147,13 @@ function conflictPanel({ code, details }) {
   const conflicts = details?.conflicts ?? [];
   const alternatives = (details?.alternatives ?? []).slice(0, 3);
   const zone = alternatives[0]?.time_zone ?? "Asia/Jakarta";
-  return h("div", { class: "conflict notice bad", "data-testid": "conflict", "data-code": code, tabindex: "-1" },
-    h("strong", {}, t("conflict.title")),
-    h("ul", {}, conflicts.length > 0
+  const isGone = code === "CHOICES_GONE";
+  return h("div", {
+    class: `conflict notice ${isGone ? "warn" : "bad"}`, "data-code": code, tabindex: "-1",
+    "data-testid": isGone ? "choices-gone" : "conflict",
+  },
+    h("strong", {}, t(isGone ? "conflict.gone" : "conflict.title")),
+    isGone ? null : h("ul", {}, conflicts.length > 0
       ? conflicts.map((one) => h("li", { "data-testid": "conflict-item" }, conflictWords(one, zone)))
       : h("li", { "data-testid": "conflict-item" }, t("conflict.full"))),
     alternatives.length === 0 ? h("p", {}, t("conflict.none")) : [
@@ -159,7 +167,8 @@ function conflictPanel({ code, details }) {
       h("label", { class: "field" }, h("span", { class: "label" }, t("other.reason")),
         h("input", { "data-field": "conflict-reason", maxlength: 500, value: t("conflict.reason") })),
     ],
-    h("button", { type: "button", class: "button quiet close", "data-action": "close-conflict" },
+    isGone ? null : h(
+      "button", { type: "button", class: "button quiet close", "data-action": "close-conflict" },
       t("conflict.close")));
 }
 
