@@ -79,7 +79,7 @@ extension ServerTests {
             for (index, change) in table {
                 let plan = try await search(change)
                 #expect(plan.contains(index), "\(index):\n\(plan)")
-                #expect(plan.contains("claim_no_overlap"), "claims are probed, not read")
+                #expect(plan.contains("claim_by_time"), "claims are probed, not read")
                 for whole in ["Seq Scan on slot", "Seq Scan on claim"] {
                     #expect(!plan.contains(whole), "\(index):\n\(plan)")
                 }

@@ -19,6 +19,7 @@ public enum BookingMigrations {
         Migration(version: 13, name: "waiting lists", sql: WaitlistMigration.sql),
         Migration(version: 16, name: "proofs", sql: ProofMigration.sql),
         Migration(version: 17, name: "policies", sql: PolicyMigration.sql),
+        Migration(version: 18, name: "claims by time", sql: ClaimMigration.sql),
     ]
 
     /// Offers (slots) may overlap; occupations (claims) may not. Claims hold live

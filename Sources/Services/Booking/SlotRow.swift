@@ -19,8 +19,8 @@ enum SlotRow {
 
     static let tables: SQL = "slot s \(joins)"
 
-    /// First of a transaction that asks for slots and bookings by their ids only: their plans do not
-    /// depend on which, and making them takes longer than running them.
+    /// First of a transaction whose statements have one good plan, whatever their values: making it
+    /// takes longer than running it.
     static let plannedOnce: SQL = "set local plan_cache_mode = force_generic_plan"
 
     /// What belongs to a slot, for a query whose slot table is called `s`.
@@ -43,16 +43,21 @@ enum SlotRow {
             and b.status = 'pending' and b.expires_at > statement_timestamp())
         """
 
-    /// Another slot or a block occupies one of the resources. Counted, not `exists`: for a single
-    /// row PostgreSQL would rather read the table of claims from its beginning than ask its index,
-    /// and turn the negation into a join with every claim (FindPlanTests).
+    /// Another slot or a block occupies one of the resources. Only the last claim that begins before
+    /// the slot's end can (``ClaimMigration``); a claim of the slot itself leaves room for no other.
     static let isBlocked: SQL = "(select count(*) > 0 \(othersClaims))"
 
+    /// As a condition. Counted: PostgreSQL would turn `not exists` into a join with every claim
+    /// (FindPlanTests).
     static let isFree: SQL = "(select count(*) = 0 \(othersClaims))"
 
     private static let othersClaims: SQL = """
-        from slot_resource x join claim c on c.resource_id = x.resource_id
-        where x.slot_id = s.id and c.during && s.occupies and c.slot_id is distinct from s.id
+        from slot_resource x cross join lateral (
+            select c.during, c.slot_id from claim c
+            where c.resource_id = x.resource_id and lower(c.during) < upper(s.occupies)
+            order by lower(c.during) desc limit 1) c
+        where x.slot_id = s.id and upper(c.during) > lower(s.occupies)
+          and c.slot_id is distinct from s.id
         """
 
     /// Seats of holds and unpaid bookings whose time is over (X-93).

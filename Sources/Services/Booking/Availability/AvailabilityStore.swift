@@ -49,11 +49,13 @@ struct AvailabilityStore: Sendable {
     /// The version is read first: what is committed in between has a higher one.
     private func read(_ sql: SQL) async throws -> SlotReading {
         let results = try await pool.atomically(
-            ["select clock_timestamp(), last_value from slot_version", sql],
+            [
+                SlotRow.plannedOnce, "select clock_timestamp(), last_value from slot_version", sql,
+            ],
             options: TransactionOptions(isReadOnly: true))
-        let stamp = try results[0].single()
+        let stamp = try results[1].single()
         return SlotReading(
-            slots: try results[1].map(SlotRow.read), asOf: try stamp[0], version: try stamp[1])
+            slots: try results[2].map(SlotRow.read), asOf: try stamp[0], version: try stamp[1])
     }
 
     /// Free slots come from the index of open ones. Those that are full but for lapsed holds and
