@@ -22,6 +22,8 @@ struct SimulatedStory {
         "late and given back", "cancelled", "rescheduled", "expired", "completed", "refused",
     ]
 
+    private static let tokens = BookingTokens(secret: [UInt8](repeating: 1, count: 32))
+
     private(set) var step = 0
     private(set) var log: [String] = []
     private(set) var seen: [String: Int] = [:]
@@ -135,7 +137,7 @@ struct SimulatedStory {
             return try kernel.place(
                 HoldOrder(
                     id: id, slot: slot, quantity: quantity, holderKey: holder,
-                    tokenHash: BookingTokens.digest(id.description),
+                    tokens: Self.tokens,
                     use: .init(
                         scope: "place", key: key, requestHash: SHA256.hash(holder), at: kernel.now))
             )
@@ -157,7 +159,7 @@ struct SimulatedStory {
 
     private mutating func confirm(_ hold: UUID) throws {
         var request = BookingV1.ConfirmHoldRequest()
-        (request.holdId, request.token) = (hold.description, hold.description)
+        (request.holdId, request.token) = (hold.description, Self.tokens.hold(hold))
         (request.fullName, request.email) = ("Citra", "citra@example.com")
         (request.phone, request.consent, request.idempotencyKey) = ("+6281234567890", true, "k")
         let form = request
