@@ -21,6 +21,12 @@ import Testing
                   option (janji.common.v1.access) = ACCESS_ADMIN;
                   option (google.api.http) = {
                     get: "/api/booking/admin/bookings/{booking_id}"
+                    additional_bindings {
+                      get: "/api/booking/{booking_id}"
+                    }
+                    additional_bindings {
+                      get: "/api/bookings/{booking_id}"
+                    }
                   };
                 }
                 """)

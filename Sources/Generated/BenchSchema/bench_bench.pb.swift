@@ -117,6 +117,7 @@ extension Bench {
             self.endUnix = reader.int64(4)
             self.status = Bench.Status(rawValue: reader.enumeration(5))
             self.lines = try reader.messages(6, Bench.Line.self)
+            if reader.count(7) > 0 { self.labels.reserveCapacity(reader.count(7)) }
             for index in 0..<reader.count(7) {
                 let entry = reader.entry(7, index)
                 self.labels[entry.string(0)] = entry.string(1)

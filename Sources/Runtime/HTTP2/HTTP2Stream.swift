@@ -18,7 +18,8 @@ open class HTTP2Stream {
     @exclusivity(unchecked) public internal(set) var id: Int32 = 0
     /// Nil before the stream is open and after it has closed.
     public final var session: HTTP2Session? { link?.takeUnretainedValue() }
-    /// The same, for what happens once per message: nothing is retained for a call.
+    public final var isOpen: Bool { link != nil }
+    /// The session, for what happens once per message: nothing is retained for a look at it.
     @exclusivity(unchecked) final var link: Unmanaged<HTTP2Session>?
     /// The peer has sent END_STREAM.
     @exclusivity(unchecked) public internal(set) final var remoteEnded = false
@@ -104,6 +105,11 @@ open class HTTP2Stream {
         provision = .resting
         // Meanwhile there may be more.
         if !body.isEmpty || bodyEnded { provide() }
+    }
+
+    /// Server: the response headers; the body follows.
+    public final func respond(_ fields: HTTP2Fields) {
+        link?._withUnsafeGuaranteedRef { $0.respond(self, fields) }
     }
 
     /// Gives flow-control credit back to the peer.

@@ -18,7 +18,7 @@ final class RequestHead {
     private(set) var accepted: CompressionAlgorithms = []
     private(set) var timeout: Duration?
     private(set) var hasBadTimeout = false
-    private(set) var metadata = FlatMetadata()
+    @exclusivity(unchecked) private(set) var metadata = FlatMetadata()
 
     static func read(_ block: HeaderBlock, _ table: MethodTable) -> RequestHead {
         if let known = block.memo as? RequestHead, known.table === table { return known }

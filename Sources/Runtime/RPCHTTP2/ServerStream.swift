@@ -8,8 +8,9 @@ import RPC
 final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable {
     // Confined to the connection's loop.
 
-    @exclusivity(unchecked) private(set) unowned(unsafe) var connection: ServerConnection
-    /// What keeps `connection` alive while the stream is in use; nil in the pool.
+    /// Nothing is retained for a look at it, which there are many of per call.
+    @exclusivity(unchecked) private var link: Unmanaged<ServerConnection>
+    /// What keeps the connection alive while the stream is in use; nil in the pool.
     @exclusivity(unchecked) private var owner: ServerConnection?
     /// Set for the calls of gRPC-Web and Connect, which have no `call`.
     @exclusivity(unchecked) var web: WebCall?
@@ -30,13 +31,20 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     @exclusivity(unchecked) private var stallChecks: UInt8 = 0
 
     init(_ connection: ServerConnection) {
-        self.connection = connection
+        link = .passUnretained(connection)
         owner = connection
+    }
+
+    var connection: ServerConnection { link.takeUnretainedValue() }
+
+    @inline(__always)
+    private func withConnection<Result>(_ body: (ServerConnection) -> Result) -> Result {
+        link._withUnsafeGuaranteedRef(body)
     }
 
     /// A recycled stream begins anew.
     func join(_ connection: ServerConnection) {
-        self.connection = connection
+        link = .passUnretained(connection)
         owner = connection
     }
 
@@ -65,6 +73,10 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
             return refuse(
                 RPCError(.resourceExhausted, "the request headers are larger than the limit"))
         }
+        withConnection { begin(block, $0) }
+    }
+
+    private func begin(_ block: HeaderBlock, _ connection: ServerConnection) {
         startedAt = connection.clock.lastRead
         let head = RequestHead.read(block, connection.table)
         guard head.hasGRPCContentType else { return startWeb(WebRequest(block)) }
@@ -85,10 +97,12 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         if head.hasBadTimeout {
             return refuse(RPCError(.internalError, "grpc-timeout is malformed"))
         }
-        start(method, head)
+        start(method, head, connection)
     }
 
-    private func start(_ method: RegisteredMethod, _ head: RequestHead) {
+    private func start(
+        _ method: RegisteredMethod, _ head: RequestHead, _ connection: ServerConnection
+    ) {
         let context = ServerContext(
             method: method, metadata: head.metadata,
             deadline: head.timeout.map { Deadline.after($0) }, peer: connection.peer)
@@ -100,10 +114,10 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         accepted = head.accepted
         waitsForHalfClose = method.waitsForHalfClose
         guard call.startDeadline() else { return }
-        if !waitsForHalfClose { run(call) }
+        if !waitsForHalfClose { run(call, connection) }
     }
 
-    private func run(_ call: ServerCall) {
+    private func run(_ call: ServerCall, _ connection: ServerConnection) {
         handlerRuns = true
         dropBuffered()
         connection.handlerWillStart()
@@ -112,7 +126,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
 
     override func didReceiveData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
         guard let call, !isClosed, !call.isOver else { return receiveForWeb(bytes) }
-        let limit = connection.configuration.maxMessageBytes
+        let limit = withConnection { $0.configuration.maxMessageBytes }
         let problem = call.receive(bytes, limit: limit)
         if waitsForHalfClose, call.waitingMessages > 1 {
             call.fail(.severalRequests)
@@ -136,16 +150,20 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         // A whole request waits for its half-close.
         let buffered = waitsForHalfClose ? call.heldBytes : call.partialBytes
         if buffered == bufferedBytes { return }
-        connection.bufferedBytes += buffered - bufferedBytes
+        let isOverBudget = withConnection { connection in
+            connection.bufferedBytes += buffered - bufferedBytes
+            return connection.isOverBudget
+        }
         bufferedBytes = buffered
-        if connection.isOverBudget {
+        if isOverBudget {
             call.fail(.connectionIsFull)
             dropBuffered()
         }
     }
 
     private func dropBuffered() {
-        connection.bufferedBytes -= bufferedBytes
+        guard bufferedBytes != 0 else { return }
+        withConnection { $0.bufferedBytes -= bufferedBytes }
         bufferedBytes = 0
     }
 
@@ -159,7 +177,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
         if call.waitingMessages == 0 {
             call.fail(.noRequest)
         } else {
-            run(call)
+            withConnection { run(call, $0) }
         }
     }
 
@@ -170,7 +188,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
 
     override func didClose(_ code: HTTP2Code) {
         isClosed = true
-        connection.traffic.add(messages)
+        withConnection { $0.traffic.add(messages) }
         dropBuffered()
         web?.exchangeDidClose()
         if let call, !call.isOver {
@@ -198,16 +216,16 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     }
 
     func sendHeaders(of call: ServerCall) {
-        guard !headersSent, let session else { return }
+        if headersSent || !isOpen { return }
         headersSent = true
-        let policy = connection.configuration.compression
+        let policy = withConnection { $0.configuration.compression }
         let wanted = call.context.responseCompression ?? policy.algorithm
         if wanted != .identity, accepted.contains(wanted) { responseCompression = wanted }
-        session.respond(self, ResponseFields.headers(call.context, responseCompression, policy))
+        respond(ResponseFields.headers(call.context, responseCompression, policy))
     }
 
     func send(_ message: [UInt8], compress: Bool?, of call: ServerCall) -> Bool {
-        guard session != nil else { return true }
+        guard isOpen else { return true }
         sendHeaders(of: call)
         messagesSent &+= 1
         let mayGoOn: Bool
@@ -223,7 +241,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     }
 
     func send(_ message: UnsafeRawBufferPointer, of call: ServerCall) -> Bool {
-        guard session != nil else { return true }
+        guard isOpen else { return true }
         sendHeaders(of: call)
         guard responseCompression == .identity else {
             return send([UInt8](message), compress: nil, of: call)
@@ -242,9 +260,9 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     }
 
     func finish(_ call: ServerCall, error: RPCError?) {
-        connection.count(error)
+        withConnection { $0.count(error) }
         dropBuffered()
-        guard session != nil else { return }
+        guard isOpen else { return }
         guard let error else {
             sendHeaders(of: call)
             return endBody(trailers: ResponseFields.trailers(call.context))
@@ -261,7 +279,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
 
     func handlerDidEnd(_ call: ServerCall) {
         handlerRuns = false
-        connection.handlerDidEnd()
+        withConnection { $0.handlerDidEnd() }
         recycleWhenClosed()
     }
 

@@ -170,6 +170,8 @@ struct MessageGenerator {
             printer.line("self.\(code.name) = \(code.readList())")
         case .map(let code, let key, let value):
             let index = code.field.index
+            let count = "reader.count(\(index))"
+            printer.line("if \(count) > 0 { self.\(code.name).reserveCapacity(\(count)) }")
             printer.block("for index in 0..<reader.count(\(index))") { printer in
                 printer.line("let entry = reader.entry(\(index), index)")
                 let value =

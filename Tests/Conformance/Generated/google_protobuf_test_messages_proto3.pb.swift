@@ -460,78 +460,97 @@ extension ProtobufTestMessagesProto3 {
             self.unpackedDouble = reader.doubles(69)
             self.unpackedBool = reader.bools(70)
             self.unpackedNestedEnum = reader.enumerations(71).map { ProtobufTestMessagesProto3.TestAllTypesProto3.NestedEnum(rawValue: $0) }
+            if reader.count(72) > 0 { self.mapInt32Int32.reserveCapacity(reader.count(72)) }
             for index in 0..<reader.count(72) {
                 let entry = reader.entry(72, index)
                 self.mapInt32Int32[entry.int32(0)] = entry.int32(1)
             }
+            if reader.count(73) > 0 { self.mapInt64Int64.reserveCapacity(reader.count(73)) }
             for index in 0..<reader.count(73) {
                 let entry = reader.entry(73, index)
                 self.mapInt64Int64[entry.int64(0)] = entry.int64(1)
             }
+            if reader.count(74) > 0 { self.mapUint32Uint32.reserveCapacity(reader.count(74)) }
             for index in 0..<reader.count(74) {
                 let entry = reader.entry(74, index)
                 self.mapUint32Uint32[entry.uint32(0)] = entry.uint32(1)
             }
+            if reader.count(75) > 0 { self.mapUint64Uint64.reserveCapacity(reader.count(75)) }
             for index in 0..<reader.count(75) {
                 let entry = reader.entry(75, index)
                 self.mapUint64Uint64[entry.uint64(0)] = entry.uint64(1)
             }
+            if reader.count(76) > 0 { self.mapSint32Sint32.reserveCapacity(reader.count(76)) }
             for index in 0..<reader.count(76) {
                 let entry = reader.entry(76, index)
                 self.mapSint32Sint32[entry.int32(0)] = entry.int32(1)
             }
+            if reader.count(77) > 0 { self.mapSint64Sint64.reserveCapacity(reader.count(77)) }
             for index in 0..<reader.count(77) {
                 let entry = reader.entry(77, index)
                 self.mapSint64Sint64[entry.int64(0)] = entry.int64(1)
             }
+            if reader.count(78) > 0 { self.mapFixed32Fixed32.reserveCapacity(reader.count(78)) }
             for index in 0..<reader.count(78) {
                 let entry = reader.entry(78, index)
                 self.mapFixed32Fixed32[entry.uint32(0)] = entry.uint32(1)
             }
+            if reader.count(79) > 0 { self.mapFixed64Fixed64.reserveCapacity(reader.count(79)) }
             for index in 0..<reader.count(79) {
                 let entry = reader.entry(79, index)
                 self.mapFixed64Fixed64[entry.uint64(0)] = entry.uint64(1)
             }
+            if reader.count(80) > 0 { self.mapSfixed32Sfixed32.reserveCapacity(reader.count(80)) }
             for index in 0..<reader.count(80) {
                 let entry = reader.entry(80, index)
                 self.mapSfixed32Sfixed32[entry.int32(0)] = entry.int32(1)
             }
+            if reader.count(81) > 0 { self.mapSfixed64Sfixed64.reserveCapacity(reader.count(81)) }
             for index in 0..<reader.count(81) {
                 let entry = reader.entry(81, index)
                 self.mapSfixed64Sfixed64[entry.int64(0)] = entry.int64(1)
             }
+            if reader.count(82) > 0 { self.mapInt32Float.reserveCapacity(reader.count(82)) }
             for index in 0..<reader.count(82) {
                 let entry = reader.entry(82, index)
                 self.mapInt32Float[entry.int32(0)] = entry.float(1)
             }
+            if reader.count(83) > 0 { self.mapInt32Double.reserveCapacity(reader.count(83)) }
             for index in 0..<reader.count(83) {
                 let entry = reader.entry(83, index)
                 self.mapInt32Double[entry.int32(0)] = entry.double(1)
             }
+            if reader.count(84) > 0 { self.mapBoolBool.reserveCapacity(reader.count(84)) }
             for index in 0..<reader.count(84) {
                 let entry = reader.entry(84, index)
                 self.mapBoolBool[entry.bool(0)] = entry.bool(1)
             }
+            if reader.count(85) > 0 { self.mapStringString.reserveCapacity(reader.count(85)) }
             for index in 0..<reader.count(85) {
                 let entry = reader.entry(85, index)
                 self.mapStringString[entry.string(0)] = entry.string(1)
             }
+            if reader.count(86) > 0 { self.mapStringBytes.reserveCapacity(reader.count(86)) }
             for index in 0..<reader.count(86) {
                 let entry = reader.entry(86, index)
                 self.mapStringBytes[entry.string(0)] = entry.bytes(1)
             }
+            if reader.count(87) > 0 { self.mapStringNestedMessage.reserveCapacity(reader.count(87)) }
             for index in 0..<reader.count(87) {
                 let entry = reader.entry(87, index)
                 self.mapStringNestedMessage[entry.string(0)] = try entry.message(1, ProtobufTestMessagesProto3.TestAllTypesProto3.NestedMessage.self) ?? ProtobufTestMessagesProto3.TestAllTypesProto3.NestedMessage()
             }
+            if reader.count(88) > 0 { self.mapStringForeignMessage.reserveCapacity(reader.count(88)) }
             for index in 0..<reader.count(88) {
                 let entry = reader.entry(88, index)
                 self.mapStringForeignMessage[entry.string(0)] = try entry.message(1, ProtobufTestMessagesProto3.ForeignMessage.self) ?? ProtobufTestMessagesProto3.ForeignMessage()
             }
+            if reader.count(89) > 0 { self.mapStringNestedEnum.reserveCapacity(reader.count(89)) }
             for index in 0..<reader.count(89) {
                 let entry = reader.entry(89, index)
                 self.mapStringNestedEnum[entry.string(0)] = ProtobufTestMessagesProto3.TestAllTypesProto3.NestedEnum(rawValue: entry.enumeration(1))
             }
+            if reader.count(90) > 0 { self.mapStringForeignEnum.reserveCapacity(reader.count(90)) }
             for index in 0..<reader.count(90) {
                 let entry = reader.entry(90, index)
                 self.mapStringForeignEnum[entry.string(0)] = ProtobufTestMessagesProto3.ForeignEnum(rawValue: entry.enumeration(1))

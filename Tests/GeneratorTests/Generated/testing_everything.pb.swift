@@ -274,26 +274,32 @@ extension EverythingV1 {
             .message("testing.everything.v1.Maps")
 
         init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            if reader.count(0) > 0 { self.labels.reserveCapacity(reader.count(0)) }
             for index in 0..<reader.count(0) {
                 let entry = reader.entry(0, index)
                 self.labels[entry.string(0)] = entry.string(1)
             }
+            if reader.count(1) > 0 { self.colors.reserveCapacity(reader.count(1)) }
             for index in 0..<reader.count(1) {
                 let entry = reader.entry(1, index)
                 self.colors[entry.int32(0)] = EverythingV1.Color(rawValue: entry.enumeration(1))
             }
+            if reader.count(2) > 0 { self.blobs.reserveCapacity(reader.count(2)) }
             for index in 0..<reader.count(2) {
                 let entry = reader.entry(2, index)
                 self.blobs[entry.bool(0)] = entry.bytes(1)
             }
+            if reader.count(3) > 0 { self.messages.reserveCapacity(reader.count(3)) }
             for index in 0..<reader.count(3) {
                 let entry = reader.entry(3, index)
                 self.messages[entry.int64(0)] = try entry.message(1, EverythingV1.Scalars.self) ?? EverythingV1.Scalars()
             }
+            if reader.count(4) > 0 { self.weights.reserveCapacity(reader.count(4)) }
             for index in 0..<reader.count(4) {
                 let entry = reader.entry(4, index)
                 self.weights[entry.uint32(0)] = entry.double(1)
             }
+            if reader.count(5) > 0 { self.children.reserveCapacity(reader.count(5)) }
             for index in 0..<reader.count(5) {
                 let entry = reader.entry(5, index)
                 self.children[entry.string(0)] = try entry.message(1, EverythingV1.Maps.self) ?? EverythingV1.Maps()
@@ -481,6 +487,7 @@ extension EverythingV1 {
             self.left = try reader.message(1, EverythingV1.Tree.self)
             self.right = try reader.message(2, EverythingV1.Tree.self)
             self.children = try reader.messages(3, EverythingV1.Tree.self)
+            if reader.count(4) > 0 { self.named.reserveCapacity(reader.count(4)) }
             for index in 0..<reader.count(4) {
                 let entry = reader.entry(4, index)
                 self.named[entry.string(0)] = try entry.message(1, EverythingV1.Tree.self) ?? EverythingV1.Tree()
@@ -600,6 +607,7 @@ extension EverythingV1 {
             self.schema = reader.int32(13)
             self.httpPort = reader.int32(14)
             self.line2 = reader.int32(15)
+            if reader.count(16) > 0 { self.pair.reserveCapacity(reader.count(16)) }
             for index in 0..<reader.count(16) {
                 let entry = reader.entry(16, index)
                 self.pair[entry.string(0)] = entry.int32(1)

@@ -142,8 +142,10 @@ public struct MessageWriter {
 
     @inlinable
     func copy(_ value: String, to binary: UnsafeMutableRawPointer) {
-        var value = value
-        value.withUTF8 { copy(UnsafeRawBufferPointer($0), to: binary) }
+        let isCopied: Void? = value.utf8.withContiguousStorageIfAvailable {
+            copy(UnsafeRawBufferPointer($0), to: binary)
+        }
+        if isCopied == nil { copy(Array(value.utf8), to: binary) }
     }
 
     @inlinable

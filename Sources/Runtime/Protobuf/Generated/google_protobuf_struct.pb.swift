@@ -56,6 +56,7 @@ extension GoogleProtobuf {
             .message("google.protobuf.Struct")
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            if reader.count(0) > 0 { self.fields.reserveCapacity(reader.count(0)) }
             for index in 0..<reader.count(0) {
                 let entry = reader.entry(0, index)
                 self.fields[entry.string(0)] = try entry.message(1, GoogleProtobuf.Value.self) ?? GoogleProtobuf.Value()

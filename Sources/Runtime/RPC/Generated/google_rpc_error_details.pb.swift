@@ -56,6 +56,7 @@ extension GoogleRpc {
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.reason = reader.string(0)
             self.domain = reader.string(1)
+            if reader.count(2) > 0 { self.metadata.reserveCapacity(reader.count(2)) }
             for index in 0..<reader.count(2) {
                 let entry = reader.entry(2, index)
                 self.metadata[entry.string(0)] = entry.string(1)
@@ -166,6 +167,7 @@ extension GoogleRpc {
                 self.apiService = reader.string(2)
                 self.quotaMetric = reader.string(3)
                 self.quotaId = reader.string(4)
+                if reader.count(5) > 0 { self.quotaDimensions.reserveCapacity(reader.count(5)) }
                 for index in 0..<reader.count(5) {
                     let entry = reader.entry(5, index)
                     self.quotaDimensions[entry.string(0)] = entry.string(1)

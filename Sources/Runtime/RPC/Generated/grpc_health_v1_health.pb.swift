@@ -110,6 +110,7 @@ extension HealthV1 {
             .message("grpc.health.v1.HealthListResponse")
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            if reader.count(0) > 0 { self.statuses.reserveCapacity(reader.count(0)) }
             for index in 0..<reader.count(0) {
                 let entry = reader.entry(0, index)
                 self.statuses[entry.string(0)] = try entry.message(1, HealthV1.HealthCheckResponse.self) ?? HealthV1.HealthCheckResponse()
