@@ -112,5 +112,40 @@ extension ServerTests {
             #expect(search.contains("hold_expiry"), "\(search)")
             #expect(!search.contains("Seq Scan on hold"), "\(search)")
         }
+
+        @Test("lines: full slots by offering, those to see to, and who is next")
+        func lines() async throws {
+            let (fixture, _, offering, _) = try await filled()
+            try PostgresClusterSQL.run(
+                """
+                set search_path = booking, public;
+                with full_slot as (select id from slot where not is_open limit 300)
+                insert into waitlist_entry (id, slot_id, applicant_key, quantity, token_hash,
+                    joined_at, changed_at, status)
+                select gen_random_uuid(), s.id, decode(md5(n::text), 'hex'), 1,
+                    decode(repeat('00', 32), 'hex'), now(), now(),
+                    case when n % 10 = 0 then 'waiting' else 'left' end
+                from full_slot s, generate_series(1, 40) n;
+                update slot set waiting = 1 where id in (select slot_id from waitlist_entry);
+                analyze;
+                """, on: "booking_find_plan")
+            let full = try await plan(
+                fixture,
+                WaitlistStore.full(
+                    offering, code: "", from: .now(), to: .now() + .seconds(86_400), limit: 100))
+            #expect(full.contains("slot_full_by_offering"), "\(full)")
+            let due = try await plan(fixture, WaitlistStore.due(limit: 100))
+            #expect(due.contains("slot_with_line"), "\(due)")
+            let slot: UUID = try await fixture.pool.query(
+                "select id from slot where waiting is not null limit 1"
+            ).single()[0]
+            let next = try await plan(
+                fixture, BookingStore.parties([(slot, 1, false)], except: []))
+            #expect(next.contains("waitlist_line"), "\(next)")
+            for plan in [full, due, next] {
+                #expect(!plan.contains("Seq Scan on slot"), "\(plan)")
+                #expect(!plan.contains("Seq Scan on waitlist_entry"), "\(plan)")
+            }
+        }
     }
 }

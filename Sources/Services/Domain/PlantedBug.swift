@@ -58,6 +58,10 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     case lateMoneyKept = "late-money-kept"
     /// The signature of a customer's link or code is not looked at.
     case linkUnsigned = "link-unsigned"
+    /// What becomes free is offered to those who wait by the sweeper only.
+    case lineJumped = "line-jumped"
+    /// Who waited stays known when nothing can come of it any more.
+    case waiterKept = "waiter-kept"
     /// Only the selected events are published again, not what followed them.
     case replayWithoutRest = "replay-without-rest"
 

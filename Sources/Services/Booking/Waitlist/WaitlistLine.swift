@@ -12,7 +12,7 @@ struct WaitlistParty: Sendable, Hashable {
 extension SeatLedger {
     /// Slots in which a free seat could be somebody's who waits, with the free seats.
     var lines: [(slot: UUID, free: Int, isOver: Bool)] {
-        guard servesLine else { return [] }
+        guard servesLine, !PlantedBug.lineJumped.isPlanted else { return [] }
         return entries.values.compactMap { entry in
             guard let least = entry.least else { return nil }
             let isOver = WaitlistRules.isOver(entry.slot, now: at)
@@ -84,7 +84,7 @@ extension BookingStore {
             select \(WaitlistEntry.columns) from waitlist_entry e
             where e.id = any(\(offers)) and e.status = 'offered' order by e.id
             """,
-            parties(lines, except: ledger.moves.map(\.entry.id)),
+            Self.parties(lines, except: ledger.moves.map(\.entry.id)),
         ])
         for row in results[0] {
             ledger.lapse(try WaitlistEntry.read(row))
@@ -100,7 +100,7 @@ extension BookingStore {
     }
 
     /// Everybody in line who fits, or everybody where the line is over.
-    private func parties(
+    static func parties(
         _ lines: [(slot: UUID, free: Int, isOver: Bool)], except moved: [UUID]
     ) -> SQL {
         """
@@ -141,7 +141,7 @@ extension BookingStore {
                 n(id, version, action, actor)
             """,
         ]
-        if !gone.isEmpty {
+        if !gone.isEmpty, !PlantedBug.waiterKept.isPlanted {
             statements.append("delete from waitlist_contact where entry_id = any(\(gone))")
         }
         let givenUp = moves.filter { $0.action == .left || $0.action == .ended }.map(\.entry.id)
