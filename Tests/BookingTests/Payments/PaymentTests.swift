@@ -134,6 +134,26 @@ extension ServerTests {
             await stage.close()
         }
 
+        @Test("a callback that the provider did not sign is refused, though it tells the truth")
+        func forged() async throws {
+            let stage = try await PaymentStage("forged")
+            let payment = try await stage.create(try await stage.booking()) {
+                $0.provider = "midtrans"
+            }
+            stage.provider.change(payment.id, to: .paid)
+            let callback = try #require(stage.provider.kept.last)
+            let text = String(decoding: callback.body, as: UTF8.self)
+            let signature = try #require(
+                try JSONValue.parse(callback.body)["signature_key"]?.string)
+            for other in [String(signature.reversed()), String(signature.dropLast()), ""] {
+                let body = Array(text.replacing(signature, with: other).utf8)
+                let error = await refusal { try await stage.deliver("midtrans", body, "") }
+                #expect(error.code == .forbidden)
+            }
+            #expect(try await stage.deliver(callback) == "applied")
+            await stage.close()
+        }
+
         @Test("10,000 mutations of valid callbacks: none changes anything")
         func mutations() async throws {
             let stage = try await PaymentStage("mutations")

@@ -12,7 +12,7 @@ import Testing
 /// are lost before they commit, answers that are lost after it, retries under the same key, reports
 /// twice and in disorder, and clocks that jump. A seed repeats its story step by step.
 ///
-/// SIMULATION_SEEDS says how many stories (default 1,000), SIMULATION_SEED tells one of them.
+/// SIMULATION_SEEDS says how many stories (default 500), SIMULATION_SEED tells one of them.
 @Suite("The simulation of the rules") struct SimulationTests {
     private static func number(_ name: String) -> UInt64? {
         ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
@@ -25,7 +25,7 @@ import Testing
             seeds = [one]
         } else {
             let first = UInt64(Date().timeIntervalSince1970) &* 1_000_003
-            seeds = (0..<(Self.number("SIMULATION_SEEDS") ?? 1000)).map { first &+ $0 }
+            seeds = (0..<(Self.number("SIMULATION_SEEDS") ?? 500)).map { first &+ $0 }
         }
         var seen: [String: Int] = [:]
         for seed in seeds {

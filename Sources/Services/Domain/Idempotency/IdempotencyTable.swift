@@ -97,10 +97,6 @@ public enum IdempotencyTable {
         let response = try await body(&last)
         let bytes = response.encoded()
         if let use, !PlantedBug.answerNotKept.isPlanted { last.append(store(bytes, for: use)) }
-        if PlantedBug.answerBeforeCommit.isPlanted {
-            _ = try? await transaction.commit(with: last)
-            return response
-        }
         try await transaction.commit(with: last)
         return response
     }
@@ -135,8 +131,18 @@ public enum IdempotencyTable {
                 if let answered { return try Response(decoding: answered) }
                 use = nil
             }
-            return try await pool.transaction(deadline: deadline) { transaction in
-                try await run(use, transaction) { last in try await body(transaction, &last) }
+            var answer: Response?
+            do {
+                return try await pool.transaction(deadline: deadline) { transaction in
+                    try await run(use, transaction) { last in
+                        let response = try await body(transaction, &last)
+                        if PlantedBug.answerBeforeCommit.isPlanted { answer = response }
+                        return response
+                    }
+                }
+            } catch {
+                guard let answer else { throw error }
+                return answer
             }
         }
     }
