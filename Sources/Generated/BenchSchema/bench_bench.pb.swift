@@ -213,11 +213,11 @@ extension Bench {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func echo<Result>(
+        nonisolated(nonsending) public func echo<Result>(
             _ request: Bench.Msg,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<Bench.Msg>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<Bench.Msg>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<Bench.Msg>(
                 self.channel, Bench.BenchMethods.echo, request,
@@ -237,11 +237,11 @@ extension Bench {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func stream<Result>(
+        nonisolated(nonsending) public func stream<Result>(
             _ request: Bench.Msg,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::ResponseStream<Bench.Msg>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::ResponseStream<Bench.Msg>) async throws -> Result
         ) async throws -> Result {
             try await self.stream(request, metadata: metadata, options: options)
                 .scope(body)
@@ -258,10 +258,10 @@ extension Bench {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func pingPong<Result>(
+        nonisolated(nonsending) public func pingPong<Result>(
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::BidirectionalCall<Bench.Msg, Bench.Msg>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::BidirectionalCall<Bench.Msg, Bench.Msg>) async throws -> Result
         ) async throws -> Result {
             try await self.pingPong(metadata: metadata, options: options)
                 .scope(body)
@@ -278,11 +278,11 @@ extension Bench {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func book<Result>(
+        nonisolated(nonsending) public func book<Result>(
             _ request: Bench.Booking,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<Bench.Booking>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<Bench.Booking>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<Bench.Booking>(
                 self.channel, Bench.BenchMethods.book, request,

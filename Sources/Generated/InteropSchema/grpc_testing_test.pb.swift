@@ -118,11 +118,11 @@ extension GrpcTesting {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func emptyCall<Result>(
+        nonisolated(nonsending) public func emptyCall<Result>(
             _ request: GrpcTesting.Empty,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<GrpcTesting.Empty>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<GrpcTesting.Empty>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<GrpcTesting.Empty>(
                 self.channel, GrpcTesting.TestMethods.emptyCall, request,
@@ -141,11 +141,11 @@ extension GrpcTesting {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func unaryCall<Result>(
+        nonisolated(nonsending) public func unaryCall<Result>(
             _ request: GrpcTesting.SimpleRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<GrpcTesting.SimpleResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<GrpcTesting.SimpleResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<GrpcTesting.SimpleResponse>(
                 self.channel, GrpcTesting.TestMethods.unaryCall, request,
@@ -165,11 +165,11 @@ extension GrpcTesting {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func streamingOutputCall<Result>(
+        nonisolated(nonsending) public func streamingOutputCall<Result>(
             _ request: GrpcTesting.StreamingOutputCallRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::ResponseStream<GrpcTesting.StreamingOutputCallResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::ResponseStream<GrpcTesting.StreamingOutputCallResponse>) async throws -> Result
         ) async throws -> Result {
             try await self.streamingOutputCall(request, metadata: metadata, options: options)
                 .scope(body)
@@ -186,10 +186,10 @@ extension GrpcTesting {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func streamingInputCall<Result>(
+        nonisolated(nonsending) public func streamingInputCall<Result>(
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::ClientStreamingCall<GrpcTesting.StreamingInputCallRequest, GrpcTesting.StreamingInputCallResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::ClientStreamingCall<GrpcTesting.StreamingInputCallRequest, GrpcTesting.StreamingInputCallResponse>) async throws -> Result
         ) async throws -> Result {
             try await self.streamingInputCall(metadata: metadata, options: options)
                 .scope(body)
@@ -207,10 +207,10 @@ extension GrpcTesting {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func fullDuplexCall<Result>(
+        nonisolated(nonsending) public func fullDuplexCall<Result>(
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::BidirectionalCall<GrpcTesting.StreamingOutputCallRequest, GrpcTesting.StreamingOutputCallResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::BidirectionalCall<GrpcTesting.StreamingOutputCallRequest, GrpcTesting.StreamingOutputCallResponse>) async throws -> Result
         ) async throws -> Result {
             try await self.fullDuplexCall(metadata: metadata, options: options)
                 .scope(body)
@@ -228,10 +228,10 @@ extension GrpcTesting {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func halfDuplexCall<Result>(
+        nonisolated(nonsending) public func halfDuplexCall<Result>(
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::BidirectionalCall<GrpcTesting.StreamingOutputCallRequest, GrpcTesting.StreamingOutputCallResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::BidirectionalCall<GrpcTesting.StreamingOutputCallRequest, GrpcTesting.StreamingOutputCallResponse>) async throws -> Result
         ) async throws -> Result {
             try await self.halfDuplexCall(metadata: metadata, options: options)
                 .scope(body)
@@ -249,11 +249,11 @@ extension GrpcTesting {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func unimplementedCall<Result>(
+        nonisolated(nonsending) public func unimplementedCall<Result>(
             _ request: GrpcTesting.Empty,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<GrpcTesting.Empty>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<GrpcTesting.Empty>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<GrpcTesting.Empty>(
                 self.channel, GrpcTesting.TestMethods.unimplementedCall, request,
@@ -296,11 +296,11 @@ extension GrpcTesting {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func unimplementedCall<Result>(
+        nonisolated(nonsending) public func unimplementedCall<Result>(
             _ request: GrpcTesting.Empty,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<GrpcTesting.Empty>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<GrpcTesting.Empty>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<GrpcTesting.Empty>(
                 self.channel, GrpcTesting.UnimplementedMethods.unimplementedCall, request,

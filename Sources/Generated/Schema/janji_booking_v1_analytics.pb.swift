@@ -285,11 +285,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listDaily<Result>(
+        nonisolated(nonsending) public func listDaily<Result>(
             _ request: BookingV1.ListDailyRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ListDailyResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ListDailyResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ListDailyResponse>(
                 self.channel, BookingV1.AnalyticsMethods.listDaily, request,
@@ -310,11 +310,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func searchNotes<Result>(
+        nonisolated(nonsending) public func searchNotes<Result>(
             _ request: BookingV1.SearchNotesRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.SearchNotesResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.SearchNotesResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.SearchNotesResponse>(
                 self.channel, BookingV1.AnalyticsMethods.searchNotes, request,

@@ -673,11 +673,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func checkIn<Result>(
+        nonisolated(nonsending) public func checkIn<Result>(
             _ request: BookingV1.CheckInRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.CheckInResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.CheckInResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.CheckInResponse>(
                 self.channel, BookingV1.AppointmentsMethods.checkIn, request,
@@ -697,11 +697,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func complete<Result>(
+        nonisolated(nonsending) public func complete<Result>(
             _ request: BookingV1.CompleteRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.CompleteResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.CompleteResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.CompleteResponse>(
                 self.channel, BookingV1.AppointmentsMethods.complete, request,
@@ -721,11 +721,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func markNoShow<Result>(
+        nonisolated(nonsending) public func markNoShow<Result>(
             _ request: BookingV1.MarkNoShowRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.MarkNoShowResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.MarkNoShowResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.MarkNoShowResponse>(
                 self.channel, BookingV1.AppointmentsMethods.markNoShow, request,
@@ -747,11 +747,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func reschedule<Result>(
+        nonisolated(nonsending) public func reschedule<Result>(
             _ request: BookingV1.RescheduleRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.RescheduleResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.RescheduleResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.RescheduleResponse>(
                 self.channel, BookingV1.AppointmentsMethods.reschedule, request,
@@ -771,11 +771,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getByManageToken<Result>(
+        nonisolated(nonsending) public func getByManageToken<Result>(
             _ request: BookingV1.GetByManageTokenRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.GetByManageTokenResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.GetByManageTokenResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.GetByManageTokenResponse>(
                 self.channel, BookingV1.AppointmentsMethods.getByManageToken, request,
@@ -795,11 +795,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func cancelByManageToken<Result>(
+        nonisolated(nonsending) public func cancelByManageToken<Result>(
             _ request: BookingV1.CancelByManageTokenRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.CancelByManageTokenResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.CancelByManageTokenResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.CancelByManageTokenResponse>(
                 self.channel, BookingV1.AppointmentsMethods.cancelByManageToken, request,
@@ -819,11 +819,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func rescheduleByManageToken<Result>(
+        nonisolated(nonsending) public func rescheduleByManageToken<Result>(
             _ request: BookingV1.RescheduleByManageTokenRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.RescheduleByManageTokenResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.RescheduleByManageTokenResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.RescheduleByManageTokenResponse>(
                 self.channel, BookingV1.AppointmentsMethods.rescheduleByManageToken, request,
@@ -843,11 +843,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func drawQrCode<Result>(
+        nonisolated(nonsending) public func drawQrCode<Result>(
             _ request: BookingV1.DrawQrCodeRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<GoogleApi.HttpBody>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<GoogleApi.HttpBody>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<GoogleApi.HttpBody>(
                 self.channel, BookingV1.AppointmentsMethods.drawQrCode, request,
@@ -868,11 +868,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func exportIcs<Result>(
+        nonisolated(nonsending) public func exportIcs<Result>(
             _ request: BookingV1.ExportIcsRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<GoogleApi.HttpBody>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<GoogleApi.HttpBody>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<GoogleApi.HttpBody>(
                 self.channel, BookingV1.AppointmentsMethods.exportIcs, request,

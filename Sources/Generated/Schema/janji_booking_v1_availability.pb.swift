@@ -469,11 +469,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func findSlots<Result>(
+        nonisolated(nonsending) public func findSlots<Result>(
             _ request: BookingV1.FindSlotsRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.FindSlotsResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.FindSlotsResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.FindSlotsResponse>(
                 self.channel, BookingV1.AvailabilityMethods.findSlots, request,
@@ -493,11 +493,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getByInstructor<Result>(
+        nonisolated(nonsending) public func getByInstructor<Result>(
             _ request: BookingV1.GetByInstructorRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.FindSlotsResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.FindSlotsResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.FindSlotsResponse>(
                 self.channel, BookingV1.AvailabilityMethods.getByInstructor, request,
@@ -517,11 +517,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getByResource<Result>(
+        nonisolated(nonsending) public func getByResource<Result>(
             _ request: BookingV1.GetByResourceRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.FindSlotsResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.FindSlotsResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.FindSlotsResponse>(
                 self.channel, BookingV1.AvailabilityMethods.getByResource, request,
@@ -541,11 +541,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func batchLookup<Result>(
+        nonisolated(nonsending) public func batchLookup<Result>(
             _ request: BookingV1.BatchLookupRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.BatchLookupResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.BatchLookupResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.BatchLookupResponse>(
                 self.channel, BookingV1.AvailabilityMethods.batchLookup, request,
@@ -566,11 +566,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func watch<Result>(
+        nonisolated(nonsending) public func watch<Result>(
             _ request: BookingV1.WatchRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::ResponseStream<BookingV1.WatchResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::ResponseStream<BookingV1.WatchResponse>) async throws -> Result
         ) async throws -> Result {
             try await self.watch(request, metadata: metadata, options: options)
                 .scope(body)

@@ -1222,11 +1222,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func registerCourse<Result>(
+        nonisolated(nonsending) public func registerCourse<Result>(
             _ request: BookingV1.RegisterCourseRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.RegisterCourseResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.RegisterCourseResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.RegisterCourseResponse>(
                 self.channel, BookingV1.BookingsMethods.registerCourse, request,
@@ -1246,11 +1246,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getBooking<Result>(
+        nonisolated(nonsending) public func getBooking<Result>(
             _ request: BookingV1.GetBookingRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.GetBookingResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.GetBookingResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.GetBookingResponse>(
                 self.channel, BookingV1.BookingsMethods.getBooking, request,
@@ -1270,11 +1270,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getHistory<Result>(
+        nonisolated(nonsending) public func getHistory<Result>(
             _ request: BookingV1.GetHistoryRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.GetHistoryResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.GetHistoryResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.GetHistoryResponse>(
                 self.channel, BookingV1.BookingsMethods.getHistory, request,
@@ -1294,11 +1294,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listBookings<Result>(
+        nonisolated(nonsending) public func listBookings<Result>(
             _ request: BookingV1.ListBookingsRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ListBookingsResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ListBookingsResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ListBookingsResponse>(
                 self.channel, BookingV1.BookingsMethods.listBookings, request,
@@ -1318,11 +1318,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listPending<Result>(
+        nonisolated(nonsending) public func listPending<Result>(
             _ request: BookingV1.ListPendingRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ListPendingResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ListPendingResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ListPendingResponse>(
                 self.channel, BookingV1.BookingsMethods.listPending, request,
@@ -1342,11 +1342,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func confirm<Result>(
+        nonisolated(nonsending) public func confirm<Result>(
             _ request: BookingV1.ConfirmRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ConfirmResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ConfirmResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ConfirmResponse>(
                 self.channel, BookingV1.BookingsMethods.confirm, request,
@@ -1366,11 +1366,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func assignSlot<Result>(
+        nonisolated(nonsending) public func assignSlot<Result>(
             _ request: BookingV1.AssignSlotRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.AssignSlotResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.AssignSlotResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.AssignSlotResponse>(
                 self.channel, BookingV1.BookingsMethods.assignSlot, request,
@@ -1390,11 +1390,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func reject<Result>(
+        nonisolated(nonsending) public func reject<Result>(
             _ request: BookingV1.RejectRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.RejectResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.RejectResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.RejectResponse>(
                 self.channel, BookingV1.BookingsMethods.reject, request,
@@ -1414,11 +1414,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func cancel<Result>(
+        nonisolated(nonsending) public func cancel<Result>(
             _ request: BookingV1.CancelRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.CancelResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.CancelResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.CancelResponse>(
                 self.channel, BookingV1.BookingsMethods.cancel, request,

@@ -1354,11 +1354,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listLocations<Result>(
+        nonisolated(nonsending) public func listLocations<Result>(
             _ request: BookingV1.ListLocationsRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ListLocationsResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ListLocationsResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ListLocationsResponse>(
                 self.channel, BookingV1.CatalogueMethods.listLocations, request,
@@ -1378,11 +1378,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getLocation<Result>(
+        nonisolated(nonsending) public func getLocation<Result>(
             _ request: BookingV1.GetLocationRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.GetLocationResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.GetLocationResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.GetLocationResponse>(
                 self.channel, BookingV1.CatalogueMethods.getLocation, request,
@@ -1402,11 +1402,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func saveLocation<Result>(
+        nonisolated(nonsending) public func saveLocation<Result>(
             _ request: BookingV1.SaveLocationRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.SaveLocationResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.SaveLocationResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.SaveLocationResponse>(
                 self.channel, BookingV1.CatalogueMethods.saveLocation, request,
@@ -1426,11 +1426,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func deleteLocation<Result>(
+        nonisolated(nonsending) public func deleteLocation<Result>(
             _ request: BookingV1.DeleteLocationRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.DeleteLocationResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.DeleteLocationResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.DeleteLocationResponse>(
                 self.channel, BookingV1.CatalogueMethods.deleteLocation, request,
@@ -1450,11 +1450,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listPolicies<Result>(
+        nonisolated(nonsending) public func listPolicies<Result>(
             _ request: BookingV1.ListPoliciesRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ListPoliciesResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ListPoliciesResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ListPoliciesResponse>(
                 self.channel, BookingV1.CatalogueMethods.listPolicies, request,
@@ -1475,11 +1475,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func savePolicy<Result>(
+        nonisolated(nonsending) public func savePolicy<Result>(
             _ request: BookingV1.SavePolicyRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.SavePolicyResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.SavePolicyResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.SavePolicyResponse>(
                 self.channel, BookingV1.CatalogueMethods.savePolicy, request,
@@ -1499,11 +1499,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func deletePolicy<Result>(
+        nonisolated(nonsending) public func deletePolicy<Result>(
             _ request: BookingV1.DeletePolicyRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.DeletePolicyResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.DeletePolicyResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.DeletePolicyResponse>(
                 self.channel, BookingV1.CatalogueMethods.deletePolicy, request,
@@ -1523,11 +1523,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func saveCancellationPolicy<Result>(
+        nonisolated(nonsending) public func saveCancellationPolicy<Result>(
             _ request: BookingV1.SaveCancellationPolicyRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.SaveCancellationPolicyResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.SaveCancellationPolicyResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.SaveCancellationPolicyResponse>(
                 self.channel, BookingV1.CatalogueMethods.saveCancellationPolicy, request,
@@ -1547,11 +1547,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listResources<Result>(
+        nonisolated(nonsending) public func listResources<Result>(
             _ request: BookingV1.ListResourcesRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ListResourcesResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ListResourcesResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ListResourcesResponse>(
                 self.channel, BookingV1.CatalogueMethods.listResources, request,
@@ -1571,11 +1571,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func saveResource<Result>(
+        nonisolated(nonsending) public func saveResource<Result>(
             _ request: BookingV1.SaveResourceRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.SaveResourceResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.SaveResourceResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.SaveResourceResponse>(
                 self.channel, BookingV1.CatalogueMethods.saveResource, request,
@@ -1595,11 +1595,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func deleteResource<Result>(
+        nonisolated(nonsending) public func deleteResource<Result>(
             _ request: BookingV1.DeleteResourceRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.DeleteResourceResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.DeleteResourceResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.DeleteResourceResponse>(
                 self.channel, BookingV1.CatalogueMethods.deleteResource, request,
@@ -1620,11 +1620,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func blockResource<Result>(
+        nonisolated(nonsending) public func blockResource<Result>(
             _ request: BookingV1.BlockResourceRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.BlockResourceResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.BlockResourceResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.BlockResourceResponse>(
                 self.channel, BookingV1.CatalogueMethods.blockResource, request,
@@ -1643,11 +1643,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func unblockResource<Result>(
+        nonisolated(nonsending) public func unblockResource<Result>(
             _ request: BookingV1.UnblockResourceRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.UnblockResourceResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.UnblockResourceResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.UnblockResourceResponse>(
                 self.channel, BookingV1.CatalogueMethods.unblockResource, request,
@@ -1667,11 +1667,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listBlocks<Result>(
+        nonisolated(nonsending) public func listBlocks<Result>(
             _ request: BookingV1.ListBlocksRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ListBlocksResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ListBlocksResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ListBlocksResponse>(
                 self.channel, BookingV1.CatalogueMethods.listBlocks, request,
@@ -1691,11 +1691,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listSlots<Result>(
+        nonisolated(nonsending) public func listSlots<Result>(
             _ request: BookingV1.ListSlotsRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ListSlotsResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ListSlotsResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ListSlotsResponse>(
                 self.channel, BookingV1.CatalogueMethods.listSlots, request,
@@ -1715,11 +1715,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func updateSlot<Result>(
+        nonisolated(nonsending) public func updateSlot<Result>(
             _ request: BookingV1.UpdateSlotRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.UpdateSlotResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.UpdateSlotResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.UpdateSlotResponse>(
                 self.channel, BookingV1.CatalogueMethods.updateSlot, request,
@@ -1740,11 +1740,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func withdrawSlot<Result>(
+        nonisolated(nonsending) public func withdrawSlot<Result>(
             _ request: BookingV1.WithdrawSlotRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.WithdrawSlotResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.WithdrawSlotResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.WithdrawSlotResponse>(
                 self.channel, BookingV1.CatalogueMethods.withdrawSlot, request,

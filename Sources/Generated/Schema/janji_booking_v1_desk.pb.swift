@@ -198,11 +198,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listDay<Result>(
+        nonisolated(nonsending) public func listDay<Result>(
             _ request: BookingV1.ListDayRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ListDayResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ListDayResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ListDayResponse>(
                 self.channel, BookingV1.DeskMethods.listDay, request,

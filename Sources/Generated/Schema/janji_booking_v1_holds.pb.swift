@@ -411,11 +411,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func placeHold<Result>(
+        nonisolated(nonsending) public func placeHold<Result>(
             _ request: BookingV1.PlaceHoldRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.PlaceHoldResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.PlaceHoldResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.PlaceHoldResponse>(
                 self.channel, BookingV1.HoldsMethods.placeHold, request,
@@ -435,11 +435,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func extendHold<Result>(
+        nonisolated(nonsending) public func extendHold<Result>(
             _ request: BookingV1.ExtendHoldRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ExtendHoldResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ExtendHoldResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ExtendHoldResponse>(
                 self.channel, BookingV1.HoldsMethods.extendHold, request,
@@ -459,11 +459,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func releaseHold<Result>(
+        nonisolated(nonsending) public func releaseHold<Result>(
             _ request: BookingV1.ReleaseHoldRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ReleaseHoldResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ReleaseHoldResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ReleaseHoldResponse>(
                 self.channel, BookingV1.HoldsMethods.releaseHold, request,
@@ -484,11 +484,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func confirmHold<Result>(
+        nonisolated(nonsending) public func confirmHold<Result>(
             _ request: BookingV1.ConfirmHoldRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ConfirmHoldResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ConfirmHoldResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ConfirmHoldResponse>(
                 self.channel, BookingV1.HoldsMethods.confirmHold, request,

@@ -298,11 +298,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func publishOffering<Result>(
+        nonisolated(nonsending) public func publishOffering<Result>(
             _ request: BookingV1.PublishOfferingRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.PublishOfferingResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.PublishOfferingResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.PublishOfferingResponse>(
                 self.channel, BookingV1.InventoryMethods.publishOffering, request,
@@ -322,11 +322,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func publishSlots<Result>(
+        nonisolated(nonsending) public func publishSlots<Result>(
             _ request: BookingV1.PublishSlotsRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.PublishSlotsResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.PublishSlotsResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.PublishSlotsResponse>(
                 self.channel, BookingV1.InventoryMethods.publishSlots, request,
@@ -346,11 +346,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func checkConflicts<Result>(
+        nonisolated(nonsending) public func checkConflicts<Result>(
             _ request: BookingV1.CheckConflictsRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.CheckConflictsResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.CheckConflictsResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.CheckConflictsResponse>(
                 self.channel, BookingV1.InventoryMethods.checkConflicts, request,

@@ -145,11 +145,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listOfferings<Result>(
+        nonisolated(nonsending) public func listOfferings<Result>(
             _ request: BookingV1.ListOfferingsRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ListOfferingsResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ListOfferingsResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ListOfferingsResponse>(
                 self.channel, BookingV1.OfferingsMethods.listOfferings, request,

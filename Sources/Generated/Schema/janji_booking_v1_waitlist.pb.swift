@@ -548,11 +548,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func joinWaitlist<Result>(
+        nonisolated(nonsending) public func joinWaitlist<Result>(
             _ request: BookingV1.JoinWaitlistRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.JoinWaitlistResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.JoinWaitlistResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.JoinWaitlistResponse>(
                 self.channel, BookingV1.WaitlistsMethods.joinWaitlist, request,
@@ -572,11 +572,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getWaitlistEntry<Result>(
+        nonisolated(nonsending) public func getWaitlistEntry<Result>(
             _ request: BookingV1.GetWaitlistEntryRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.GetWaitlistEntryResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.GetWaitlistEntryResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.GetWaitlistEntryResponse>(
                 self.channel, BookingV1.WaitlistsMethods.getWaitlistEntry, request,
@@ -596,11 +596,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func leaveWaitlist<Result>(
+        nonisolated(nonsending) public func leaveWaitlist<Result>(
             _ request: BookingV1.LeaveWaitlistRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.LeaveWaitlistResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.LeaveWaitlistResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.LeaveWaitlistResponse>(
                 self.channel, BookingV1.WaitlistsMethods.leaveWaitlist, request,
@@ -621,11 +621,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func claimOffer<Result>(
+        nonisolated(nonsending) public func claimOffer<Result>(
             _ request: BookingV1.ClaimOfferRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ClaimOfferResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ClaimOfferResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ClaimOfferResponse>(
                 self.channel, BookingV1.WaitlistsMethods.claimOffer, request,
@@ -645,11 +645,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listFullSlots<Result>(
+        nonisolated(nonsending) public func listFullSlots<Result>(
             _ request: BookingV1.ListFullSlotsRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ListFullSlotsResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ListFullSlotsResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ListFullSlotsResponse>(
                 self.channel, BookingV1.WaitlistsMethods.listFullSlots, request,
@@ -669,11 +669,11 @@ extension BookingV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listWaitlist<Result>(
+        nonisolated(nonsending) public func listWaitlist<Result>(
             _ request: BookingV1.ListWaitlistRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<BookingV1.ListWaitlistResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ListWaitlistResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<BookingV1.ListWaitlistResponse>(
                 self.channel, BookingV1.WaitlistsMethods.listWaitlist, request,

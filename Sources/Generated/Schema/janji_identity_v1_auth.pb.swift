@@ -313,11 +313,11 @@ extension IdentityV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func createSession<Result>(
+        nonisolated(nonsending) public func createSession<Result>(
             _ request: IdentityV1.CreateSessionRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<IdentityV1.CreateSessionResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<IdentityV1.CreateSessionResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<IdentityV1.CreateSessionResponse>(
                 self.channel, IdentityV1.AuthMethods.createSession, request,
@@ -337,11 +337,11 @@ extension IdentityV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func verifySession<Result>(
+        nonisolated(nonsending) public func verifySession<Result>(
             _ request: IdentityV1.VerifySessionRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<IdentityV1.VerifySessionResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<IdentityV1.VerifySessionResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<IdentityV1.VerifySessionResponse>(
                 self.channel, IdentityV1.AuthMethods.verifySession, request,
@@ -361,11 +361,11 @@ extension IdentityV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func revokeSession<Result>(
+        nonisolated(nonsending) public func revokeSession<Result>(
             _ request: IdentityV1.RevokeSessionRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<IdentityV1.RevokeSessionResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<IdentityV1.RevokeSessionResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<IdentityV1.RevokeSessionResponse>(
                 self.channel, IdentityV1.AuthMethods.revokeSession, request,
@@ -385,11 +385,11 @@ extension IdentityV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getMe<Result>(
+        nonisolated(nonsending) public func getMe<Result>(
             _ request: IdentityV1.GetMeRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<IdentityV1.GetMeResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<IdentityV1.GetMeResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<IdentityV1.GetMeResponse>(
                 self.channel, IdentityV1.AuthMethods.getMe, request,

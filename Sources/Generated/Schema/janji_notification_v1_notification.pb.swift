@@ -237,11 +237,11 @@ extension NotificationV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func subscribe<Result>(
+        nonisolated(nonsending) public func subscribe<Result>(
             _ request: NotificationV1.SubscribeRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::ResponseStream<NotificationV1.SubscribeResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::ResponseStream<NotificationV1.SubscribeResponse>) async throws -> Result
         ) async throws -> Result {
             try await self.subscribe(request, metadata: metadata, options: options)
                 .scope(body)

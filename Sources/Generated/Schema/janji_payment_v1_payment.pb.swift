@@ -945,11 +945,11 @@ extension PaymentV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func create<Result>(
+        nonisolated(nonsending) public func create<Result>(
             _ request: PaymentV1.CreateRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<PaymentV1.CreateResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<PaymentV1.CreateResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<PaymentV1.CreateResponse>(
                 self.channel, PaymentV1.PaymentsMethods.create, request,
@@ -970,11 +970,11 @@ extension PaymentV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func uploadProof<Result>(
+        nonisolated(nonsending) public func uploadProof<Result>(
             _ request: PaymentV1.UploadProofRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<PaymentV1.UploadProofResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<PaymentV1.UploadProofResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<PaymentV1.UploadProofResponse>(
                 self.channel, PaymentV1.PaymentsMethods.uploadProof, request,
@@ -994,11 +994,11 @@ extension PaymentV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func submitProof<Result>(
+        nonisolated(nonsending) public func submitProof<Result>(
             _ request: PaymentV1.SubmitProofRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<PaymentV1.SubmitProofResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<PaymentV1.SubmitProofResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<PaymentV1.SubmitProofResponse>(
                 self.channel, PaymentV1.PaymentsMethods.submitProof, request,
@@ -1018,11 +1018,11 @@ extension PaymentV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getProof<Result>(
+        nonisolated(nonsending) public func getProof<Result>(
             _ request: PaymentV1.GetProofRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<GoogleApi.HttpBody>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<GoogleApi.HttpBody>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<GoogleApi.HttpBody>(
                 self.channel, PaymentV1.PaymentsMethods.getProof, request,
@@ -1042,11 +1042,11 @@ extension PaymentV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func reviewProof<Result>(
+        nonisolated(nonsending) public func reviewProof<Result>(
             _ request: PaymentV1.ReviewProofRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<PaymentV1.ReviewProofResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<PaymentV1.ReviewProofResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<PaymentV1.ReviewProofResponse>(
                 self.channel, PaymentV1.PaymentsMethods.reviewProof, request,
@@ -1067,11 +1067,11 @@ extension PaymentV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func providerCallback<Result>(
+        nonisolated(nonsending) public func providerCallback<Result>(
             _ request: PaymentV1.ProviderCallbackRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<PaymentV1.ProviderCallbackResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<PaymentV1.ProviderCallbackResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<PaymentV1.ProviderCallbackResponse>(
                 self.channel, PaymentV1.PaymentsMethods.providerCallback, request,
@@ -1091,11 +1091,11 @@ extension PaymentV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func refund<Result>(
+        nonisolated(nonsending) public func refund<Result>(
             _ request: PaymentV1.RefundRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<PaymentV1.RefundResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<PaymentV1.RefundResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<PaymentV1.RefundResponse>(
                 self.channel, PaymentV1.PaymentsMethods.refund, request,
@@ -1115,11 +1115,11 @@ extension PaymentV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func settleRefund<Result>(
+        nonisolated(nonsending) public func settleRefund<Result>(
             _ request: PaymentV1.SettleRefundRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<PaymentV1.SettleRefundResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<PaymentV1.SettleRefundResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<PaymentV1.SettleRefundResponse>(
                 self.channel, PaymentV1.PaymentsMethods.settleRefund, request,
@@ -1139,11 +1139,11 @@ extension PaymentV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func list<Result>(
+        nonisolated(nonsending) public func list<Result>(
             _ request: PaymentV1.ListRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<PaymentV1.ListResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<PaymentV1.ListResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<PaymentV1.ListResponse>(
                 self.channel, PaymentV1.PaymentsMethods.list, request,
@@ -1164,11 +1164,11 @@ extension PaymentV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listOpen<Result>(
+        nonisolated(nonsending) public func listOpen<Result>(
             _ request: PaymentV1.ListOpenRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<PaymentV1.ListOpenResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<PaymentV1.ListOpenResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<PaymentV1.ListOpenResponse>(
                 self.channel, PaymentV1.PaymentsMethods.listOpen, request,
@@ -1188,11 +1188,11 @@ extension PaymentV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func quoteCancellation<Result>(
+        nonisolated(nonsending) public func quoteCancellation<Result>(
             _ request: PaymentV1.QuoteCancellationRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<PaymentV1.QuoteCancellationResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<PaymentV1.QuoteCancellationResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<PaymentV1.QuoteCancellationResponse>(
                 self.channel, PaymentV1.PaymentsMethods.quoteCancellation, request,
@@ -1212,11 +1212,11 @@ extension PaymentV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func quoteCancellationForAdmin<Result>(
+        nonisolated(nonsending) public func quoteCancellationForAdmin<Result>(
             _ request: PaymentV1.QuoteCancellationRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<PaymentV1.QuoteCancellationResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<PaymentV1.QuoteCancellationResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<PaymentV1.QuoteCancellationResponse>(
                 self.channel, PaymentV1.PaymentsMethods.quoteCancellationForAdmin, request,

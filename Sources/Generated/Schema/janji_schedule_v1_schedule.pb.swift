@@ -1105,11 +1105,11 @@ extension ScheduleV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listCourses<Result>(
+        nonisolated(nonsending) public func listCourses<Result>(
             _ request: ScheduleV1.ListCoursesRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ScheduleV1.ListCoursesResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ScheduleV1.ListCoursesResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ScheduleV1.ListCoursesResponse>(
                 self.channel, ScheduleV1.ScheduleMethods.listCourses, request,
@@ -1129,11 +1129,11 @@ extension ScheduleV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getCourse<Result>(
+        nonisolated(nonsending) public func getCourse<Result>(
             _ request: ScheduleV1.GetCourseRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ScheduleV1.GetCourseResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ScheduleV1.GetCourseResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ScheduleV1.GetCourseResponse>(
                 self.channel, ScheduleV1.ScheduleMethods.getCourse, request,
@@ -1153,11 +1153,11 @@ extension ScheduleV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listClassSchedules<Result>(
+        nonisolated(nonsending) public func listClassSchedules<Result>(
             _ request: ScheduleV1.ListClassSchedulesRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ScheduleV1.ListClassSchedulesResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ScheduleV1.ListClassSchedulesResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ScheduleV1.ListClassSchedulesResponse>(
                 self.channel, ScheduleV1.ScheduleMethods.listClassSchedules, request,
@@ -1176,11 +1176,11 @@ extension ScheduleV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listInstructors<Result>(
+        nonisolated(nonsending) public func listInstructors<Result>(
             _ request: ScheduleV1.ListInstructorsRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ScheduleV1.ListInstructorsResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ScheduleV1.ListInstructorsResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ScheduleV1.ListInstructorsResponse>(
                 self.channel, ScheduleV1.ScheduleMethods.listInstructors, request,
@@ -1199,11 +1199,11 @@ extension ScheduleV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func listRooms<Result>(
+        nonisolated(nonsending) public func listRooms<Result>(
             _ request: ScheduleV1.ListRoomsRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ScheduleV1.ListRoomsResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ScheduleV1.ListRoomsResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ScheduleV1.ListRoomsResponse>(
                 self.channel, ScheduleV1.ScheduleMethods.listRooms, request,
@@ -1223,11 +1223,11 @@ extension ScheduleV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func createCourse<Result>(
+        nonisolated(nonsending) public func createCourse<Result>(
             _ request: ScheduleV1.CreateCourseRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ScheduleV1.CreateCourseResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ScheduleV1.CreateCourseResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ScheduleV1.CreateCourseResponse>(
                 self.channel, ScheduleV1.ScheduleMethods.createCourse, request,
@@ -1247,11 +1247,11 @@ extension ScheduleV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func updateCourse<Result>(
+        nonisolated(nonsending) public func updateCourse<Result>(
             _ request: ScheduleV1.UpdateCourseRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ScheduleV1.UpdateCourseResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ScheduleV1.UpdateCourseResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ScheduleV1.UpdateCourseResponse>(
                 self.channel, ScheduleV1.ScheduleMethods.updateCourse, request,
@@ -1270,11 +1270,11 @@ extension ScheduleV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func createInstructor<Result>(
+        nonisolated(nonsending) public func createInstructor<Result>(
             _ request: ScheduleV1.CreateInstructorRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ScheduleV1.CreateInstructorResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ScheduleV1.CreateInstructorResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ScheduleV1.CreateInstructorResponse>(
                 self.channel, ScheduleV1.ScheduleMethods.createInstructor, request,
@@ -1293,11 +1293,11 @@ extension ScheduleV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func createRoom<Result>(
+        nonisolated(nonsending) public func createRoom<Result>(
             _ request: ScheduleV1.CreateRoomRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ScheduleV1.CreateRoomResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ScheduleV1.CreateRoomResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ScheduleV1.CreateRoomResponse>(
                 self.channel, ScheduleV1.ScheduleMethods.createRoom, request,
@@ -1317,11 +1317,11 @@ extension ScheduleV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func createClassSchedules<Result>(
+        nonisolated(nonsending) public func createClassSchedules<Result>(
             _ request: ScheduleV1.CreateClassSchedulesRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ScheduleV1.CreateClassSchedulesResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ScheduleV1.CreateClassSchedulesResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ScheduleV1.CreateClassSchedulesResponse>(
                 self.channel, ScheduleV1.ScheduleMethods.createClassSchedules, request,
@@ -1345,11 +1345,11 @@ extension ScheduleV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func generateSeries<Result>(
+        nonisolated(nonsending) public func generateSeries<Result>(
             _ request: ScheduleV1.GenerateSeriesRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ScheduleV1.GenerateSeriesResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ScheduleV1.GenerateSeriesResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ScheduleV1.GenerateSeriesResponse>(
                 self.channel, ScheduleV1.ScheduleMethods.generateSeries, request,

@@ -57,7 +57,8 @@ struct ClientGenerator {
 
     private func scoped(_ method: MethodSchema, _ name: String, _ printer: inout CodePrinter) {
         head(method, "\(SwiftIdentifier.escaped(name))<Result>", isLast: false, &printer)
-        printer.line("    _ body: (\(call(method))) async throws -> Result")
+        printer.line(
+            "    _ body: nonisolated(nonsending) (\(call(method))) async throws -> Result")
         printer.block(") async throws -> Result") { printer in
             if !method.clientStreaming, !method.serverStreaming {
                 printer.line("try await \(call(method))(")
@@ -75,7 +76,10 @@ struct ClientGenerator {
     private func head(
         _ method: MethodSchema, _ name: String, isLast: Bool = true, _ printer: inout CodePrinter
     ) {
-        printer.line("\(access)func \(isLast ? SwiftIdentifier.escaped(name) : name)(")
+        // The closure of a caller on an actor stays there, whatever the module's settings.
+        let isolation = isLast ? "" : "nonisolated(nonsending) "
+        let name = isLast ? SwiftIdentifier.escaped(name) : name
+        printer.line("\(isolation)\(access)func \(name)(")
         printer.indented { printer in
             if !method.clientStreaming {
                 printer.line("_ request: \(types.path(method.input)),")

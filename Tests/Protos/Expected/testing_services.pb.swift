@@ -131,11 +131,11 @@ extension ServicesV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        package func measure<Result>(
+        nonisolated(nonsending) package func measure<Result>(
             _ request: ServicesV1.Chunk,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ServicesV1.Summary>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ServicesV1.Summary>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ServicesV1.Summary>(
                 self.channel, ServicesV1.FileMethods.measure, request,
@@ -155,10 +155,10 @@ extension ServicesV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        package func upload<Result>(
+        nonisolated(nonsending) package func upload<Result>(
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::ClientStreamingCall<ServicesV1.Chunk, ServicesV1.Summary>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::ClientStreamingCall<ServicesV1.Chunk, ServicesV1.Summary>) async throws -> Result
         ) async throws -> Result {
             try await self.upload(metadata: metadata, options: options)
                 .scope(body)
@@ -178,11 +178,11 @@ extension ServicesV1 {
 
         /// The same call within `body`: leaving that cancels what still runs.
         @available(*, deprecated, message: "deprecated in testing/services.proto")
-        package func download<Result>(
+        nonisolated(nonsending) package func download<Result>(
             _ request: ServicesV1.Summary,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::ResponseStream<ServicesV1.Chunk>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::ResponseStream<ServicesV1.Chunk>) async throws -> Result
         ) async throws -> Result {
             try await self.download(request, metadata: metadata, options: options)
                 .scope(body)
@@ -199,10 +199,10 @@ extension ServicesV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        package func `default`<Result>(
+        nonisolated(nonsending) package func `default`<Result>(
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::BidirectionalCall<ServicesV1.Chunk, GoogleProtobuf.Empty>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::BidirectionalCall<ServicesV1.Chunk, GoogleProtobuf.Empty>) async throws -> Result
         ) async throws -> Result {
             try await self.default(metadata: metadata, options: options)
                 .scope(body)

@@ -32,7 +32,8 @@ enum Greeter {
         _ = await server.drain()
     }
 
-    static func greet(_ client: GreeterV1.GreeterClient) async throws {
+    /// On the main actor, as a program's `main` and an app's views are.
+    @MainActor static func greet(_ client: GreeterV1.GreeterClient) async throws {
         let answer = try await client.hello(
             .with { $0.name = "Ada" }, options: .timeout(.seconds(5)))
         print(answer.text)

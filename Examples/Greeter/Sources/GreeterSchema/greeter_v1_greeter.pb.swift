@@ -156,11 +156,11 @@ extension GreeterV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func hello<Result>(
+        nonisolated(nonsending) public func hello<Result>(
             _ request: GreeterV1.HelloRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<GreeterV1.HelloReply>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<GreeterV1.HelloReply>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<GreeterV1.HelloReply>(
                 self.channel, GreeterV1.GreeterMethods.hello, request,
@@ -181,11 +181,11 @@ extension GreeterV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func countDown<Result>(
+        nonisolated(nonsending) public func countDown<Result>(
             _ request: GreeterV1.CountDownRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::ResponseStream<GreeterV1.HelloReply>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::ResponseStream<GreeterV1.HelloReply>) async throws -> Result
         ) async throws -> Result {
             try await self.countDown(request, metadata: metadata, options: options)
                 .scope(body)
@@ -203,10 +203,10 @@ extension GreeterV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func gather<Result>(
+        nonisolated(nonsending) public func gather<Result>(
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::ClientStreamingCall<GreeterV1.HelloRequest, GreeterV1.HelloReply>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::ClientStreamingCall<GreeterV1.HelloRequest, GreeterV1.HelloReply>) async throws -> Result
         ) async throws -> Result {
             try await self.gather(metadata: metadata, options: options)
                 .scope(body)
@@ -224,10 +224,10 @@ extension GreeterV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func chat<Result>(
+        nonisolated(nonsending) public func chat<Result>(
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::BidirectionalCall<GreeterV1.HelloRequest, GreeterV1.HelloReply>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::BidirectionalCall<GreeterV1.HelloRequest, GreeterV1.HelloReply>) async throws -> Result
         ) async throws -> Result {
             try await self.chat(metadata: metadata, options: options)
                 .scope(body)

@@ -1414,11 +1414,11 @@ extension ChannelzV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getTopChannels<Result>(
+        nonisolated(nonsending) public func getTopChannels<Result>(
             _ request: ChannelzV1.GetTopChannelsRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ChannelzV1.GetTopChannelsResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ChannelzV1.GetTopChannelsResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ChannelzV1.GetTopChannelsResponse>(
                 self.channel, ChannelzV1.ChannelzMethods.getTopChannels, request,
@@ -1437,11 +1437,11 @@ extension ChannelzV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getServers<Result>(
+        nonisolated(nonsending) public func getServers<Result>(
             _ request: ChannelzV1.GetServersRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ChannelzV1.GetServersResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ChannelzV1.GetServersResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ChannelzV1.GetServersResponse>(
                 self.channel, ChannelzV1.ChannelzMethods.getServers, request,
@@ -1461,11 +1461,11 @@ extension ChannelzV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getServer<Result>(
+        nonisolated(nonsending) public func getServer<Result>(
             _ request: ChannelzV1.GetServerRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ChannelzV1.GetServerResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ChannelzV1.GetServerResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ChannelzV1.GetServerResponse>(
                 self.channel, ChannelzV1.ChannelzMethods.getServer, request,
@@ -1485,11 +1485,11 @@ extension ChannelzV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getServerSockets<Result>(
+        nonisolated(nonsending) public func getServerSockets<Result>(
             _ request: ChannelzV1.GetServerSocketsRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ChannelzV1.GetServerSocketsResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ChannelzV1.GetServerSocketsResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ChannelzV1.GetServerSocketsResponse>(
                 self.channel, ChannelzV1.ChannelzMethods.getServerSockets, request,
@@ -1508,11 +1508,11 @@ extension ChannelzV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getChannel<Result>(
+        nonisolated(nonsending) public func getChannel<Result>(
             _ request: ChannelzV1.GetChannelRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ChannelzV1.GetChannelResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ChannelzV1.GetChannelResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ChannelzV1.GetChannelResponse>(
                 self.channel, ChannelzV1.ChannelzMethods.getChannel, request,
@@ -1531,11 +1531,11 @@ extension ChannelzV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getSubchannel<Result>(
+        nonisolated(nonsending) public func getSubchannel<Result>(
             _ request: ChannelzV1.GetSubchannelRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ChannelzV1.GetSubchannelResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ChannelzV1.GetSubchannelResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ChannelzV1.GetSubchannelResponse>(
                 self.channel, ChannelzV1.ChannelzMethods.getSubchannel, request,
@@ -1554,11 +1554,11 @@ extension ChannelzV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func getSocket<Result>(
+        nonisolated(nonsending) public func getSocket<Result>(
             _ request: ChannelzV1.GetSocketRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<ChannelzV1.GetSocketResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<ChannelzV1.GetSocketResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<ChannelzV1.GetSocketResponse>(
                 self.channel, ChannelzV1.ChannelzMethods.getSocket, request,

@@ -190,11 +190,11 @@ extension HealthV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func check<Result>(
+        nonisolated(nonsending) public func check<Result>(
             _ request: HealthV1.HealthCheckRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<HealthV1.HealthCheckResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<HealthV1.HealthCheckResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<HealthV1.HealthCheckResponse>(
                 self.channel, HealthV1.HealthMethods.check, request,
@@ -214,11 +214,11 @@ extension HealthV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func list<Result>(
+        nonisolated(nonsending) public func list<Result>(
             _ request: HealthV1.HealthListRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::UnaryCall<HealthV1.HealthListResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<HealthV1.HealthListResponse>) async throws -> Result
         ) async throws -> Result {
             try await RPC::UnaryCall<HealthV1.HealthListResponse>(
                 self.channel, HealthV1.HealthMethods.list, request,
@@ -239,11 +239,11 @@ extension HealthV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func watch<Result>(
+        nonisolated(nonsending) public func watch<Result>(
             _ request: HealthV1.HealthCheckRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::ResponseStream<HealthV1.HealthCheckResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::ResponseStream<HealthV1.HealthCheckResponse>) async throws -> Result
         ) async throws -> Result {
             try await self.watch(request, metadata: metadata, options: options)
                 .scope(body)

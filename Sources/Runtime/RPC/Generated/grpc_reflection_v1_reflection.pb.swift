@@ -324,10 +324,10 @@ extension ReflectionV1 {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func serverReflectionInfo<Result>(
+        nonisolated(nonsending) public func serverReflectionInfo<Result>(
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::BidirectionalCall<ReflectionV1.ServerReflectionRequest, ReflectionV1.ServerReflectionResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::BidirectionalCall<ReflectionV1.ServerReflectionRequest, ReflectionV1.ServerReflectionResponse>) async throws -> Result
         ) async throws -> Result {
             try await self.serverReflectionInfo(metadata: metadata, options: options)
                 .scope(body)

@@ -325,10 +325,10 @@ extension ReflectionV1alpha {
         }
 
         /// The same call within `body`: leaving that cancels what still runs.
-        public func serverReflectionInfo<Result>(
+        nonisolated(nonsending) public func serverReflectionInfo<Result>(
             metadata: RPC::Metadata = RPC::Metadata(),
             options: RPC::CallOptions = RPC::CallOptions(),
-            _ body: (RPC::BidirectionalCall<ReflectionV1alpha.ServerReflectionRequest, ReflectionV1alpha.ServerReflectionResponse>) async throws -> Result
+            _ body: nonisolated(nonsending) (RPC::BidirectionalCall<ReflectionV1alpha.ServerReflectionRequest, ReflectionV1alpha.ServerReflectionResponse>) async throws -> Result
         ) async throws -> Result {
             try await self.serverReflectionInfo(metadata: metadata, options: options)
                 .scope(body)
