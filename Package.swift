@@ -190,7 +190,7 @@ let package = Package(
         tests("Loop", ["Environment"]),
         tests("Telemetry"),
         tests("Lifecycle", ["Environment", "Loop", "Telemetry"]),
-        tests("janji", ["Certificates", "RPC", "RPCHTTP2", "TLS", "Loop", "Telemetry"]),
+        tests("janji", ["Booking", "Certificates", "RPC", "RPCHTTP2", "TLS", "Loop", "Telemetry"]),
         tests("Crypto"),
         .target(name: "Frames", path: "Tests/Frames", swiftSettings: settings),
         tests("HTTP2", ["Frames", "RPC", "RPCHTTP2", "Loop", "Telemetry"]),

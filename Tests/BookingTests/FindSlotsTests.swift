@@ -62,7 +62,8 @@ extension ServerTests {
             }
         }
 
-        @Test("X-16: filters by course (UUID or code), instructor, room, time and seats")
+        @Test(
+            "A-22, E-18, X-16: filters by course (UUID or code), instructor, room, time and seats")
         func filters() async throws {
             let fixture = try await Fixture("find_filters")
             let (ani, room) = (UUID.random(), UUID.random())

@@ -11,7 +11,9 @@ import Testing
 
 extension ServerTests {
     @Suite(.serialized, .timeLimit(.minutes(3))) struct HoldTests {
-        @Test("E-19, X-94: a hold takes seats for ten minutes; only the hash of its token is kept")
+        @Test(
+            "E-11, E-12, E-19, X-94: a hold takes seats for ten minutes; only the hash of its token is kept"
+        )
         func place() async throws {
             let clinic = try await Clinic("hold_place")
             let slot = try await clinic.slot(capacity: 3)

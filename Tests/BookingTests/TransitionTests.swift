@@ -82,7 +82,7 @@ extension ServerTests {
             #expect(try await fixture.taken(slot) == 1)
         }
 
-        @Test("X-01: a third slot needs a reason, which the history keeps")
+        @Test("A-13, A-18, X-01: a third slot needs a reason, which the history keeps")
         func override() async throws {
             let fixture = try await Fixture("override")
             let slots = (0..<3).map { SlotPlan(.random(), .random(), hour: 9 + $0) }
@@ -145,7 +145,7 @@ extension ServerTests {
             #expect(try await fixture.cancel(confirmed).booking?.status == .cancelled)
         }
 
-        @Test("if_version: another version is VERSION_CONFLICT and changes nothing")
+        @Test("E-26: if_version: another version is VERSION_CONFLICT and changes nothing")
         func ifVersion() async throws {
             let fixture = try await Fixture("if_version")
             let booking = try await fixture.request()

@@ -39,6 +39,46 @@ extension ServerTests {
             ).split(separator: "\n").map(String.init)
         }
 
+        @Test(
+            "what came to nothing long ago is forgotten: holds after 30 days, callbacks after 180")
+        func forgotten() async throws {
+            let clinic = try await Clinic("upkeep_forgotten")
+            let slot = try await clinic.slot(capacity: 9)
+            let old = try await clinic.place(slot)
+            try await clinic.release(old)
+            let young = try await clinic.place(slot)
+            try await clinic.release(young)
+            _ = try await clinic.booked(slot)
+            _ = try await clinic.place(slot)
+            let pool = clinic.fixture.pool
+            try await pool.execute(
+                """
+                update hold set created_at = created_at - interval '31 days'
+                where id <> \(try #require(UUID(young.hold?.id ?? "")))
+                """)
+            try await pool.execute(
+                """
+                insert into payment_event
+                    (provider, digest, said, outcome, received_at, last_received_at)
+                select 'midtrans', sha256(d::text::bytea), 'paid', 'applied',
+                    clock_timestamp() - d * interval '1 day', clock_timestamp()
+                from unnest(array[1, 179, 181, 400]) d
+                """)
+            let sweeper = ExpirySweeper(
+                pool: pool, clock: .system, loop: Fixture.loop,
+                logger: Logger(label: "test", sink: .discarding), committed: {})
+            #expect(try await sweeper.forgetHolds() == 1)
+            #expect(
+                try await clinic.fixture.text(
+                    "select string_agg(status, ',' order by status) from hold")
+                    == "confirmed,pending,released", "what is live, or became a booking, stays")
+            let payments = PaymentStore(pool: pool)
+            #expect(try await payments.forgetEvents(limit: 1) == 1)
+            #expect(try await payments.forgetEvents(limit: 10) == 1)
+            #expect(try await clinic.fixture.number("select count(*) from payment_event") == 2)
+            await pool.close()
+        }
+
         @Test("E-15: this month and three more are there from the start, and a default beside them")
         func ahead() async throws {
             let fixture = try await Fixture("upkeep_ahead")

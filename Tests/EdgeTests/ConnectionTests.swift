@@ -160,6 +160,38 @@ import Testing
         }
     }
 
+    @Test(
+        "X-12: the pages may take from elsewhere what their captcha needs, and nothing without one",
+        arguments: [nil, .turnstile, .hcaptcha, .recaptcha] as [CaptchaWidget.Provider?])
+    func captcha(_ provider: CaptchaWidget.Provider?) async throws {
+        let widget = provider.map { CaptchaWidget(provider: $0, siteKey: "k<\"1") }
+        try await EdgeFixture.with({ $0.captcha = widget }) { edge in
+            let answer = try edge.ask("GET", "/assets/captcha.json")
+            #expect(answer.headers.first("content-type") == "application/json")
+            #expect(answer.json["provider"]?.string == provider?.rawValue ?? "none")
+            let policy = try #require(
+                try edge.ask("GET", "/").headers.first("content-security-policy"))
+            guard let provider else {
+                #expect(answer.json["site_key"] == nil)
+                #expect(!policy.contains("http"))
+                return
+            }
+            #expect(answer.json["site_key"]?.string == "k<\"1")
+            let host: String =
+                switch provider {
+                case .turnstile: "https://challenges.cloudflare.com"
+                case .hcaptcha: "https://*.hcaptcha.com"
+                case .recaptcha: "https://www.google.com/recaptcha/"
+                }
+            for directive in ["script-src 'self' ", "frame-src "] {
+                let part = policy.split(separator: ";").first { $0.contains(directive) }
+                #expect(part?.contains(host) == true, "\(directive)")
+            }
+            #expect(policy.contains("frame-ancestors 'none'"))
+            #expect(!policy.contains("unsafe"))
+        }
+    }
+
     @Test("Pages come from memory with their types, a policy and an ETag; nothing else is served")
     func pages() async throws {
         try await EdgeFixture.with { edge in

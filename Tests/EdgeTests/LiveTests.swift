@@ -58,7 +58,9 @@ import WebSocket
         }
     }
 
-    @Test("B-04…B-07, B-18, X-41, X-44: connected, subscribe in both dialects, ping, unsubscribe")
+    @Test(
+        "A-24, B-04…B-07, B-18, X-41, X-44: connected, subscribe in both dialects, ping, unsubscribe"
+    )
     func conversation() async throws {
         try await EdgeFixture.with { edge in
             let plug = edge.plug()

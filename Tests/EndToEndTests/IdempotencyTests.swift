@@ -54,6 +54,20 @@ extension EndToEnd {
             #expect(first.booking?.id.isEmpty == false)
         }
 
+        @Test("X-09: an admin's answer that is repeated says so", arguments: Mode.allCases)
+        func replayedHeader(_ mode: Mode) async throws {
+            let stage = try await Stage.shared(mode)
+            let course = try await stage.course([.init(hour: 1)])
+            let id = try Optional(try await stage.register(course)).id
+            let body: JSONValue = ["idempotency_key": .string(UUID().uuidString)]
+            let path = "/api/booking/\(id)/confirm"
+            let first = try await stage.admin.post(path, body)
+            #expect(first.status == 200 && first.header("idempotency-replayed") == nil)
+            let again = try await stage.admin.post(path, body)
+            #expect(again.status == 200 && again.header("idempotency-replayed") == "true")
+            #expect(again.data == first.data)
+        }
+
         @Test("A failed request does not use its key up", arguments: Mode.allCases)
         func failedKey(_ mode: Mode) async throws {
             let stage = try await Stage.shared(mode)

@@ -1,3 +1,5 @@
+import Booking
+import Loop
 import Testing
 
 @testable import janji
@@ -100,6 +102,30 @@ import Testing
     @Test func `B-24: WS_PORT names the port of notification`() throws {
         let configuration = try Configuration(environment: ["WS_PORT": "4009"])
         #expect(try configuration.port(of: .notification) == 4009)
+    }
+
+    static let captchas: [([String: String], String)] = [
+        (["CAPTCHA_PROVIDER": "magic"], "CAPTCHA_PROVIDER is “magic”, none of none, turnstile"),
+        (["CAPTCHA_PROVIDER": "turnstile", "CAPTCHA_SITE_KEY": "k"], "CAPTCHA_SECRET is needed"),
+        (["CAPTCHA_PROVIDER": "hcaptcha", "CAPTCHA_SECRET": "s"], "CAPTCHA_SITE_KEY is needed"),
+    ]
+
+    @Test(arguments: captchas) func `X-12: half a captcha stops the start`(
+        row: ([String: String], String)
+    ) throws {
+        let configuration = try Configuration(environment: row.0)
+        let error = #expect(throws: ConfigurationError.self) {
+            let captcha = try Captcha(configuration)
+            _ = try captcha.verifier(on: EventLoop(name: "captcha-test"))
+            _ = try captcha.widget()
+        }
+        #expect(error?.description.hasPrefix(row.1) == true)
+    }
+
+    @Test func `X-12: none is the default and needs no keys`() throws {
+        let captcha = try Captcha(try Configuration(environment: [:]))
+        #expect(try captcha.verifier(on: EventLoop(name: "captcha-test")) is NoCaptcha)
+        #expect(try captcha.widget() == nil)
     }
 
     @Test func `a short service secret is refused`() {

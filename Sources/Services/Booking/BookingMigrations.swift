@@ -20,6 +20,7 @@ public enum BookingMigrations {
         Migration(version: 16, name: "proofs", sql: ProofMigration.sql),
         Migration(version: 17, name: "policies", sql: PolicyMigration.sql),
         Migration(version: 18, name: "claims by time", sql: ClaimMigration.sql),
+        Migration(version: 19, name: "age of holds", sql: HoldStore.age),
     ]
 
     /// Offers (slots) may overlap; occupations (claims) may not. Claims hold live

@@ -164,7 +164,7 @@ public struct BookingService: BookingV1.BookingsService {
     ) throws(DomainError) -> BookingTransitions.Order {
         var rules = FieldRules()
         rules.text(reason, "reason", limit: 500, required: false)
-        if let key { rules.text(key, "idempotency_key", limit: 200) }
+        rules.key(key)
         try rules.check()
         return BookingTransitions.Order(
             booking: try FieldRules.uuid(id, only: "booking_id"), slot: slot, command: command,

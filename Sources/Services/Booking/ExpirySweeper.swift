@@ -26,15 +26,21 @@ public struct ExpirySweeper: Service {
         try await recurrence.run("the expiry sweep waits") {
             while try await sweep() == Self.batch {}
             while try await forgetKeys() == Self.keyBatch {}
+            while try await forgetHolds() == Self.holdBatch {}
             return nil
         }
     }
 
     static let batch = 100
     static let keyBatch = 1000
+    static let holdBatch = 1000
 
     func forgetKeys() async throws -> Int {
         try await IdempotencyTable.forget(limit: Self.keyBatch, on: transitions.store.pool)
+    }
+
+    func forgetHolds() async throws -> Int {
+        try await HoldStore(seats: transitions.store).forget(limit: Self.holdBatch)
     }
 
     /// Expires at most one batch and returns how many it expired.

@@ -44,9 +44,7 @@ public struct Registration: Sendable {
         proof = Self.proof(request, proofs, &rules)
         rules.text(request.idempotencyKey, "idempotency_key", limit: 200)
         try Self.throwMostPrecise(rules, request)
-        guard let course, let birthDate else {
-            throw DomainError(.validationFailed, "course_id and birth_date are required")
-        }
+        guard let course, let birthDate else { throw rules.refusal }
         courseID = course
         self.birthDate = birthDate
         normalisedEmail = request.email.lowercased()

@@ -63,12 +63,21 @@ public struct FieldRules {
     /// 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
     static let seconds: ClosedRange<Int64> = -62_135_596_800...253_402_300_799
 
-    /// - Throws: ``DomainError`` VALIDATION_FAILED with every violation.
-    public func check() throws(DomainError) {
-        guard violations.isEmpty else { throw refusal }
+    /// An idempotency key that a request may carry.
+    public mutating func key(_ value: String?) {
+        if let value { text(value, "idempotency_key", limit: 200) }
     }
 
-    private var refusal: DomainError {
+    /// Nothing was refused so far: what was read is there.
+    public var areKept: Bool { violations.isEmpty }
+
+    /// - Throws: ``refusal``, when there is one.
+    public func check() throws(DomainError) {
+        guard areKept else { throw refusal }
+    }
+
+    /// VALIDATION_FAILED with every violation.
+    public var refusal: DomainError {
         let fields = violations.map(\.field).joined(separator: ", ")
         return DomainError(
             .validationFailed, "these fields are not valid: \(fields)", violations: violations)

@@ -56,8 +56,7 @@ struct SeriesOrder: Sendable {
             CourseRules.checkSeats(request.capacity, "capacity", &rules)
         }
         if let price = request.price, price < 0 { rules.refuse("price", "is negative") }
-        try rules.check()
-        guard let from, let until else { throw DomainError(.validationFailed, "no days") }
+        guard rules.areKept, let from, let until else { throw rules.refusal }
         self.id = id ?? .timeOrdered()
         series = Series(
             rules: weekly, from: from, until: until,

@@ -1,5 +1,5 @@
 /// The value of a field of a `DynamicMessage`.
-public enum DynamicValue: Sendable, Hashable {
+public enum DynamicValue: Sendable {
     /// `int32`, `sint32`, `sfixed32`.
     case int32(Int32)
     case int64(Int64)
@@ -66,7 +66,7 @@ public enum DynamicValue: Sendable, Hashable {
         case (.uint32(let a), .uint32(let b)): a < b
         case (.uint64(let a), .uint64(let b)): a < b
         case (.bool(let a), .bool(let b)): !a && b
-        case (.string(let a), .string(let b)): a < b
+        case (.string(let a), .string(let b)): a.utf8.lexicographicallyPrecedes(b.utf8)
         default: false
         }
     }

@@ -31,10 +31,7 @@ public struct AnalyticsService: BookingV1.AnalyticsService {
             request.locationId.isEmpty ? nil : rules.uuid(request.locationId, "location_id")
         let offering =
             request.offeringId.isEmpty ? nil : rules.uuid(request.offeringId, "offering_id")
-        try rules.check()
-        guard let from, let to else {
-            throw DomainError(.validationFailed, "from and to are required")
-        }
+        guard rules.areKept, let from, let to else { throw rules.refusal }
         let basis = request.basis == .appointment ? "appointment" : "booking"
         let found = try await DomainError.mapping {
             try await store.daily(basis, from...to, location, offering, Self.longestAnswer)

@@ -247,7 +247,7 @@ public struct AppointmentService: BookingV1.AppointmentsService {
     ) async throws -> Response {
         var rules = FieldRules()
         rules.text(reason, "reason", limit: 500, required: false)
-        if let key { rules.text(key, "idempotency_key", limit: 200) }
+        rules.key(key)
         try rules.check()
         let order = BookingTransitions.Order(
             booking: booking, slot: slot, command: command,

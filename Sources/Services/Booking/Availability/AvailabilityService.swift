@@ -24,47 +24,35 @@ public struct AvailabilityService: BookingV1.AvailabilityService {
         _ request: BookingV1.FindSlotsRequest, _ context: ServerContext
     ) async throws -> BookingV1.FindSlotsResponse {
         var rules = FieldRules()
-        rules.text(request.courseId, "course_id", limit: 40, required: false)
-        var filter = SlotFilter(from: clock.now())
-        filter.course = request.courseId
-        filter.resources = [
-            rules.optionalUUID(request.instructorId.nonEmpty, "instructor_id"),
-            rules.optionalUUID(request.roomId.nonEmpty, "room_id"),
-            rules.optionalUUID(request.resourceId.nonEmpty, "resource_id"),
-        ].compactMap { $0 }
-        filter.location = rules.optionalUUID(request.locationId.nonEmpty, "location_id")
+        var filter = SlotFilter(
+            course: request.courseId, location: request.locationId,
+            resources: [
+                (request.instructorId, "instructor_id"), (request.roomId, "room_id"),
+                (request.resourceId, "resource_id"),
+            ], from: clock.now(), &rules)
         if !(0...10_000).contains(request.minRemaining) {
             rules.refuse("min_remaining", "is not between 0 and 10000")
         }
         filter.minimumSeats = max(1, Int(request.minRemaining))
-        try page(
-            &filter, &rules, from: request.from, to: request.to, size: request.pageSize,
-            token: request.pageToken)
-        return try await answer(filter)
+        return try await find(
+            filter, rules,
+            Page(request.from, request.to, size: request.pageSize, token: request.pageToken))
     }
 
     public func getByInstructor(
         _ request: BookingV1.GetByInstructorRequest, _ context: ServerContext
     ) async throws -> BookingV1.FindSlotsResponse {
-        var rules = FieldRules()
-        var filter = SlotFilter(from: clock.now())
-        filter.resources = [rules.uuid(request.instructorId, "instructor_id")].compactMap { $0 }
-        try page(
-            &filter, &rules, from: request.from, to: request.to, size: request.pageSize,
-            token: request.pageToken)
-        return try await answer(filter)
+        try await find(
+            resource: request.instructorId, "instructor_id",
+            Page(request.from, request.to, size: request.pageSize, token: request.pageToken))
     }
 
     public func getByResource(
         _ request: BookingV1.GetByResourceRequest, _ context: ServerContext
     ) async throws -> BookingV1.FindSlotsResponse {
-        var rules = FieldRules()
-        var filter = SlotFilter(from: clock.now())
-        filter.resources = [rules.uuid(request.resourceId, "resource_id")].compactMap { $0 }
-        try page(
-            &filter, &rules, from: request.from, to: request.to, size: request.pageSize,
-            token: request.pageToken)
-        return try await answer(filter)
+        try await find(
+            resource: request.resourceId, "resource_id",
+            Page(request.from, request.to, size: request.pageSize, token: request.pageToken))
     }
 
     public func batchLookup(
@@ -98,16 +86,43 @@ public struct AvailabilityService: BookingV1.AvailabilityService {
 
     // MARK: Pieces
 
-    private func page(
-        _ filter: inout SlotFilter, _ rules: inout FieldRules,
-        from: GoogleProtobuf.Timestamp?, to: GoogleProtobuf.Timestamp?, size: Int32, token: String
-    ) throws(DomainError) {
-        if let from = rules.instant(from, "from") { filter.from = max(filter.from, from) }
-        filter.to = rules.instant(to, "to")
-        if !(0...500).contains(size) { rules.refuse("page_size", "is not between 0 and 500") }
-        filter.limit = size == 0 ? 100 : Int(size)
-        filter.after = PageToken.read(token, "page_token", &rules)
+    /// Which slots of those that are found, as every request for slots names it.
+    private struct Page {
+        let from: GoogleProtobuf.Timestamp?
+        let to: GoogleProtobuf.Timestamp?
+        let size: Int32
+        let token: String
+
+        init(
+            _ from: GoogleProtobuf.Timestamp?, _ to: GoogleProtobuf.Timestamp?, size: Int32,
+            token: String
+        ) {
+            (self.from, self.to, self.size, self.token) = (from, to, size, token)
+        }
+    }
+
+    private func find(
+        resource: String, _ field: String, _ page: Page
+    ) async throws -> BookingV1.FindSlotsResponse {
+        var rules = FieldRules()
+        var filter = SlotFilter(from: clock.now())
+        filter.resources = [rules.uuid(resource, field)].compactMap { $0 }
+        return try await find(filter, rules, page)
+    }
+
+    private func find(
+        _ filter: SlotFilter, _ rules: FieldRules, _ page: Page
+    ) async throws -> BookingV1.FindSlotsResponse {
+        var (filter, rules) = (filter, rules)
+        if let from = rules.instant(page.from, "from") { filter.from = max(filter.from, from) }
+        filter.to = rules.instant(page.to, "to")
+        if !(0...500).contains(page.size) {
+            rules.refuse("page_size", "is not between 0 and 500")
+        }
+        filter.limit = page.size == 0 ? 100 : Int(page.size)
+        filter.after = PageToken.read(page.token, "page_token", &rules)
         try rules.check()
+        return try await answer(filter)
     }
 
     private func answer(_ filter: SlotFilter) async throws -> BookingV1.FindSlotsResponse {

@@ -16,6 +16,23 @@ struct SlotFilter: Sendable, Hashable {
     var after: PageToken?
 }
 
+extension SlotFilter {
+    /// As requests name it: what is empty is not asked for.
+    /// - Parameter resources: each with the name of its field.
+    init(
+        course: String, location: String, resources: [(String, String)], from now: Instant,
+        _ rules: inout FieldRules
+    ) {
+        self.init(from: now)
+        rules.text(course, "course_id", limit: 40, required: false)
+        self.course = course
+        for (id, field) in resources where !id.isEmpty {
+            if let id = rules.uuid(id, field) { self.resources.append(id) }
+        }
+        self.location = rules.optionalUUID(location.nonEmpty, "location_id")
+    }
+}
+
 /// What was read, and when.
 struct SlotReading: Sendable {
     var slots: [Slot]

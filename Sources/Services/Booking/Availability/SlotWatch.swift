@@ -22,15 +22,12 @@ struct SlotWatch {
         clock: Clock
     ) throws(DomainError) {
         var rules = FieldRules()
-        rules.text(request.courseId, "course_id", limit: 40, required: false)
-        var filter = SlotFilter(from: clock.now())
-        filter.course = request.courseId
-        filter.resources = [
-            rules.optionalUUID(request.instructorId.nonEmpty, "instructor_id"),
-            rules.optionalUUID(request.roomId.nonEmpty, "room_id"),
-            rules.optionalUUID(request.resourceId.nonEmpty, "resource_id"),
-        ].compactMap { $0 }
-        filter.location = rules.optionalUUID(request.locationId.nonEmpty, "location_id")
+        var filter = SlotFilter(
+            course: request.courseId, location: request.locationId,
+            resources: [
+                (request.instructorId, "instructor_id"), (request.roomId, "room_id"),
+                (request.resourceId, "resource_id"),
+            ], from: clock.now(), &rules)
         filter.limit = Self.snapshotLimit
         rules.text(request.resumeToken, "resume_token", limit: 100, required: false)
         try rules.check()

@@ -63,8 +63,7 @@ public struct CatalogueService: BookingV1.CatalogueService {
         rules.text(request.name, "name", limit: 200)
         rules.text(request.address, "address", limit: 1000, required: false)
         rules.text(request.timeZone, "time_zone", limit: 64)
-        try rules.check()
-        guard let id else { throw DomainError(.validationFailed, "no location") }
+        guard rules.areKept, let id else { throw rules.refusal }
         let location = Location(
             id: id, code: request.code, name: request.name, address: request.address,
             timeZone: request.timeZone)
@@ -151,8 +150,7 @@ public struct CatalogueService: BookingV1.CatalogueService {
         if !(0...10_000).contains(message.capacity) {
             rules.refuse("resource.capacity", "is not between 0 and 10000")
         }
-        try rules.check()
-        guard let id else { throw DomainError(.validationFailed, "no resource") }
+        guard rules.areKept, let id else { throw rules.refusal }
         let resource = Resource(
             id: id, name: message.name, kind: message.kind, locationID: location,
             capacity: message.capacity == 0 ? nil : Int(message.capacity))
@@ -189,10 +187,7 @@ public struct CatalogueService: BookingV1.CatalogueService {
             }
         }
         rules.text(request.reason, "reason", limit: 500)
-        try rules.check()
-        guard let resource, let start, let end else {
-            throw DomainError(.validationFailed, "no block")
-        }
+        guard rules.areKept, let resource, let start, let end else { throw rules.refusal }
         let block = Block(
             id: id ?? .timeOrdered(clock.now()),
             resource: NamedResource(id: resource, name: ""), startsAt: start, endsAt: end,
@@ -222,8 +217,7 @@ public struct CatalogueService: BookingV1.CatalogueService {
         let resource = rules.uuid(request.resourceId, "resource_id")
         let from = rules.instant(request.from, "from") ?? clock.now()
         let to = rules.instant(request.to, "to")
-        try rules.check()
-        guard let resource else { throw DomainError(.validationFailed, "no resource") }
+        guard rules.areKept, let resource else { throw rules.refusal }
         var response = BookingV1.ListBlocksResponse()
         response.blocks = try await DomainError.mapping {
             try await blocks.list(resource, from: from, to: to)
@@ -246,8 +240,7 @@ public struct CatalogueService: BookingV1.CatalogueService {
                 rules.refuse("to_date", "is more than \(Self.calendarDays) days after from_date")
             }
         }
-        try rules.check()
-        guard let from, let to else { throw DomainError(.validationFailed, "no days") }
+        guard rules.areKept, let from, let to else { throw rules.refusal }
         let found = try await DomainError.mapping {
             try await slots.list(location: location, from: from, to: to)
         }
@@ -274,8 +267,7 @@ public struct CatalogueService: BookingV1.CatalogueService {
         case .maintenance: status = .maintenance
         default: rules.refuse("status", "is not available, unavailable or maintenance")
         }
-        try rules.check()
-        guard let id else { throw DomainError(.validationFailed, "no slot") }
+        guard rules.areKept, let id else { throw rules.refusal }
         let change = SlotDesk.Change(
             slot: id, status: status, capacity: request.capacity.map { Int($0) },
             price: request.price, ifVersion: request.ifVersion)

@@ -22,8 +22,7 @@ public struct DeskService: BookingV1.DeskService {
         let date = rules.date(request.date, "date")
         let location =
             request.locationId.isEmpty ? nil : rules.uuid(request.locationId, "location_id")
-        try rules.check()
-        guard let date else { throw DomainError(.validationFailed, "a date is required") }
+        guard rules.areKept, let date else { throw rules.refusal }
         let day = try await DomainError.mapping { try await store.day(date, location: location) }
         var response = BookingV1.ListDayResponse()
         response.slots = day.slots.map { slot in

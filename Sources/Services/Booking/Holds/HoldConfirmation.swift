@@ -32,13 +32,12 @@ struct HoldConfirmation: Sendable {
             if !Self.isPhone(request.phone) {
                 rules.refuse("phone", "is not + and 8 to 15 digits")
             }
-            try rules.check()
+            guard rules.areKept, let hold else { throw rules.refusal }
             guard request.consent else {
                 throw DomainError(
                     .consentRequired, "the booking needs consent",
                     violations: [DomainError.Violation("consent", "must be true")])
             }
-            guard let hold else { throw DomainError(.holdNotFound, "there is no such hold") }
             self.hold = hold
             tokenHash = BookingTokens.digest(request.token)
             self.request = request

@@ -45,8 +45,7 @@ public struct HoldService: BookingV1.HoldsService {
         if request.quantity < 0 { rules.refuse("quantity", "is negative") }
         rules.text(request.holder, "holder", limit: 200)
         rules.text(request.idempotencyKey, "idempotency_key", limit: 200)
-        try rules.check()
-        guard let slot else { throw DomainError(.slotNotFound, "there is no such slot") }
+        guard rules.areKept, let slot else { throw rules.refusal }
         let now = clock.now()
         let id = UUID.timeOrdered(now)
         let order = HoldOrder(
@@ -134,9 +133,8 @@ public struct HoldService: BookingV1.HoldsService {
         var rules = FieldRules()
         let id = rules.uuid(id, "hold_id")
         rules.text(token, "token", limit: 100)
-        if let key { rules.text(key, "idempotency_key", limit: 200) }
-        try rules.check()
-        guard let id else { throw DomainError(.holdNotFound, "there is no such hold") }
+        rules.key(key)
+        guard rules.areKept, let id else { throw rules.refusal }
         return (id, BookingTokens.digest(token))
     }
 

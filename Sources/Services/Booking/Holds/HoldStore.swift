@@ -108,4 +108,23 @@ struct HoldStore: Sendable {
         }
         return try row[0]
     }
+
+    // MARK: Forgetting
+
+    /// By block, not by row: nearly free to keep, and enough to find what is old.
+    static let age = "create index hold_age on hold using brin (created_at);\n"
+
+    /// Deletes at most `limit` holds that came to nothing a month ago: long after any key that
+    /// could answer with them.
+    /// - Returns: how many it deleted.
+    func forget(limit: Int) async throws -> Int {
+        try await pool.execute(
+            """
+            delete from hold where id in (
+                select id from hold
+                where created_at < clock_timestamp() - interval '30 days'
+                  and status in ('released', 'expired')
+                limit \(limit)::int for update skip locked)
+            """)
+    }
 }

@@ -72,9 +72,8 @@ public struct InventoryService: BookingV1.InventoryService {
         let start = rules.instant(request.startTime, "start_time")
         let end = rules.instant(request.endTime, "end_time")
         if let start, let end, end <= start { rules.refuse("end_time", "is not after the start") }
-        try rules.check()
-        guard let instructor, let room, let start, let end else {
-            throw DomainError(.validationFailed, "instructor, room and times are required")
+        guard rules.areKept, let instructor, let room, let start, let end else {
+            throw rules.refusal
         }
         let found = try await DomainError.mapping {
             try await ConflictQuery(pool: store.pool).find(
@@ -109,8 +108,7 @@ public struct InventoryService: BookingV1.InventoryService {
             default: nil
             }
         if claimAt == nil { rules.refuse("offering.claim_at", "is required") }
-        try rules.check()
-        guard let id, let claimAt else { throw DomainError(.validationFailed, "no offering") }
+        guard rules.areKept, let id, let claimAt else { throw rules.refusal }
         var offering = Offering(
             id: id, code: message.code, title: message.title, claimAt: claimAt,
             timeZone: message.timeZone)

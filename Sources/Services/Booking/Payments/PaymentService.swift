@@ -89,7 +89,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
         let proof = rules.uuid(request.proofId, "proof_id")
         let booking = try admitted(
             request.bookingId, request.manageToken, request.idempotencyKey, &rules, context)
-        guard let proof else { throw Self.noPayment }
+        guard let proof else { throw rules.refusal }
         return try await perform(request.idempotencyKey, request, context) { transaction, last in
             var subject = try await desk.lock(booking, transaction)
             let now = desk.clock.now()
@@ -183,8 +183,8 @@ public struct PaymentService: PaymentV1.PaymentsService {
         var rules = FieldRules()
         rules.text(request.reason, "reason", limit: 500, required: !request.approve)
         let id = rules.uuid(request.paymentId, "payment_id")
-        try check(&rules, key: request.idempotencyKey)
-        guard let id else { throw Self.noPayment }
+        rules.key(request.idempotencyKey)
+        guard rules.areKept, let id else { throw rules.refusal }
         return try await perform(request.idempotencyKey, request, context) { transaction, last in
             guard let known = try await desk.store.payment(id), known.provider == "manual" else {
                 throw Self.noPayment
@@ -217,8 +217,8 @@ public struct PaymentService: PaymentV1.PaymentsService {
         rules.text(request.reason, "reason", limit: 500)
         let booking = rules.uuid(request.bookingId, "booking_id")
         if let amount = request.amount, amount <= 0 { rules.refuse("amount", "is not positive") }
-        try check(&rules, key: request.idempotencyKey)
-        guard let booking else { throw Self.noPayment }
+        rules.key(request.idempotencyKey)
+        guard rules.areKept, let booking else { throw rules.refusal }
         return try await perform(request.idempotencyKey, request, context) { transaction, last in
             var subject = try await desk.lock(booking, transaction)
             let now = desk.clock.now()
@@ -266,8 +266,8 @@ public struct PaymentService: PaymentV1.PaymentsService {
         var rules = FieldRules()
         rules.text(request.reason, "reason", limit: 500, required: !request.completed)
         let id = rules.uuid(request.refundId, "refund_id")
-        try check(&rules, key: request.idempotencyKey)
-        guard let id else { throw Self.noPayment }
+        rules.key(request.idempotencyKey)
+        guard rules.areKept, let id else { throw rules.refusal }
         return try await perform(request.idempotencyKey, request, context) { transaction, last in
             guard let booking = try await desk.store.bookingID(ofRefund: id, transaction) else {
                 throw DomainError(.paymentNotFound, "there is no such refund")
@@ -330,19 +330,14 @@ public struct PaymentService: PaymentV1.PaymentsService {
 
     private static let noPayment = DomainError(.paymentNotFound, "there is no such payment")
 
-    private func check(_ rules: inout FieldRules, key: String?) throws(DomainError) {
-        if let key { rules.text(key, "idempotency_key", limit: 200) }
-        try rules.check()
-    }
-
     /// The booking, when the caller may manage it: with its token, or as staff.
     private func admitted(
         _ text: String, _ token: String, _ key: String?, _ rules: inout FieldRules,
         _ context: ServerContext
     ) throws(DomainError) -> UUID {
         let booking = rules.uuid(text, "booking_id")
-        try check(&rules, key: key)
-        guard let booking else { throw Self.noPayment }
+        rules.key(key)
+        guard rules.areKept, let booking else { throw rules.refusal }
         if context.principal.isAdmin { return booking }
         guard tokens.booking(managedBy: token) == booking else {
             throw DomainError(.forbidden, "the manage token is not one of this booking")

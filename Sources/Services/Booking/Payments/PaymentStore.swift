@@ -195,6 +195,19 @@ struct PaymentStore: Sendable {
         """
     }
 
+    /// Deletes what is kept of callbacks that came long ago. Nothing depends on it: a report that
+    /// comes again changes nothing, since a charge never goes back.
+    /// - Returns: how many it deleted.
+    func forgetEvents(limit: Int) async throws -> Int {
+        try await pool.execute(
+            """
+            delete from payment_event where id in (
+                select id from payment_event
+                where received_at < clock_timestamp() - interval '180 days'
+                order by received_at limit \(limit)::int for update skip locked)
+            """)
+    }
+
     // MARK: What is to be done
 
     /// Charges that their providers should be asked about. The next time is set at once, so that

@@ -6,7 +6,7 @@ public import Postgres
 public import Telemetry
 
 /// Asks providers about charges whose callback has not come, hands due refunds to them, and
-/// deletes uploads that nobody named. Nothing depends on it being on time; several may run.
+/// deletes uploads that nobody named and callbacks of long ago. Nothing depends on it being on time; several may run.
 public struct PaymentSweeper: Service {
     private let desk: PaymentDesk
     private let callbacks: CallbackDesk
@@ -28,6 +28,7 @@ public struct PaymentSweeper: Service {
 
     static let batch = 20
     static let proofBatch = 100
+    static let eventBatch = 1000
 
     public func run() async throws {
         try await recurrence.run("the payment sweep waits") {
@@ -47,9 +48,10 @@ public struct PaymentSweeper: Service {
             try await attempt("a refund", refund.id) { try await make(refund, of: payment) }
         }
         let proofs = try await ProofStore(pool: desk.store.pool).forget(limit: Self.proofBatch)
+        let events = try await desk.store.forgetEvents(limit: Self.eventBatch)
         if !payments.isEmpty || !refunds.isEmpty { committed() }
         return payments.count == Self.batch || refunds.count == Self.batch
-            || proofs == Self.proofBatch
+            || proofs == Self.proofBatch || events == Self.eventBatch
     }
 
     /// One provider that does not answer must not keep the others' turn.

@@ -41,13 +41,12 @@ public struct WaitlistService: BookingV1.WaitlistsService {
         rules.text(request.fullName, "full_name", limit: 200)
         rules.email(request.email, "email")
         rules.text(request.idempotencyKey, "idempotency_key", limit: 200)
-        try rules.check()
+        guard rules.areKept, let slot else { throw rules.refusal }
         guard request.consent else {
             throw DomainError(
                 .consentRequired, "to wait in line needs consent",
                 violations: [DomainError.Violation("consent", "must be true")])
         }
-        guard let slot else { throw DomainError(.slotNotFound, "there is no such slot") }
         let now = clock.now()
         let id = UUID.timeOrdered(now)
         let order = WaitlistDesk.JoinOrder(

@@ -1,84 +1,35 @@
 // The student's page: course, times, form, request (A-01 … A-12, A-29).
-import { ApiError, callPersistently, findCourses, findSlots, newKey } from "./api.js";
+import { ApiError, callPersistently, newKey } from "./api.js";
 import { Captcha } from "./captcha.js";
-import { Courses } from "./courses.js";
 import { byId, text } from "./dom.js";
 import { explain } from "./errors.js";
 import { checked as form, drawDays, readForm } from "./form.js";
 import { onLanguage, startLanguages, t } from "./i18n.js";
-import { showLiveState } from "./live-state.js";
-import { coalesced, Live } from "./live.js";
+import { Offers } from "./offers.js";
 import { CHOICES, Picker } from "./picker.js";
 import { Proof } from "./proof.js";
 import { drawResult } from "./result.js";
-import { changesIn, demandIn, isOpen, SlotBoard } from "./slots.js";
-import { slotLine, zoneName } from "./time.js";
+import { slotLine } from "./time.js";
 import { toast } from "./toast.js";
 
-const board = new SlotBoard();
-const picker = new Picker(board, () => hideWarning());
+const offers = new Offers(
+  "request", { choose: "slots.choose", none: "course.none", full: "slots.none" }, {
+    onChoose: () => {
+      picker.reset();
+      form.clearErrors();
+      hideWarning();
+    },
+    onDraw: () => picker.draw(),
+    onMessage: follow,
+    beforeChange: () => {
+      const before = picker.lost();
+      return () => tellLost(before);
+    },
+  });
+const picker = new Picker(offers.board, () => hideWarning());
 const captcha = new Captcha();
 const proof = new Proof(byId("payment_proof"), () => captcha.take());
-const courses = new Courses(byId("course"), (course) => choose(course));
-let courseProblem = null;
-let slotsProblem = null;
-let isLoading = false;
 let outcome = null;
-
-// --- Courses and slots
-
-async function loadCourses() {
-  try {
-    const list = await findCourses("request");
-    courses.show(list);
-    const unknown = courses.chooseFromAddress();
-    courseProblem = unknown ? () => t("course.unknown", { code: unknown })
-      : list.length ? null : () => t("course.none");
-  } catch (error) {
-    courseProblem = () => t("course.failed", { reason: explain(error) });
-    setTimeout(loadCourses, 3000);
-  }
-  drawProblems();
-}
-
-function choose(course) {
-  courseProblem = null;
-  board.clear();
-  picker.reset();
-  isLoading = true;
-  form.clearErrors();
-  hideWarning();
-  byId("slots").dataset.courseId = course.id;
-  draw();
-  live.send({ type: "unsubscribe" });
-  live.send(subscription());
-  refetch();
-}
-
-/// Fetches the chosen course's slots; false when that failed or another course was chosen.
-async function fetchSlots() {
-  const course = courses.chosen;
-  if (!course) return false;
-  try {
-    const slots = await findSlots(course.id);
-    if (courses.chosen !== course) return false;
-    const before = picker.lost();
-    board.replace(slots);
-    slotsProblem = null;
-    isLoading = false;
-    tellLost(before);
-    return true;
-  } catch (error) {
-    if (courses.chosen !== course) return false;
-    slotsProblem = () => t("slots.failed", { reason: explain(error) });
-    isLoading = false;
-    return false;
-  } finally {
-    draw();
-  }
-}
-
-const refetch = coalesced(fetchSlots, { delay: 0, jitter: 150 });
 
 function tellLost(before) {
   for (const slot of picker.lost()) {
@@ -88,87 +39,14 @@ function tellLost(before) {
   }
 }
 
-function draw() {
-  byId("slots").setAttribute("aria-busy", String(isLoading));
-  picker.draw();
-  drawProblems();
-}
-
-function drawProblems() {
-  const notice = byId("course-error");
-  notice.hidden = courseProblem === null;
-  text(notice, courseProblem?.());
-  text(byId("slots-summary"), summary());
-}
-
-function summary() {
-  if (!courses.chosen) return t("slots.choose");
-  if (isLoading) return t("slots.loading");
-  if (slotsProblem && board.size === 0) return slotsProblem();
-  const open = board.days().flatMap((day) => day.slots).filter(isOpen);
-  if (open.length === 0) return t("slots.none");
-  return t("slots.count", { count: open.length, zone: zoneName(open[0].start_time, open[0].time_zone) });
-}
-
-// --- Live changes
-
-const subscription = () =>
-  (courses.chosen ? { type: "subscribe", filters: { course_id: courses.chosen.id } } : null);
-
-function isMine(message) {
-  const { chosen } = courses;
-  const names = [message.course_id, message.booking?.course_id, message.course_code].filter(Boolean);
-  return chosen && (names.length === 0 || names.includes(chosen.id) || names.includes(chosen.code));
-}
-
-function receive(message) {
-  switch (message.type) {
-  case "availability.updated":
-    if (isMine(message)) applyChanges(changesIn(message));
-    break;
-  case "booking.created":
-    if (isMine(message)) applyChanges(demandIn(message));
-    break;
-  case "booking.confirmed":
-    follow(message);
-    break;
-  case "availability.changed":
-  case "schedule.updated":
-  case "schedule.deleted":
-  case "broadcast":
-  case "resync":
-    refetch();
-    break;
-  default:
-  }
-}
-
-function applyChanges(changes) {
-  const before = picker.lost();
-  const outcomes = changes.map((change) => board.apply(change));
-  // A seat that went may take overlapping offers with it, and those are not ours to compute.
-  const closes = changes.some((change) => change.slots_remaining === 0);
-  if (changes.length === 0 || closes || outcomes.includes("missing")) refetch();
-  if (outcomes.includes("applied")) {
-    tellLost(before);
-    draw();
-  }
-}
-
+/// The request that was sent from here is confirmed elsewhere.
 function follow(message) {
   const id = message.booking?.id ?? message.booking_id ?? message.bookingId;
-  if (!outcome || id !== outcome.booking.id) return;
+  if (message.type !== "booking.confirmed" || !outcome || id !== outcome.booking.id) return;
   outcome.booking = { ...outcome.booking, status: "confirmed" };
   drawResult(outcome, another);
   toast(t("result.confirmed"));
 }
-
-const live = new Live("/ws/availability", {
-  subscription,
-  onSubscribed: refetch,
-  onMessage: receive,
-  onState: showLiveState,
-});
 
 // --- Sending
 
@@ -181,7 +59,7 @@ function keyFor(content) {
 }
 
 async function submit({ isSure }) {
-  const course = courses.chosen;
+  const course = offers.chosen;
   hideWarning();
   const problems = form.check();
   if (!course) {
@@ -213,7 +91,7 @@ async function shouldWarn() {
   if (CHOICES.every((choice) => picker.picked[choice] === null)) {
     return warn(t("warning.none"));
   }
-  const isFresh = await fetchSlots();
+  const isFresh = await offers.fetch();
   const lost = isFresh ? picker.lost() : [];
   return lost.length > 0 && warn(t("warning.gone", { slots: lost.map(slotLine).join("; ") }));
 }
@@ -263,8 +141,8 @@ function another() {
   byId("result").hidden = true;
   byId("flow").hidden = false;
   document.querySelector(".hero").hidden = false;
-  draw();
-  refetch();
+  offers.draw();
+  offers.refetch();
   byId("course").querySelector("input:checked")?.focus();
 }
 
@@ -282,7 +160,7 @@ function fail(error) {
   const elsewhere = form.showViolations(violations);
   const lines = elsewhere.map(({ field, description }) => `${field}: ${description}`);
   form.showFormError([explain(error), ...lines].join(" "), error.code);
-  if (error.code === "SLOT_NOT_FOUND") refetch();
+  if (error.code === "SLOT_NOT_FOUND") offers.refetch();
   form.focusFirstError();
 }
 
@@ -330,14 +208,12 @@ byId("choose-again").addEventListener("click", () => {
 
 onLanguage(() => {
   document.title = t("title.register");
-  courses.redraw();
   drawDays();
   form.redrawErrors();
   if (outcome) drawResult(outcome, another);
-  draw();
+  offers.redraw();
 });
 startLanguages();
-live.start();
 // Without its script nobody can register: the server says so, and the page tries again when loaded.
 captcha.start().catch(() => form.showFormError(t("form.captcha.failed"), "CAPTCHA_FAILED"));
-loadCourses();
+offers.start();
