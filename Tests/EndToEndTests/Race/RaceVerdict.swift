@@ -156,15 +156,16 @@ struct RaceVerdict: Sendable {
                 """) == 0, "one end, one payment, one check-in of each booking")
     }
 
-    /// Versions of history and events without hole: what is told of a booking, and of a charge. One
-    /// change may be told to two topics.
+    /// Versions of history and events without hole: what is told of a booking, and of a charge; lost
+    /// choices are told of a slot. One change may be told to two topics.
     private func versions() async throws {
         for sql in [
             "select booking_id, version from booking_history order by id",
             """
             select key, version from (
                 select key, (body::jsonb->'payload'->>'version')::bigint as version, min(id) as id
-                from outbox where topic like 'booking.%' or topic = 'payment.updated'
+                from outbox where topic = 'payment.updated'
+                    or topic like 'booking.%' and topic <> 'booking.choices_lost'
                 group by key, 2) told
             order by id
             """,
