@@ -78,6 +78,7 @@ final class Recorder: HTTP2SessionHandler {
         return try output()
     }
 
+    @discardableResult
     func output() throws -> [Frame] {
         var out: [UInt8] = []
         while try session?.flush({ out += $0 }) == true {}
