@@ -73,13 +73,14 @@ struct HoldDesk: Sendable {
             let slots = Array(Set(asked.map { orders[$0].slot })).sorted()
             let rows = try await store.pool.atomically(
                 [
-                    store.free(slots), IdempotencyTable.answers(asked.map { orders[$0].use }),
+                    SlotRow.plannedOnce, store.free(slots),
+                    IdempotencyTable.answers(asked.map { orders[$0].use }),
                     "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(slots))",
                 ], options: TransactionOptions(isReadOnly: true))
             var free: [UUID: Int] = [:]
-            for row in rows[0] { free[try row[0]] = try row[1] }
-            let answered = try IdempotencyTable.Answers(rows[1])
-            let lost = try rows[2].map(SlotRow.read).filter { free[$0.id, default: 1] <= 0 }
+            for row in rows[1] { free[try row[0]] = try row[1] }
+            let answered = try IdempotencyTable.Answers(rows[2])
+            let lost = try rows[3].map(SlotRow.read).filter { free[$0.id, default: 1] <= 0 }
                 .map { SeatLost(slot: $0, code: .capacityExceeded) }
             let told = try await store.seats.reasons(for: lost).errors(lost, toStaff: false)
             for slot in slots where told[slot] == nil { full.remove(slot) }

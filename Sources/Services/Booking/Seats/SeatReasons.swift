@@ -106,10 +106,10 @@ extension BookingStore {
         let occupied = Set(lost.filter { $0.code == .scheduleConflict }.map(\.slot.id)).sorted()
         let results = try await pool.atomically(
             [
-                conflicts(occupied, booking),
+                SlotRow.plannedOnce, conflicts(occupied, booking),
                 alternatives(slots.keys.sorted()),
             ], options: TransactionOptions(isReadOnly: true))
-        return try SeatReasons(Array(slots.values), results[0], results[1])
+        return try SeatReasons(Array(slots.values), results[1], results[2])
     }
 
     /// What `check_resource_conflicts` tells, of many slots.
