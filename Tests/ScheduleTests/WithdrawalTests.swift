@@ -57,7 +57,9 @@ import Testing
             for _ in 0..<10 { group.addTask { try? await consumer.apply(first) } }
             return await group.reduce(into: []) { $0.append($1) }
         }
-        #expect(outcomes.count { $0 == true } == 1 && outcomes.count { $0 == false } == 9)
+        // Who found no connection in time has no outcome.
+        #expect(outcomes.count { $0 == true } == 1)
+        #expect(try await !consumer.apply(first))
         #expect(try await listed(fixture, id) == [schedules[1]])
         // Another event of the same slot, and one of a slot that nobody here knows.
         #expect(try await !consumer.apply(Withdrawal(id: .timeOrdered(), slot: slot)))
@@ -84,7 +86,8 @@ import Testing
     @Test("a consumer that dies before it has said so reads again, without a second effect")
     func redelivered() async throws {
         let fixture = try await Fixture("withdrawals_kafka")
-        let broker = try await KafkaBroker.shared()
+        // Others publish on the same topic.
+        let broker = try await KafkaBroker.start()
         try await broker.createTopic("schedule.updated", partitions: 1, on: Fixture.loop)
         let (id, schedules) = try await course(fixture)
         let producer = try broker.producer(on: Fixture.loop)
@@ -123,6 +126,7 @@ import Testing
         #expect(letters.count == 2, "the stale one, by each group")
         #expect(letters.allSatisfy { $0.reason.contains("older than the inbox remembers") })
         await producer.close()
+        await broker.stop()
         await fixture.pool.close()
     }
 
