@@ -57,6 +57,27 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(1)))
+    func `who sleeps while a loop stops is told, on the loop or beside it`() async throws {
+        let loop = EventLoop()
+        let waiting = Count()
+        let sleepers = (0..<4).map { number in
+            Task { () async throws -> Void in
+                if number < 2 { return try await loop.sleep(for: .seconds(900)) }
+                try await loop.run {
+                    waiting.add()
+                    try await loop.sleep(for: .seconds(900))
+                }
+            }
+        }
+        while waiting.value < 2 { await Task.yield() }
+        await loop.stop()
+        for sleeper in sleepers {
+            let error = await #expect(throws: LoopError.self) { try await sleeper.value }
+            #expect(error?.name == "ECANCELED")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
     func `a stopped loop refuses at once`() async {
         let loop = EventLoop()
         await loop.stop()

@@ -113,6 +113,7 @@ import Testing
         "a server's file names stay inside of the folder",
         arguments: [
             "../evil.proto", "/tmp/evil.proto", "a/../../evil.proto", "a//b.proto", "", ".",
+            "../\u{301}x.proto", "../\u{301}d\u{600}/../.bashrc",
         ])
     func hostileNames(name: String) async throws {
         try await Folder.with { folder in

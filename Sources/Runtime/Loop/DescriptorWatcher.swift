@@ -36,7 +36,8 @@ public final class DescriptorWatcher {
 
     /// Sets what is watched for; an empty set pauses.
     public func watch(_ events: Events) {
-        guard let handle, events != watched else { return }
+        // A loop that stops has closed it, and libuv aborts on that.
+        guard let handle, events != watched, !Handle.isClosing(handle) else { return }
         watched = events
         guard !events.isEmpty else {
             uv_poll_stop(handle)

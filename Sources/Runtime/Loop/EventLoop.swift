@@ -142,6 +142,10 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Runs `body` soon on the loop. Callable from any thread. After ``stop()`` it never runs.
     public func execute(_ body: @escaping @Sendable () -> Void) { _ = accept(.closure(body)) }
 
+    /// As ``execute(_:)``.
+    /// - Returns: false when the loop has stopped: `body` never runs.
+    package func offer(_ body: @escaping @Sendable () -> Void) -> Bool { accept(.closure(body)) }
+
     public func enqueue(_ job: consuming ExecutorJob) { _ = accept(.job(UnownedJob(job))) }
 
     /// False: the loop has stopped, and the work never runs.
@@ -302,6 +306,9 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     private static func closeAtStop(_ handle: UnsafeMutablePointer<uv_handle_t>?) {
         guard let handle, uv_is_closing(handle) == 0 else { return }
+        if handle.pointee.type == UV_TIMER, let data = handle.pointee.data {
+            return LoopTimer.loopStops(data)
+        }
         uv_close(handle, nil)
     }
 
@@ -323,6 +330,9 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
             if ready.isEmpty { sched_yield() }
         }
         inbox.withLock { $0.isEnded = true }
+        // They may hold the loop, which closes its descriptors when nobody does.
+        sharedObjects = [:]
+        signals = []
         thread.store(0, ordering: .relaxed)
     }
 }

@@ -6,6 +6,8 @@ import Environment
 public final class LoopTimer {
     private var handle: UnsafeMutablePointer<uv_timer_t>?
     private var body: (() -> Void)?
+    /// The loop stops before the shot.
+    fileprivate var whenStopped: (() -> Void)?
     private let repeats: Bool
 
     fileprivate init(
@@ -53,8 +55,17 @@ public final class LoopTimer {
         guard let handle else { return }
         self.handle = nil
         body = nil
+        whenStopped = nil
         Handle.close(handle)
         Unmanaged.passUnretained(self).release()
+    }
+
+    /// - Parameter data: of the handle of a timer.
+    static func loopStops(_ data: UnsafeMutableRawPointer) {
+        let timer = Unmanaged<LoopTimer>.fromOpaque(data).takeUnretainedValue()
+        let told = timer.whenStopped
+        timer.cancel()
+        told?()
     }
 }
 
@@ -103,6 +114,10 @@ private final class Sleeper: @unchecked Sendable {  // every method runs on the 
         self.continuation = continuation
         timer = loop.schedule(after: duration) { [self] in
             self.continuation?.resume()
+            self.continuation = nil
+        }
+        timer?.whenStopped = { [self] in
+            self.continuation?.resume(throwing: LoopError.cancelled("sleep"))
             self.continuation = nil
         }
     }

@@ -6,13 +6,14 @@ extension ClientCall {
     ) async throws -> [UInt8] {
         try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
-                onLoop { [self] in
+                let isTaken = onLoop { [self] in
                     unaryWaiter = continuation
                     begin()
                     if let transport, !ended { sendAll(message, on: transport) }
                     // In process the answer may be there already.
                     if ended { resumeUnary() }
                 }
+                if !isTaken { continuation.resume(throwing: ClientCall.loopHasStopped) }
             }
         } onCancel: {
             cancel()

@@ -32,7 +32,9 @@ extension ClientCall {
     func drain() async throws {
         try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
-                onLoop { self.attach(writer: continuation) }
+                if !onLoop({ self.attach(writer: continuation) }) {
+                    continuation.resume(throwing: ClientCall.loopHasStopped)
+                }
             }
         } onCancel: {
             cancel()

@@ -86,7 +86,9 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
     public func initialMetadata() async throws -> Metadata {
         try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
-                onLoop { self.attach(headersWaiter: continuation) }
+                if !onLoop({ self.attach(headersWaiter: continuation) }) {
+                    continuation.resume(throwing: ClientCall.loopHasStopped)
+                }
             }
         } onCancel: {
             cancel()
@@ -104,7 +106,9 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         }
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
-                onLoop { self.attach(outside: continuation) }
+                if !onLoop({ self.attach(outside: continuation) }) {
+                    continuation.resume(throwing: ClientCall.loopHasStopped)
+                }
             }
         } onCancel: {
             cancel()
@@ -187,11 +191,13 @@ public final class ClientCall: @unchecked Sendable {  // state confined to `loop
         }
     }
 
-    func onLoop(_ body: @escaping @Sendable () -> Void) {
-        if loop.isInLoop {
-            body()
-        } else {
-            loop.execute(body)
-        }
+    /// - Returns: false when the loop has stopped: `body` never runs.
+    @discardableResult
+    func onLoop(_ body: @escaping @Sendable () -> Void) -> Bool {
+        guard loop.isInLoop else { return loop.offer(body) }
+        body()
+        return true
     }
+
+    static let loopHasStopped = RPCError(.cancelled, "the call's loop has stopped", blame: .us)
 }

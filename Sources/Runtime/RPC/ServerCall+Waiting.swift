@@ -35,10 +35,11 @@ extension ServerCall {
         try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
                 if loop.isInLoop { return attach(writer: continuation) }
-                let isGone = Task.isCancelled
-                loop.execute {
-                    self.attach(writer: continuation)
-                    if isGone { self.resumeWriter(throwing: CancellationError()) }
+                guard loop.offer({ self.attach(writer: continuation) }) else {
+                    return continuation.resume(throwing: ServerCall.hasEnded)
+                }
+                if Task.isCancelled {
+                    loop.execute { self.resumeWriter(throwing: CancellationError()) }
                 }
             }
         } onCancel: {

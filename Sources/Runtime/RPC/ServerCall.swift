@@ -62,11 +62,11 @@ public final class ServerCall: @unchecked Sendable {  // state confined to `loop
         }
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
-                let isGone = Task.isCancelled
-                loop.execute {
-                    self.attach(outside: continuation)
-                    if isGone { self.wake() }
+                guard loop.offer({ self.attach(outside: continuation) }) else {
+                    return continuation.resume(throwing: ServerCall.hasEnded)
                 }
+                // Behind `attach`, whichever of the two has seen the cancellation.
+                if Task.isCancelled { loop.execute { self.wake() } }
             }
         } onCancel: {
             loop.execute { self.wake() }

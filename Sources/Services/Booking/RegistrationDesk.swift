@@ -26,7 +26,7 @@ struct RegistrationDesk: Sendable {
         let look = try await store.look(registration, use)
         // Before the captcha: its token is good once, and a retry comes with the same one.
         if let replay = look.replay { throw try duplicate(replay, use) }
-        if !asksFirst { try await captcha.verify(registration.request.captchaToken) }
+        if !asksFirst { try await verify(registration, use) }
         guard let offering = look.offering else {
             throw DomainError(.courseNotFound, "there is no such course")
         }
@@ -38,6 +38,18 @@ struct RegistrationDesk: Sendable {
         // Never stored, so it is made anew for a retry.
         response.manageToken = tokens.manage(filing.booking.id)
         return response
+    }
+
+    private func verify(
+        _ registration: Registration, _ use: IdempotencyTable.Use
+    ) async throws {
+        do {
+            try await captcha.verify(registration.request.captchaToken)
+        } catch {
+            // Its first try may have used the token up meanwhile.
+            if let replay = try? await store.findReplay(use) { throw try duplicate(replay, use) }
+            throw error
+        }
     }
 
     private func insert(_ filing: Filing, _ use: IdempotencyTable.Use) async throws {
@@ -71,7 +83,7 @@ struct RegistrationDesk: Sendable {
         _ filing: Filing, _ insertion: SQL, _ use: IdempotencyTable.Use, _ deadline: Deadline
     ) async throws -> Bool {
         guard let proof = filing.registration.proof else {
-            return try await store.insert(insertion, use)
+            return try await store.insert(insertion, filing.registration, use)
         }
         return try await store.pool.transaction(deadline: deadline) { transaction in
             guard try await transaction.query(insertion).single()[0] == 1 else { return false }

@@ -36,7 +36,7 @@ struct RegistrationQuestion: Sendable {
         let ids = Array(Set(questions.flatMap(\.slots))).sorted()
         let results = try await pool.atomically(
             [
-                SlotRow.plannedOnce, IdempotencyTable.answers(questions.map(\.use)),
+                SlotRow.plannedOnce,
                 """
                 select \(OfferingRow.columns), p.request_seconds
                 from offering o join policy p on p.code = o.policy
@@ -52,20 +52,22 @@ struct RegistrationQuestion: Sendable {
                         \(questions.map(\.applicant))::text[]) n(o, a))
                   and b.status = 'pending' and b.expires_at > clock_timestamp()
                 """,
+                // Last: who sees the booking of a key sees the key.
+                IdempotencyTable.answers(questions.map(\.use)),
             ], options: TransactionOptions(isReadOnly: true))
-        let answers = try IdempotencyTable.Answers(results[1])
+        let answers = try IdempotencyTable.Answers(results[4])
         var courses: [UUID: (offering: Offering, requestTime: Duration)] = [:]
-        for row in results[2] {
+        for row in results[1] {
             let offering = try OfferingRow.read(row)
             courses[offering.id] = (offering, .seconds(try row[OfferingRow.count] as Int))
         }
         var slots: [UUID: Slot] = [:]
-        for row in results[3] {
+        for row in results[2] {
             let slot = try SlotRow.read(row)
             slots[slot.id] = slot
         }
         var pending: Set<[String]> = []
-        for row in results[4] {
+        for row in results[3] {
             let offering: UUID = try row[0]
             pending.insert([offering.description, try row[1]])
         }
@@ -86,8 +88,9 @@ struct RegistrationQuestion: Sendable {
 
 /// A statement that stores one request with everything that belongs to it, and counts it.
 struct Insertion: Sendable {
-    /// The idempotency key: all who store several go through their keys in one order.
-    let key: String
+    /// All who store several go through them in one order: by person and course, then by key, since
+    /// both are locked.
+    let order: String
     let statement: SQL
 
     /// Whether each was stored. What fails all together is done again one by one, so that nobody
@@ -98,30 +101,44 @@ struct Insertion: Sendable {
         do {
             return try await together(insertions, pool).map { .success($0) }
         } catch {
-            let isHopeless = (error as? PostgresError)?.isUnavailable == true
-            guard insertions.count > 1, !isHopeless else {
+            guard insertions.count > 1, !isHopeless(error) else {
                 return insertions.map { _ in .failure(error) }
             }
         }
-        var outcomes: [Result<Bool, any Error>] = []
-        for insertion in insertions {
-            do {
-                outcomes.append(.success(try await together([insertion], pool)[0]))
-            } catch {
-                outcomes.append(.failure(error))
+        return await withTaskGroup(of: (Int, Result<Bool, any Error>).self) { group in
+            for (index, insertion) in insertions.enumerated() {
+                group.addTask {
+                    do {
+                        return (index, .success(try await together([insertion], pool)[0]))
+                    } catch {
+                        return (index, .failure(error))
+                    }
+                }
             }
+            return await group.reduce(
+                into: Array(repeating: .failure(CancellationError()), count: insertions.count)
+            ) { $0[$1.0] = $1.1 }
         }
-        return outcomes
+    }
+
+    /// A database that does not answer does not answer one alone either; what became of a lost
+    /// COMMIT each caller settles by his own key.
+    private static func isHopeless(_ error: any Error) -> Bool {
+        guard let error = error as? PostgresError else { return false }
+        return error.isUnavailable || error.isAmbiguous || error.code == .deadlineExceeded
     }
 
     private static func together(
         _ insertions: [Insertion], _ pool: PostgresPool
     ) async throws -> [Bool] {
-        let order = insertions.indices.sorted { insertions[$0].key < insertions[$1].key }
+        let order = insertions.indices.sorted { insertions[$0].order < insertions[$1].order }
         let statements = order.map { insertions[$0].statement }
         let rows =
             statements.count == 1
-            ? [try await pool.query(statements[0])] : try await pool.atomically(statements)
+            ? [try await pool.query(statements[0])]
+            : Array(
+                try await pool.atomically(["set local lock_timeout = '200ms'"] + statements)
+                    .dropFirst())
         var stored = Array(repeating: false, count: insertions.count)
         for (place, index) in order.enumerated() {
             stored[index] = try rows[place].single()[0] == 1

@@ -50,8 +50,12 @@ struct RegistrationStore: Sendable {
 
     /// Runs what ``insertion(_:_:policy:_:response:event:)`` has made.
     /// - Returns: false when the key had been used.
-    func insert(_ statement: SQL, _ use: IdempotencyTable.Use) async throws -> Bool {
-        try await insertions.submit(Insertion(key: use.key, statement: statement))
+    func insert(
+        _ statement: SQL, _ registration: Registration, _ use: IdempotencyTable.Use
+    ) async throws -> Bool {
+        let person = Hex.encode(registration.applicantKey)
+        let order = "\(registration.courseID) \(person) \(use.scope) \(use.key)"
+        return try await insertions.submit(Insertion(order: order, statement: statement))
     }
 
     func findReplay(_ use: IdempotencyTable.Use) async throws -> Replay? {

@@ -141,11 +141,12 @@ struct JSONScanner {
     mutating func skipValue() throws(ProtobufError) {
         switch peek() {
         case UInt8(ascii: "{"):
-            var seen: Set<String> = []
+            // Bytes, as the keys of maps.
+            var seen: Set<DynamicValue> = []
             var more = try open("{", "}")
             while more {
                 let (name, start) = try key()
-                guard seen.insert(name).inserted else { throw duplicate(name, at: start) }
+                guard seen.insert(.string(name)).inserted else { throw duplicate(name, at: start) }
                 try skipValue()
                 more = try next("}")
             }

@@ -30,11 +30,11 @@ public enum JSONValue: Sendable {
         switch scanner.peek() {
         case UInt8(ascii: "{"):
             var members: [(key: String, value: JSONValue)] = []
-            var seen: Set<String> = []
+            var seen: Set<DynamicValue> = []
             var more = try scanner.open("{", "}")
             while more {
                 let (key, start) = try scanner.key()
-                guard seen.insert(key).inserted else { throw scanner.duplicate(key, at: start) }
+                guard seen.insert(.string(key)).inserted else { throw scanner.duplicate(key, at: start) }
                 scanner.path.append(.field(key))
                 members.append((key, try JSONValue(&scanner)))
                 scanner.path.removeLast()

@@ -21,7 +21,7 @@ struct ProtoJSONParser {
         }
         var message = DynamicMessage(schema)
         var seen = Array(repeating: false, count: schema.fields.count)
-        var others: Set<String> = []
+        var others: Set<DynamicValue> = []
         var more = try scanner.open("{", "}")
         while more {
             let (key, start) = try scanner.key()
@@ -32,7 +32,7 @@ struct ProtoJSONParser {
                 try member(field, of: &message, at: start)
                 scanner.path.removeLast()
             } else {
-                guard others.insert(key).inserted else { throw scanner.duplicate(key, at: start) }
+                guard others.insert(.string(key)).inserted else { throw scanner.duplicate(key, at: start) }
                 guard key == special || options.ignoreUnknownFields else {
                     scanner.path.append(.field(key))
                     throw scanner.error(

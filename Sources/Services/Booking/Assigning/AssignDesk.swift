@@ -20,6 +20,10 @@ struct AssignDesk: Sendable {
 
     private struct Unsettled: Error {}
 
+    /// Nobody waits long for a slot that only another one of the batch wants; alone each waits as
+    /// long as ever.
+    private static let patience: SQL = "set local lock_timeout = '200ms'"
+
     private var store: BookingStore { transitions.store }
 
     /// The outcomes of the orders, in their order.
@@ -74,10 +78,11 @@ struct AssignDesk: Sendable {
         var (outcomes, lost) = try await store.pool.transaction { transaction in
             try await run(orders, transaction)
         }
-        let reasons = try await store.reasons(for: lost.map(\.1))
+        // The others have their seats: who lost is asked about alone when nobody can say why.
+        guard let reasons = try? await store.reasons(for: lost.map(\.1)) else { return outcomes }
         let errors = reasons.errors(lost.map(\.1), toStaff: true)
         for (index, lost) in lost where !reasons.mayGiveWay(to: lost.slot.id) {
-            outcomes[index] = errors[lost.slot.id].map { .failure($0) }
+            outcomes[index] = errors[lost.reason].map { .failure($0) }
         }
         return outcomes
     }
@@ -88,6 +93,7 @@ struct AssignDesk: Sendable {
         let slots = Array(Set(orders.compactMap(\.slot))).sorted()
         let (ledger, _, rows) = try await store.open(
             slots,
+            before: orders.count > 1 ? [Self.patience] : [],
             after: [
                 store.lock(orders.map(\.booking)),
                 IdempotencyTable.answers(orders.compactMap(\.idempotency)),

@@ -1,4 +1,5 @@
 import Loop
+import Postgres
 import Synchronization
 
 /// Lets callers that come at the same time share one piece of work: what they wait for is asked
@@ -27,6 +28,9 @@ final class Batcher<Item: Sendable, Answer: Sendable>: Sendable {
         var isGathering = false
     }
 
+    /// Callers that wait for a piece at most; who comes then is refused, as by the pool.
+    static var waitingLimit: Int { 4_096 }
+
     private let state = Mutex(State())
     private let loop: EventLoop
     private let limit: Int
@@ -48,18 +52,24 @@ final class Batcher<Item: Sendable, Answer: Sendable>: Sendable {
     }
 
     /// Cancelling has no effect on the work; the caller is answered when it is done.
+    ///
+    /// - Throws: what the work answers him with; `PostgresError.queueFull` beyond
+    ///   ``waitingLimit``.
     func submit(_ item: Item) async throws -> Answer {
         let turn = await withCheckedContinuation { continuation in
-            let leads = state.withLock { state in
+            let turn = state.withLock { state -> Turn? in
                 guard state.isGathering || state.running >= concurrency else {
                     state.running += 1
                     state.isGathering = true
-                    return true
+                    return .lead
+                }
+                guard state.waiting.count < Self.waitingLimit else {
+                    return .answered(Self.refused)
                 }
                 state.waiting.append(Waiter(item: item, continuation: continuation))
-                return false
+                return nil
             }
-            if leads { continuation.resume(returning: .lead) }
+            if let turn { continuation.resume(returning: turn) }
         }
         switch turn {
         case .answered(let outcome): return try outcome.get()
@@ -67,6 +77,11 @@ final class Batcher<Item: Sendable, Answer: Sendable>: Sendable {
             await turnEnd()
             return try await Task(executorPreference: loop) { await self.lead(item) }.value.get()
         }
+    }
+
+    private static var refused: Outcome {
+        .failure(
+            PostgresError(code: .queueFull, message: "too many callers wait", blame: .database))
     }
 
     private func turnEnd() async {

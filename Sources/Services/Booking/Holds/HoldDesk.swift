@@ -83,10 +83,13 @@ struct HoldDesk: Sendable {
             let lost = try rows[3].map(SlotRow.read).filter { free[$0.id, default: 1] <= 0 }
                 .map { SeatLost(slot: $0, code: .capacityExceeded) }
             let told = try await store.seats.reasons(for: lost).errors(lost, toStaff: false)
-            for slot in slots where told[slot] == nil { full.remove(slot) }
+            let reasons = Dictionary(
+                lost.map { ($0.slot.id, $0.reason) }, uniquingKeysWith: { first, _ in first })
+            for slot in slots where reasons[slot] == nil { full.remove(slot) }
             var refusals: [Int: Outcome] = [:]
             for index in asked {
-                guard !answered.contains(orders[index].use), let error = told[orders[index].slot]
+                guard !answered.contains(orders[index].use),
+                    let error = reasons[orders[index].slot].flatMap({ told[$0] })
                 else { continue }
                 refusals[index] = .failure(error)
             }
@@ -99,30 +102,43 @@ struct HoldDesk: Sendable {
 
     // MARK: One transaction
 
-    private func attempt(_ orders: [HoldOrder]) async throws -> [Outcome] {
-        var mayClear = true
-        while true {
-            var results = try await transact(orders)
-            let lost = results.enumerated().compactMap { index, result -> (Int, SeatLost)? in
-                guard case .failure(let error) = result, let lost = error as? SeatLost else {
-                    return nil
-                }
-                return (index, lost)
+    /// - Throws: only when nobody has been given anything.
+    private func attempt(_ orders: [HoldOrder], mayClear: Bool = true) async throws -> [Outcome] {
+        var results = try await transact(orders)
+        let lost = results.enumerated().compactMap { index, result -> (Int, SeatLost)? in
+            guard case .failure(let error) = result, let lost = error as? SeatLost else {
+                return nil
             }
-            let reasons = try await store.seats.reasons(for: lost.map(\.1))
-            if mayClear, !reasons.lapsed.isEmpty,
-                try await SeatSweep(store: store.seats).clear(reasons.lapsed)
-            {
-                mayClear = false
-                continue
-            }
-            let told = reasons.errors(lost.map(\.1), toStaff: false)
-            for (index, lost) in lost {
-                if lost.code == .capacityExceeded { full.insert(lost.slot.id) }
-                results[index] = told[lost.slot.id].map { .failure($0) } ?? results[index]
-            }
+            return (index, lost)
+        }
+        let reasons = (try? await store.seats.reasons(for: lost.map(\.1))) ?? .none
+        if mayClear, !reasons.lapsed.isEmpty,
+            (try? await SeatSweep(store: store.seats).clear(reasons.lapsed)) == true
+        {
+            let again = await repeated(lost.map { orders[$0.0] })
+            for ((index, _), outcome) in zip(lost, again) { results[index] = outcome }
             return results
         }
+        let told = reasons.errors(lost.map(\.1), toStaff: false)
+        for (index, lost) in lost {
+            if lost.code == .capacityExceeded { full.insert(lost.slot.id) }
+            results[index] = told[lost.reason].map { .failure($0) } ?? results[index]
+        }
+        return results
+    }
+
+    private func repeated(_ orders: [HoldOrder]) async -> [Outcome] {
+        do {
+            return try await attempt(orders, mayClear: false)
+        } catch {
+            return orders.map { _ in .failure(error) }
+        }
+    }
+
+    /// A resource is occupied: nobody can have a seat of the slot that all have asked for, but who
+    /// has been answered before is answered.
+    private struct Occupied: Error {
+        let outcomes: [Outcome]
     }
 
     private func transact(_ orders: [HoldOrder]) async throws -> [Outcome] {
@@ -130,9 +146,8 @@ struct HoldDesk: Sendable {
             return try await store.pool.transaction { transaction in
                 try await run(orders, transaction)
             }
-        } catch let lost as SeatLost where orders.allSatisfy({ $0.slot == lost.slot.id }) {
-            // A resource is occupied: nobody can have a seat of this slot.
-            return orders.map { _ in .failure(lost) }
+        } catch let occupied as Occupied {
+            return occupied.outcomes
         }
     }
 
@@ -148,14 +163,23 @@ struct HoldDesk: Sendable {
                 IdempotencyTable.answers(orders.map(\.use)),
                 store.live(holders),
             ], transaction)
+        let answered = try IdempotencyTable.Answers(rows[1])
         var decisions = HoldDecisions(
-            offers: try HoldOffer.read(rows[0]), answers: try IdempotencyTable.Answers(rows[1]),
+            offers: try HoldOffer.read(rows[0]), answers: answered,
             live: try HoldDecisions.live(rows[2]))
         let outcomes = orders.map { decisions.decide($0, &ledger) }
         if PlantedBug.seatsLostByRefusal.isPlanted, decisions.placed.isEmpty { return outcomes }
         // Also when all are refused: what was found dead must not commit without its seats.
         var last: [SQL] = []
-        let settlement = try await store.seats.settle(ledger, transaction, &last)
+        let settlement: BookingStore.Settlement
+        do {
+            settlement = try await store.seats.settle(ledger, transaction, &last)
+        } catch let lost as SeatLost where orders.allSatisfy({ $0.slot == lost.slot.id }) {
+            throw Occupied(
+                outcomes: zip(orders, outcomes).map { order, outcome in
+                    answered.contains(order.use) ? outcome : .failure(lost)
+                })
+        }
         if !decisions.placed.isEmpty { last += store.insert(decisions.placed, at: ledger.at) }
         if !settlement.events.isEmpty { last.append(Outbox.insert(settlement.events)) }
         if !last.isEmpty { try await transaction.commit(with: last) }

@@ -56,12 +56,12 @@ struct SeatReasons: Sendable {
         conflicts[slot, default: []].contains { $0.slotID.map(lapsed.contains) == true }
     }
 
-    /// The refusal of each slot.
-    func errors(_ lost: [SeatLost], toStaff: Bool) -> [UUID: DomainError] {
+    /// The refusals, each made once.
+    func errors(_ lost: [SeatLost], toStaff: Bool) -> [SeatLost.Reason: DomainError] {
         var offers: [UUID: BookingV1.Slot] = [:]
-        var errors: [UUID: DomainError] = [:]
-        for lost in lost where errors[lost.slot.id] == nil {
-            errors[lost.slot.id] = error(lost, toStaff: toStaff, &offers)
+        var errors: [SeatLost.Reason: DomainError] = [:]
+        for lost in lost where errors[lost.reason] == nil {
+            errors[lost.reason] = error(lost, toStaff: toStaff, &offers)
         }
         return errors
     }

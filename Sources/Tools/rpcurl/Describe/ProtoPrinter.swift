@@ -166,7 +166,7 @@ struct ProtoPrinter {
     }
 
     private mutating func comment(_ text: String) {
-        var parts = text.split(separator: "\n", omittingEmptySubsequences: false)
+        var parts = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         if parts.last?.isEmpty == true { parts.removeLast() }
         for part in parts { add("//\(part)") }
     }

@@ -63,7 +63,10 @@ struct SchemaExport {
         _ file: FileSchema, _ pool: DescriptorPool, in folder: String
     ) throws(Failure) {
         // The names come from the server: none may lead out of the folder.
-        let parts = file.name.split(separator: "/", omittingEmptySubsequences: false)
+        // Bytes, as the kernel reads them: with a combining mark behind it a "/" is no Character "/".
+        let parts = file.name.utf8
+            .split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+            .map { String(decoding: $0, as: UTF8.self) }
         let isSafe = parts.allSatisfy {
             !$0.isEmpty && $0 != "." && $0 != ".." && !$0.utf8.contains(0)
         }
