@@ -5,6 +5,7 @@ import Postgres
 import RPC
 import Schema
 import Telemetry
+import TestKit
 import Testing
 
 @testable import Booking
@@ -134,6 +135,40 @@ extension ServerTests {
             #expect(codes.count { $0 == .scheduleConflict } == 5)
             #expect(outcomes.count { $0.value != nil } == 21)
             #expect(try await clinic.fixture.taken(slots[0]) == 21)
+            try await clinic.sweep()
+        }
+
+        @Test(
+            "who is known to find a slot full is not told so while his first try is being decided")
+        func beingDecided() async throws {
+            let clinic = try await Clinic("hold_deciding")
+            let fixture = clinic.fixture
+            let slot = try await clinic.slot(capacity: 1)
+            let other = try await clinic.slot(capacity: 1, hour: 11)
+            _ = try await clinic.place(other, holder: "late")
+            let first = try await clinic.place(slot)
+            #expect(await refusal { _ = try await clinic.place(slot) }.code == .capacityExceeded)
+            let again = try await fixture.pool.transaction { transaction in
+                _ = try await transaction.query(
+                    """
+                    select pg_advisory_xact_lock(
+                        ('x' || left(encode(holder_key, 'hex'), 16))::bit(64)::bigint)
+                    from hold where slot_id = \(other.id)
+                    """)
+                let again = Task { try await clinic.place(slot, holder: "late") }
+                let waits = try await eventually {
+                    try await fixture.number(
+                        """
+                        select count(*) from pg_locks where locktype = 'advisory' and not granted
+                        and database = (select oid from pg_database
+                            where datname = current_database())
+                        """) == 1
+                }
+                #expect(waits)
+                _ = try await clinic.release(first)
+                return again
+            }
+            #expect(try await again.value.hold != nil)
             try await clinic.sweep()
         }
 

@@ -65,7 +65,8 @@ struct HoldDesk: Sendable {
     // MARK: Refusing
 
     /// Refuses, without any lock, whom a look finds no seat for, among those who ask for a slot
-    /// that was full a moment ago. A key that has an answer is left to the transaction.
+    /// that was full a moment ago. A key that has an answer is left to the transaction, and so is
+    /// a holder whom another one decides about: it may be the first try of the same request.
     private func refusals(_ orders: [HoldOrder]) async -> [Int: Outcome] {
         let asked = orders.indices.filter { full.contains(orders[$0].slot) }
         guard !asked.isEmpty else { return [:] }
@@ -73,14 +74,16 @@ struct HoldDesk: Sendable {
             let slots = Array(Set(asked.map { orders[$0].slot })).sorted()
             let rows = try await store.pool.atomically(
                 [
-                    SlotRow.plannedOnce, store.free(slots),
+                    SlotRow.plannedOnce, store.idle(asked.map { orders[$0].holderKey }),
+                    store.free(slots),
                     IdempotencyTable.answers(asked.map { orders[$0].use }),
                     "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(slots))",
                 ], options: TransactionOptions(isReadOnly: true))
             var free: [UUID: Int] = [:]
-            for row in rows[1] { free[try row[0]] = try row[1] }
-            let answered = try IdempotencyTable.Answers(rows[2])
-            let lost = try rows[3].map(SlotRow.read).filter { free[$0.id, default: 1] <= 0 }
+            let idle = Set(try rows[1].map { try $0[0] as Int64 })
+            for row in rows[2] { free[try row[0]] = try row[1] }
+            let answered = try IdempotencyTable.Answers(rows[3])
+            let lost = try rows[4].map(SlotRow.read).filter { free[$0.id, default: 1] <= 0 }
                 .map { SeatLost(slot: $0, code: .capacityExceeded) }
             let told = try await store.seats.reasons(for: lost).errors(lost, toStaff: false)
             let reasons = Dictionary(
@@ -88,7 +91,8 @@ struct HoldDesk: Sendable {
             for slot in slots where reasons[slot] == nil { full.remove(slot) }
             var refusals: [Int: Outcome] = [:]
             for index in asked {
-                guard !answered.contains(orders[index].use),
+                guard idle.contains(HoldStore.lock(orders[index].holderKey)),
+                    !answered.contains(orders[index].use),
                     let error = reasons[orders[index].slot].flatMap({ told[$0] })
                 else { continue }
                 refusals[index] = .failure(error)

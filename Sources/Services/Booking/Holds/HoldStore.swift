@@ -15,11 +15,23 @@ struct HoldStore: Sendable {
     /// One holder's holds are counted by one transaction at a time. Before the slots in the lock
     /// order; ascending.
     func lockHolders(_ keys: [[UInt8]]) -> SQL {
-        let numbers = Set(
-            keys.map { key in key.prefix(8).reduce(Int64(0)) { $0 << 8 | Int64($1) } }
-        ).sorted()
-        return
-            "select pg_advisory_xact_lock(n) from (select n from unnest(\(numbers)) n order by n) l"
+        """
+        select pg_advisory_xact_lock(n)
+        from (select n from unnest(\(Set(keys.map(Self.lock)).sorted())) n order by n) l
+        """
+    }
+
+    /// Holders whose holds nobody counts at this moment; waits for none.
+    func idle(_ keys: [[UInt8]]) -> SQL {
+        """
+        select n from unnest(\(Set(keys.map(Self.lock)).sorted())) n
+        where pg_try_advisory_xact_lock_shared(n)
+        """
+    }
+
+    /// The number of a holder's lock.
+    static func lock(_ key: [UInt8]) -> Int64 {
+        key.prefix(8).reduce(Int64(0)) { $0 << 8 | Int64($1) }
     }
 
     /// Live holds by holder.
