@@ -34,7 +34,9 @@ public enum JSONValue: Sendable {
             var more = try scanner.open("{", "}")
             while more {
                 let (key, start) = try scanner.key()
-                guard seen.insert(.string(key)).inserted else { throw scanner.duplicate(key, at: start) }
+                guard seen.insert(.string(key)).inserted else {
+                    throw scanner.duplicate(key, at: start)
+                }
                 scanner.path.append(.field(key))
                 members.append((key, try JSONValue(&scanner)))
                 scanner.path.removeLast()

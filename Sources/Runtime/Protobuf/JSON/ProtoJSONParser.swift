@@ -32,7 +32,9 @@ struct ProtoJSONParser {
                 try member(field, of: &message, at: start)
                 scanner.path.removeLast()
             } else {
-                guard others.insert(.string(key)).inserted else { throw scanner.duplicate(key, at: start) }
+                guard others.insert(.string(key)).inserted else {
+                    throw scanner.duplicate(key, at: start)
+                }
                 guard key == special || options.ignoreUnknownFields else {
                     scanner.path.append(.field(key))
                     throw scanner.error(
