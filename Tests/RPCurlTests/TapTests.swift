@@ -94,7 +94,7 @@ import Testing
             call.cancel()
             await tap.wait(for: "(by the client)")
             let late = try await channel.start(
-                ping, metadata: Metadata(), options: .timeout(.milliseconds(300)))
+                ping, metadata: Metadata(), options: .timeout(.milliseconds(1500)))
             await #expect {
                 _ = try await late.receive()
             } throws: {
@@ -106,6 +106,12 @@ import Testing
             let said = await tap.result()
             #expect(said.output.contains("#2 > /bench.Bench/PingPong"))
             #expect(said.output.contains(" ms left"), "\(said.output)")
+            // The handler hears of it after the client did.
+            var looks = 0
+            while server.cancelled.count.load(ordering: .relaxed) < 2, looks < 500 {
+                try await loop.sleep(for: .milliseconds(20))
+                looks += 1
+            }
             #expect(server.cancelled.count.load(ordering: .relaxed) == 2)
         }
         await loop.stop()
