@@ -173,7 +173,8 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "Loop", "Postgres", "Kafka", "RPC", "Telemetry", "Lifecycle", "Environment",
+                "Loop", "Postgres", "Kafka", "RPC", "RPCHTTP2", "HTTP1", "TLS", "Telemetry",
+                "Lifecycle", "Environment",
             ],
             path: "Tests/TestKit", swiftSettings: settings),
         .target(
@@ -219,7 +220,7 @@ let package = Package(
         tests("HTTP1"),
         tests(
             "HTTPClient",
-            ["HTTP1", "Certificates", "RPCHTTP2", "TLS", "Loop", "Environment"]),
+            ["HTTP1", "Certificates", "TestKit", "TLS", "Loop", "Environment"]),
         tests("WebSocket"),
         tests(
             "Edge",

@@ -4,35 +4,19 @@ import Testing
 
 /// A body of which everything has left, and that goes on later.
 @Suite struct RestingBodyTests {
-    private static let ok: HTTP2Fields = {
-        let fields = HTTP2Fields(immortal: true)
-        fields.append(":status", "200")
-        return fields
-    }()
-
-    private static let trailers: HTTP2Fields = {
-        let fields = HTTP2Fields(immortal: true)
-        fields.append("x-status", "0")
-        return fields
-    }()
-
-    private func write(_ stream: HTTP2Stream, _ bytes: [UInt8]) -> Bool {
-        bytes.withUnsafeBytes { stream.write($0) }
-    }
-
     @Test("writes, rests, writes, and ends with its trailers alone") func restsAndGoesOn() throws {
         let recorder = try Recorder.server()
-        recorder.onEnd = { $0.respond(RestingBodyTests.ok) }
+        recorder.onEnd = { $0.respond(HTTP2Fields.ok) }
         // Nothing yet: told to wait, not at rest.
         #expect(try recorder.exchange([.request(1, end: true)]).map(\.kind) == [.headers])
         let stream = try #require(recorder.streams.first)
         for byte in UInt8(1)...3 {
-            #expect(write(stream, [byte]))
-            #expect(write(stream, [byte]))
+            #expect(stream.write([byte]))
+            #expect(stream.write([byte]))
             #expect(try recorder.output().map(\.payload) == [[byte, byte]])
             #expect(try recorder.output().isEmpty)
         }
-        stream.endBody(trailers: RestingBodyTests.trailers)
+        stream.endBody(trailers: HTTP2Fields.someTrailers)
         let last = try recorder.output()
         #expect(last.map(\.kind) == [.headers])
         #expect(last[0].flags & Frame.endStream != 0)
@@ -41,12 +25,12 @@ import Testing
 
     @Test("the last write and the end leave together") func endsWithData() throws {
         let recorder = try Recorder.server()
-        recorder.onEnd = { $0.respond(RestingBodyTests.ok) }
+        recorder.onEnd = { $0.respond(HTTP2Fields.ok) }
         try recorder.exchange([.request(1, end: true)])
         let stream = try #require(recorder.streams.first)
-        #expect(write(stream, [1]))
+        #expect(stream.write([1]))
         try recorder.output()
-        #expect(write(stream, [2]))
+        #expect(stream.write([2]))
         stream.endBody(trailers: nil)
         let last = try recorder.output()
         #expect(last.map(\.payload) == [[2]])
@@ -56,15 +40,15 @@ import Testing
 
     @Test("more than the window waits for it, then rests") func window() throws {
         let recorder = try Recorder.server()
-        recorder.onEnd = { $0.respond(RestingBodyTests.ok) }
+        recorder.onEnd = { $0.respond(HTTP2Fields.ok) }
         try recorder.exchange([.request(1, end: true)])
         let stream = try #require(recorder.streams.first)
-        #expect(!write(stream, [UInt8](repeating: 7, count: 70_000)))
+        #expect(!stream.write([UInt8](repeating: 7, count: 70_000)))
         let first = try recorder.output().reduce(0) { $0 + $1.payload.count }
         #expect(first == 65_535)
         let rest = try recorder.exchange([.windowUpdate(0, 10_000), .windowUpdate(1, 10_000)])
         #expect(rest.reduce(0) { $0 + $1.payload.count } == 70_000 - 65_535)
-        #expect(write(stream, [8]))
+        #expect(stream.write([8]))
         #expect(try recorder.output().map(\.payload) == [[8]])
     }
 
@@ -75,8 +59,8 @@ import Testing
         configuration.maxOutputBytes = 1024
         let recorder = try Recorder.server(configuration)
         recorder.onEnd = { stream in
-            stream.respond(RestingBodyTests.ok)
-            _ = self.write(stream, [UInt8](repeating: UInt8(stream.id), count: 2000))
+            stream.respond(HTTP2Fields.ok)
+            _ = stream.write([UInt8](repeating: UInt8(stream.id), count: 2000))
         }
         let requests = [Frame.request(1, end: true), .request(3, end: true)].flatMap(\.bytes)
         try requests.withUnsafeBytes { try recorder.session?.receive($0) }
@@ -90,7 +74,7 @@ import Testing
         #expect(after.filter { $0.kind == .data }.isEmpty)
         let next = try recorder.exchange([.request(5, end: true)])
         #expect(next.map(\.kind) == [.headers, .data])
-        #expect(write(try #require(recorder.streams.first), [9]))
+        #expect(try #require(recorder.streams.first).write([9]))
         #expect(try recorder.output().map(\.payload) == [[9]])
     }
 }

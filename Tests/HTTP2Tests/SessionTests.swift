@@ -4,22 +4,6 @@ import Testing
 
 @Suite("HTTP2 session: raw frame transcripts")
 struct SessionTests {
-    private static let ok: HTTP2Fields = {
-        let fields = HTTP2Fields(immortal: true)
-        fields.append(":status", "200")
-        return fields
-    }()
-
-    private static let trailers: HTTP2Fields = {
-        let fields = HTTP2Fields(immortal: true)
-        fields.append("x-status", "0")
-        return fields
-    }()
-
-    private func write(_ stream: HTTP2Stream, _ bytes: [UInt8]) -> Bool {
-        bytes.withUnsafeBytes { stream.write($0) }
-    }
-
     @Test("a server says its limits first")
     func serverSettings() throws {
         var configuration = HTTP2Configuration()
@@ -41,9 +25,9 @@ struct SessionTests {
     func requestAndResponse() throws {
         let recorder = try Recorder.server()
         recorder.onEnd = { stream in
-            stream.session?.respond(stream, SessionTests.ok)
-            #expect(self.write(stream, [1, 2, 3]))
-            stream.endBody(trailers: SessionTests.trailers)
+            stream.session?.respond(stream, HTTP2Fields.ok)
+            #expect(stream.write([1, 2, 3]))
+            stream.endBody(trailers: HTTP2Fields.someTrailers)
         }
         let frames = try recorder.exchange([
             .request(1, extra: [("x-a", "  one\t")]), .data(1, [9, 8]), .data(1, [7], end: true),
@@ -65,15 +49,15 @@ struct SessionTests {
     func joinsWrites() throws {
         let recorder = try Recorder.server()
         recorder.onEnd = { stream in
-            stream.session?.respond(stream, SessionTests.ok)
-            for byte in UInt8(0)..<100 { _ = self.write(stream, [byte]) }
+            stream.session?.respond(stream, HTTP2Fields.ok)
+            for byte in UInt8(0)..<100 { _ = stream.write([byte]) }
         }
         let frames = try recorder.exchange([.request(1, end: true)])
         #expect(frames.map(\.kind) == [.headers, .data])
         #expect(frames[1].payload == Array(0..<100))
         // Nothing more to send until something is written.
         #expect(try recorder.output().isEmpty)
-        _ = write(recorder.streams[0], [200])
+        _ = recorder.streams[0].write([200])
         #expect(try recorder.output().map(\.payload) == [[200]])
     }
 
@@ -81,7 +65,7 @@ struct SessionTests {
     func earlyAnswer() throws {
         let recorder = try Recorder.server()
         try recorder.exchange([.request(1)])
-        recorder.session?.respondOnly(recorder.streams[0], SessionTests.ok)
+        recorder.session?.respondOnly(recorder.streams[0], HTTP2Fields.ok)
         let frames = try recorder.output()
         #expect(frames.map(\.kind) == [.headers, .reset])
         #expect(frames[1].number == HTTP2Code.noError.rawValue)
@@ -163,8 +147,8 @@ struct SessionTests {
         let recorder = try Recorder.server(peerSettings: [0, 4, 0, 0, 0, 10])
         try recorder.exchange([.request(1, end: true)])
         let stream = recorder.streams[0]
-        recorder.session?.respond(stream, Self.ok)
-        let isFree = write(stream, [UInt8](repeating: 5, count: 100_000))
+        recorder.session?.respond(stream, HTTP2Fields.ok)
+        let isFree = stream.write([UInt8](repeating: 5, count: 100_000))
         #expect(!isFree)
         let first = try recorder.output().filter { $0.kind == .data }
         #expect(first.map(\.payload.count) == [10])

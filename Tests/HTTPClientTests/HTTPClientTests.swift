@@ -4,6 +4,7 @@ import HTTP1
 import HTTPClient
 import Loop
 import TLS
+import TestKit
 import Testing
 
 @Suite("HTTP client: real sockets, bad servers", .timeLimit(.minutes(1)))

@@ -1,39 +1,39 @@
 import Environment
-import HTTP1
-import Loop
+public import HTTP1
+public import Loop
 import RPCHTTP2
 import Synchronization
-import TLS
+public import TLS
 
 /// A server on a real socket that answers every request with the bytes of a script, well formed or
 /// not, and counts connections.
-final class ScriptedServer: Sendable {
+public final class ScriptedServer: Sendable {
     /// What happens to one request.
-    enum Act: Sendable {
+    public enum Act: Sendable {
         case send([UInt8])
         case close
         /// Nothing more is ever said.
         case hang
     }
 
-    struct Seen: Sendable {
-        let head: HTTPRequestHead
-        let body: [UInt8]
+    public struct Seen: Sendable {
+        public let head: HTTPRequestHead
+        public let body: [UInt8]
     }
 
-    struct State {
+    private struct State {
         var connections = 0
         var open = 0
         var seen: [Seen] = []
     }
 
     private let state = Mutex(State())
-    let listener: Mutex<Listener?> = Mutex(nil)
-    let script: @Sendable (Seen) -> [Act]
+    private let listener: Mutex<Listener?> = Mutex(nil)
+    private let script: @Sendable (Seen) -> [Act]
 
     private init(_ script: @escaping @Sendable (Seen) -> [Act]) { self.script = script }
 
-    static func start(
+    public static func start(
         on loop: EventLoop, tls: TLSServerContext? = nil,
         _ script: @escaping @Sendable (Seen) -> [Act]
     ) async throws -> ScriptedServer {
@@ -58,13 +58,13 @@ final class ScriptedServer: Sendable {
         return server
     }
 
-    var port: UInt16 { listener.withLock { $0?.address.port ?? 0 } }
-    var url: String { "http://127.0.0.1:\(port)/pay?secret=s3cret" }
-    var connections: Int { state.withLock { $0.connections } }
-    var open: Int { state.withLock { $0.open } }
-    var seen: [Seen] { state.withLock { $0.seen } }
+    public var port: UInt16 { listener.withLock { $0?.address.port ?? 0 } }
+    public var url: String { "http://127.0.0.1:\(port)/pay?secret=s3cret" }
+    public var connections: Int { state.withLock { $0.connections } }
+    public var open: Int { state.withLock { $0.open } }
+    public var seen: [Seen] { state.withLock { $0.seen } }
 
-    func close() async { await listener.withLock { $0 }?.close() }
+    public func close() async { await listener.withLock { $0 }?.close() }
 
     private final class Conversation: StreamSocketHandler {
         private let stream: any ByteStream
@@ -110,10 +110,4 @@ final class ScriptedServer: Sendable {
             server.state.withLock { $0.open -= 1 }
         }
     }
-}
-
-func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
-
-func ok(_ body: String, fields: String = "") -> [ScriptedServer.Act] {
-    [.send(bytes("HTTP/1.1 200 OK\r\n\(fields)content-length: \(body.utf8.count)\r\n\r\n\(body)"))]
 }
