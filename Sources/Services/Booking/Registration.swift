@@ -47,10 +47,12 @@ public struct Registration: Sendable {
         guard let course, let birthDate else { throw rules.refusal }
         courseID = course
         self.birthDate = birthDate
-        normalisedEmail = request.email.lowercased()
+        normalisedEmail = Applicant.normalised(request.email)
         idempotencyKey = request.idempotencyKey
         self.request = request
     }
+
+    var applicantKey: [UInt8] { Applicant.key(email: normalisedEmail) }
 
     private static func checkPerson(
         _ request: BookingV1.RegisterCourseRequest, _ rules: inout FieldRules

@@ -105,20 +105,7 @@ struct Insertion: Sendable {
                 return insertions.map { _ in .failure(error) }
             }
         }
-        return await withTaskGroup(of: (Int, Result<Bool, any Error>).self) { group in
-            for (index, insertion) in insertions.enumerated() {
-                group.addTask {
-                    do {
-                        return (index, .success(try await together([insertion], pool)[0]))
-                    } catch {
-                        return (index, .failure(error))
-                    }
-                }
-            }
-            return await group.reduce(
-                into: Array(repeating: .failure(CancellationError()), count: insertions.count)
-            ) { $0[$1.0] = $1.1 }
-        }
+        return await SharedTransaction.apart(insertions) { try await together([$0], pool)[0] }
     }
 
     /// A database that does not answer does not answer one alone either; what became of a lost
@@ -137,7 +124,7 @@ struct Insertion: Sendable {
             statements.count == 1
             ? [try await pool.query(statements[0])]
             : Array(
-                try await pool.atomically(["set local lock_timeout = '200ms'"] + statements)
+                try await pool.atomically([SharedTransaction.patience] + statements)
                     .dropFirst())
         var stored = Array(repeating: false, count: insertions.count)
         for (place, index) in order.enumerated() {
@@ -145,9 +132,4 @@ struct Insertion: Sendable {
         }
         return stored
     }
-}
-
-extension Registration {
-    /// Who is the same person, for ever and without the e-mail.
-    var applicantKey: [UInt8] { SHA256.hash(Array(normalisedEmail.utf8)) }
 }

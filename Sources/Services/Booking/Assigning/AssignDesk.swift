@@ -20,10 +20,6 @@ struct AssignDesk: Sendable {
 
     private struct Unsettled: Error {}
 
-    /// Nobody waits long for a slot that only another one of the batch wants; alone each waits as
-    /// long as ever.
-    private static let patience: SQL = "set local lock_timeout = '200ms'"
-
     private var store: BookingStore { transitions.store }
 
     /// The outcomes of the orders, in their order.
@@ -54,20 +50,13 @@ struct AssignDesk: Sendable {
     }
 
     private func alone(_ orders: [Order], _ outcomes: [Outcome?]) async -> [Outcome] {
-        await withTaskGroup(of: (Int, Outcome).self) { group in
-            for (index, order) in orders.enumerated() where outcomes[index] == nil {
-                group.addTask {
-                    do {
-                        return (index, .success(try await transitions.run(order, Self.response)))
-                    } catch {
-                        return (index, .failure(error))
-                    }
-                }
-            }
-            return await group.reduce(
-                into: outcomes.map { $0 ?? .failure(CancellationError()) }
-            ) { $0[$1.0] = $1.1 }
+        let open = orders.indices.filter { outcomes[$0] == nil }
+        var settled = outcomes.map { $0 ?? .failure(CancellationError()) }
+        let asked = await SharedTransaction.apart(open.map { orders[$0] }) {
+            try await transitions.run($0, Self.response)
         }
+        for (index, outcome) in zip(open, asked) { settled[index] = outcome }
+        return settled
     }
 
     // MARK: One transaction
@@ -93,7 +82,7 @@ struct AssignDesk: Sendable {
         let slots = Array(Set(orders.compactMap(\.slot))).sorted()
         let (ledger, _, rows) = try await store.open(
             slots,
-            before: orders.count > 1 ? [Self.patience] : [],
+            before: orders.count > 1 ? [SharedTransaction.patience] : [],
             after: [
                 store.lock(orders.map(\.booking)),
                 IdempotencyTable.answers(orders.compactMap(\.idempotency)),

@@ -1,4 +1,3 @@
-import Crypto
 import Domain
 import Environment
 import Postgres
@@ -52,7 +51,7 @@ struct HoldConfirmation: Sendable {
                 && digits.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         }
 
-        var applicantKey: [UInt8] { SHA256.hash(Array(request.email.lowercased().utf8)) }
+        var applicantKey: [UInt8] { Applicant.key(email: request.email) }
     }
 
     /// - Throws: HOLD_NOT_FOUND, HOLD_TOKEN_MISMATCH, HOLD_EXPIRED, INVALID_TRANSITION for a hold

@@ -34,23 +34,10 @@ struct HoldDesk: Sendable {
                 return Array(repeating: .failure(error), count: orders.count)
             }
         }
-        return await withTaskGroup(of: (Int, Outcome).self) { group in
-            for (index, order) in orders.enumerated() {
-                group.addTask { (index, await placeAlone(order)) }
-            }
-            return await group.reduce(
-                into: Array(repeating: .failure(CancellationError()), count: orders.count)
-            ) { $0[$1.0] = $1.1 }
-        }
-    }
-
-    private func placeAlone(_ order: HoldOrder) async -> Outcome {
-        do {
-            return try await IdempotencyTable.settling(on: store.pool) { _ in
+        return await SharedTransaction.apart(orders) { order in
+            try await IdempotencyTable.settling(on: store.pool) { _ in
                 try await attempt([order])[0]
-            }
-        } catch {
-            return .failure(error)
+            }.get()
         }
     }
 

@@ -8,11 +8,14 @@ struct HoldOffer: Sendable {
     let price: Int64
     let currency: String
 
-    static func select(_ slots: [UUID]) -> SQL {
+    static func select(_ slots: [UUID]) -> SQL { select("s.id = any(\(slots))") }
+
+    /// - Parameter condition: on a slot called `s`.
+    static func select(_ condition: SQL) -> SQL {
         """
         select \(PolicyTerms.columns), s.id, coalesce(s.price, o.price), o.currency
         from slot s join offering o on o.id = s.offering_id join policy p on p.code = o.policy
-        where s.id = any(\(slots))
+        where \(condition)
         """
     }
 

@@ -89,14 +89,6 @@ struct SeatLedger: Sendable {
         entries[id] = entry
     }
 
-    /// The time of an offer is over; its seats are counted as free already.
-    mutating func lapse(_ entry: WaitlistEntry) {
-        var next = entry
-        next.status = .lapsed
-        next.version += 1
-        moves.append(WaitlistMove(entry: next, action: .lapsed))
-    }
-
     /// Ascending by id, as they are locked.
     var changed: [Entry] {
         entries.values.filter(\.isChanged).sorted { $0.slot.id < $1.slot.id }

@@ -46,6 +46,11 @@ extension SeatLedger {
         change(slot) { $0.waiting = nil }
     }
 
+    /// The time of an offer is over; its seats are counted as free already.
+    mutating func lapse(_ entry: WaitlistEntry) throws(DomainError) {
+        moves.append(try move(entry, .lapsed))
+    }
+
     /// The slot is withdrawn; what was offered is given back.
     mutating func end(_ entry: WaitlistEntry) throws(DomainError) {
         if moves.contains(where: { $0.entry.id == entry.id }) { return }
@@ -87,7 +92,7 @@ extension BookingStore {
             Self.parties(lines, except: ledger.moves.map(\.entry.id)),
         ])
         for row in results[0] {
-            ledger.lapse(try WaitlistEntry.read(row))
+            try ledger.lapse(try WaitlistEntry.read(row))
         }
         var parties: [UUID: [WaitlistParty]] = [:]
         for row in results[1] {

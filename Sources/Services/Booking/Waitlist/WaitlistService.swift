@@ -1,4 +1,3 @@
-import Crypto
 import Domain
 public import Environment
 public import Postgres
@@ -53,7 +52,7 @@ public struct WaitlistService: BookingV1.WaitlistsService {
             entry: WaitlistEntry(
                 id: id, slot: slot, quantity: max(1, Int(request.quantity)), status: .waiting,
                 version: 1, joinedAt: now,
-                applicantKey: SHA256.hash(Array(request.email.lowercased().utf8)),
+                applicantKey: Applicant.key(email: request.email),
                 tokenHash: BookingTokens.digest(tokens.waitlist(id))),
             name: request.fullName, email: request.email,
             use: IdempotencyTable.Use(request.idempotencyKey, for: request, context, at: now))

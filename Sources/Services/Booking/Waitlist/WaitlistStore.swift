@@ -91,6 +91,7 @@ struct WaitlistStore: Sendable {
 
     /// - Throws: WAITLIST_ENTRY_NOT_FOUND.
     func sight(_ id: UUID) async throws -> Sight {
+        let isItsSlot: SQL = "s.id = (select slot_id from waitlist_entry where id = \(id))"
         let results = try await pool.atomically(
             [
                 """
@@ -98,16 +99,8 @@ struct WaitlistStore: Sendable {
                 from waitlist_entry e where e.id = \(id)
                 """,
                 hold(of: id),
-                """
-                select \(SlotRow.columns) from \(SlotRow.tables)
-                where s.id = (select slot_id from waitlist_entry where id = \(id))
-                """,
-                """
-                select \(PolicyTerms.columns), s.id, coalesce(s.price, o.price), o.currency
-                from slot s join offering o on o.id = s.offering_id
-                    join policy p on p.code = o.policy
-                where s.id = (select slot_id from waitlist_entry where id = \(id))
-                """,
+                "select \(SlotRow.columns) from \(SlotRow.tables) where \(isItsSlot)",
+                HoldOffer.select(isItsSlot),
             ], options: TransactionOptions(isReadOnly: true))
         guard let row = results[0].first, let slot = try results[2].first.map(SlotRow.read),
             let offer = try HoldOffer.read(results[3])[slot.id]
