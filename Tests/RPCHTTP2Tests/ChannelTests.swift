@@ -75,12 +75,12 @@ struct ChannelTests {
         async let answer = channel.unary(Methods.unary, [1])
         _ = try await started.wait()
         async let drained = server.server.drain(grace: .seconds(60))
-        // UNIMPLEMENTED by a server that is open, UNAVAILABLE by one that drains.
-        let late = try server.channel()
+        // UNIMPLEMENTED while the connection is open to calls; UNAVAILABLE behind its GOAWAY, which
+        // is sent once what runs is counted.
         let unknown = MethodDescriptor(service: "test.T", name: "No", kind: .unary)
         try #require(
             await eventually {
-                await failure { _ = try await late.unary(unknown, [1]) }?.code == .unavailable
+                await failure { _ = try await channel.unary(unknown, [1]) }?.code == .unavailable
             })
         await mayEnd.set(true)
         let report = await drained

@@ -58,20 +58,26 @@ public final class BackgroundProcess: Sendable {
         }
         self.pid = pid
         AtExit.kill(leadsGroup ? -pid : pid)
+        Thread.detachNewThread { self.reap() }
     }
 
-    /// The exit code, or the signal that ended it as a negative number; nil while it runs.
-    public var status: Int32? {
+    /// Whether or not anybody asks for the status: a zombie is in the way of all who wait for any
+    /// child, as Swift Testing's exit tests do, which then never hear of their own.
+    private func reap() {
+        var information = siginfo_t()
+        while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
+        // Nobody signals a process that has the number of this one.
         ended.withLock { ended in
-            if let ended { return ended }
             var status: Int32 = 0
-            guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
+            while waitpid(pid, &status, 0) < 0, errno == EINTR {}
             if !leadsGroup { AtExit.forget(pid) }
             let signal = status & 0x7f
             ended = signal == 0 ? (status >> 8) & 0xff : -signal
-            return ended
         }
     }
+
+    /// The exit code, or the signal that ended it as a negative number; nil while it runs.
+    public var status: Int32? { ended.withLock { $0 } }
 
     public var isRunning: Bool { status == nil }
 
@@ -84,8 +90,8 @@ public final class BackgroundProcess: Sendable {
     public func signal(_ number: Int32) {
         if leadsGroup {
             kill(-pid, number)
-        } else if isRunning {
-            kill(pid, number)
+        } else {
+            ended.withLock { if $0 == nil { kill(pid, number) } }
         }
     }
 
