@@ -60,6 +60,25 @@ import Testing
         #expect(Checker.holdLife([first, early], lapsed: []) == ["s: 3 came before 1 was over"])
     }
 
+    @Test func `order: who came later stands behind, unless both came at once`() {
+        let first = Checker.Arrival("1", place: 7, invoked: 0, returned: 10)
+        let atOnce = Checker.Arrival("2", place: 3, invoked: 9, returned: 12)
+        #expect(Checker.order([first, atOnce]).isEmpty)
+        let late = Checker.Arrival("3", place: 5, invoked: 11, returned: 20)
+        #expect(Checker.order([first, atOnce, late]) == ["3 came after 1 and stands before"])
+    }
+
+    @Test func `standing: nobody is sent back, and nothing is undone`() {
+        func seen(_ version: Int64, _ place: Int?) -> Checker.Standing {
+            .init(version: version, place: place)
+        }
+        #expect(Checker.standing([seen(1, 4), seen(1, 2), seen(2, nil), seen(3, nil)]).isEmpty)
+        #expect(Checker.standing([seen(1, 2), seen(1, 3)]) == ["place 3 after 2"])
+        #expect(Checker.standing([seen(1, 1), seen(1, 0)]) == ["place 0 after 1"])
+        #expect(Checker.standing([seen(2, nil), seen(2, 1)]) == ["waits again"])
+        #expect(Checker.standing([seen(3, nil), seen(2, nil)]) == ["version 2 after 3"])
+    }
+
     @Test func `liveness: what does not come to rest is named`() async throws {
         let left = Count()
         let calm = try await Checker.liveness([("events", { max(0, 2 - left.next()) })])

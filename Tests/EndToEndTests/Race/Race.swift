@@ -14,6 +14,8 @@ final class Race: Sendable {
     let seed: UInt64
     /// How many attempts it is over after.
     let limit: Int
+    /// How long it takes at least: what lapses, and who is killed, needs its time.
+    static let leastTime = Duration.seconds(20)
     private let began = ContinuousClock.now
     private let keys = Atomic<UInt64>(0)
     private let told = Atomic<Int>(0)
@@ -31,12 +33,12 @@ final class Race: Sendable {
         let attempts = caller.journal.attempts
         let step = max(1, limit / 10)
         let next = told.load(ordering: .relaxed) + 1
-        if attempts / step >= next,
+        if next <= 10, attempts / step >= next,
             told.compareExchange(expected: next - 1, desired: next, ordering: .relaxed).exchanged
         {
             say("\(attempts) attempts after \(took)")
         }
-        return attempts >= limit
+        return attempts >= limit && began.duration(to: .now) >= Self.leastTime
     }
 
     var took: String { "\(began.duration(to: .now).components.seconds) s" }

@@ -203,14 +203,16 @@ final class RaceCaller: Sendable {
     }
 
     /// A question that changes nothing: no attempt.
+    /// - Parameter mustExist: what is asked for was made: a refusal is wrong.
     func read<Response: Message>(
-        _ method: MethodDescriptor, _ request: some Message
+        _ method: MethodDescriptor, _ request: some Message, mustExist: Bool = false
     ) async -> Response? {
         for target in 0..<20 {
             do {
                 return try await channels[target % channels.count].unary(
                     method, request, options: .timeout(.seconds(5)))
             } catch let error as RPCError where Self.refusal(error) != nil {
+                if mustExist { Issue.record("\(method.name): \(error)") }
                 return nil
             } catch {
                 try? await Task.sleep(for: .milliseconds(100))

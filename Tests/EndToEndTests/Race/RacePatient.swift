@@ -5,28 +5,47 @@ import Schema
 import TestKit
 
 /// A customer of the clinic, many windows open at once: holds seats, and lets them go, extends them,
-/// forgets them, or makes bookings of them and goes on with those.
+/// forgets them, or makes bookings of them and goes on with those; or waits in lines.
 struct RacePatient {
     let race: Race
     let number: Int
+    let waits: Bool
     private var random: SplitMix
 
-    /// Holds that are asked for at the same time.
+    /// What is asked for at the same time.
     static let windows = 16
 
-    init(_ race: Race, _ number: Int) {
+    init(_ race: Race, _ number: Int, waits: Bool) {
         self.race = race
         self.number = number
+        self.waits = waits
         random = SplitMix(seed: race.seed &+ UInt64(number) &* 104_729)
     }
 
     mutating func live() async {
+        if waits { return await wait() }
         while !race.isOver {
             let seeds = (0..<Self.windows).map { _ in random.next() }
             await withTaskGroup(of: Void.self) { group in
                 for seed in seeds {
                     group.addTask { [race, number] in
                         var window = RaceWindow(race, number, SplitMix(seed: seed))
+                        await window.use()
+                    }
+                }
+            }
+        }
+    }
+
+    /// Who waits long in one window goes on in the others.
+    private mutating func wait() async {
+        let seeds = (0..<Self.windows).map { _ in random.next() }
+        await withTaskGroup(of: Void.self) { group in
+            for seed in seeds {
+                group.addTask { [race, number] in
+                    var random = SplitMix(seed: seed)
+                    while !race.isOver {
+                        var window = RaceLine(race, number, SplitMix(seed: random.next()))
                         await window.use()
                     }
                 }
@@ -40,11 +59,14 @@ struct RaceWindow {
     let race: Race
     let number: Int
     var random: SplitMix
+    private let email: String
 
-    init(_ race: Race, _ number: Int, _ random: SplitMix) {
+    /// - Parameter email: of whom the bookings are; of somebody new when nil.
+    init(_ race: Race, _ number: Int, _ random: SplitMix, email: String? = nil) {
         self.race = race
         self.number = number
         self.random = random
+        self.email = email ?? "\(race.key())@example.com"
     }
 
     mutating func use() async {
@@ -52,19 +74,30 @@ struct RaceWindow {
         let course =
             kind < 70 ? race.world.hot : kind < 85 ? race.world.fast : race.world.wide
         let slot = course.slots[Int.random(in: 0..<course.slots.count, using: &random)]
+        await use(slot, of: course, mayStay: kind >= 85)
+    }
+
+    mutating func use(_ slot: String, of course: Stage.Course, mayStay: Bool) async {
         guard let placed = await place(slot), let hold = placed.hold else { return }
         if random.chance(10) { await race.caller.again(by: number, &random) }
+        await goOn(hold.id, placed.token, of: course, mayStay: mayStay)
+    }
+
+    /// What becomes of a hold.
+    mutating func goOn(
+        _ hold: String, _ token: String, of course: Stage.Course, mayStay: Bool
+    ) async {
         switch Int.random(in: 0..<100, using: &random) {
-        case 0..<42: await release(hold.id, placed.token)
+        case 0..<42: await release(hold, token)
         case 42..<50: break
         case 50..<56:
-            await extend(hold.id, placed.token)
-            await release(hold.id, placed.token)
-        case 56..<58: await release(hold.id, placed.token + "x")
+            await extend(hold, token)
+            await release(hold, token)
+        case 56..<58: await release(hold, token + "x")
         default:
-            guard let booked = await confirm(hold.id, placed.token) else { return }
+            guard let booked = await confirm(hold, token) else { return }
             var booking = RaceCase(race, number, random, course, booked)
-            await booking.goOn(mayStay: kind >= 85)
+            await booking.goOn(mayStay: mayStay)
         }
     }
 
@@ -118,7 +151,7 @@ struct RaceWindow {
         var request = BookingV1.ConfirmHoldRequest()
         (request.holdId, request.token, request.idempotencyKey) = (hold, token, race.key())
         request.fullName = "Citra Lestari"
-        request.email = "\(race.key())@example.com"
+        request.email = email
         request.phone = "+6281234567890"
         request.subjectName = "Mochi"
         request.subjectKind = "cat"

@@ -33,7 +33,7 @@ extension RaceVerdict {
         race.say("\(holdings.count) holds of single seats, \(lapsed.count) of them lapsed")
     }
 
-    private static func micros(_ time: String) -> String {
+    static func micros(_ time: String) -> String {
         "(extract(epoch from \(time)) * 1000000)::bigint"
     }
 

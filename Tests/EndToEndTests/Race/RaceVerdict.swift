@@ -18,6 +18,7 @@ struct RaceVerdict: Sendable {
     static let awaited: Set<String> = [
         "register", "confirm", "assign", "cancel", "place", "extend", "release", "confirm_hold",
         "open", "callback", "cancel_link", "reschedule", "check_in", "complete", "refund", "replay",
+        "join", "claim", "leave",
     ]
 
     func pass() async throws {
@@ -27,6 +28,7 @@ struct RaceVerdict: Sendable {
         try await effects()
         try await versions()
         try await holds()
+        try await lines()
         try await money()
         try await registers()
         try await winners()
@@ -66,6 +68,7 @@ struct RaceVerdict: Sendable {
             ),
             ("refunds due", "select count(*) from refund where status = 'requested'"),
             ("charges open", "select count(*) from payment_record where status = 'pending'"),
+            (KernelInvariants.lines[0].what, KernelInvariants.lines[0].sql),
         ]
         #expect(
             try await Checker.liveness(
@@ -104,7 +107,7 @@ struct RaceVerdict: Sendable {
         race.say("of \(possible.count) requests with an unknown end \(happened) have happened")
         for (names, table) in [
             (["place"], "hold"), (["register", "confirm_hold", "reschedule"], "booking"),
-            (["open"], "payment_record"),
+            (["open"], "payment_record"), (["join"], "waitlist_entry"), (["claim"], "hold"),
         ] {
             let ids = Set(try await rows("select id from \(table)").map { $0[0] })
             let told = Set(
@@ -126,7 +129,13 @@ struct RaceVerdict: Sendable {
             ("rescheduled", ["reschedule"]), ("checked_in", ["check_in"]),
             ("completed", ["complete"]),
         ].map { ($0, actions[$0] ?? 0, $1) }
-        counted.append(("holds", try await number("select count(*) from hold"), ["place"]))
+        counted.append(
+            (
+                "holds", try await number("select count(*) from hold where entry_id is null"),
+                ["place"]
+            ))
+        counted.append(
+            ("joined", try await number("select count(*) from waitlist_entry"), ["join"]))
         counted.append(
             (
                 "refunds asked for",
@@ -141,8 +150,12 @@ struct RaceVerdict: Sendable {
             let open = operations.count { names.contains($0.name) && $0.outcome == .info }
             #expect((done...done + open).contains(found), "\(what): \(found), told \(done)")
         }
-        // Somebody may release what has lapsed already.
-        let released = try await number("select count(*) from hold where status = 'released'")
+        // Somebody may release what has lapsed already, and declined offers are released too.
+        let released = try await number(
+            """
+            select count(*) from hold h left join waitlist_entry e on e.id = h.entry_id
+            where h.status = 'released' and e.status is distinct from 'left'
+            """)
         #expect(
             released <= operations.count { $0.name == "release" && $0.outcome != .fail })
         #expect(
@@ -156,8 +169,8 @@ struct RaceVerdict: Sendable {
                 """) == 0, "one end, one payment, one check-in of each booking")
     }
 
-    /// Versions of history and events without hole: what is told of a booking, and of a charge; lost
-    /// choices are told of a slot. One change may be told to two topics.
+    /// Versions of history and events without hole: what is told of a booking, of a charge and of a
+    /// place in line; lost choices are told of a slot. One change may be told to two topics.
     private func versions() async throws {
         for sql in [
             "select booking_id, version from booking_history order by id",
@@ -165,6 +178,7 @@ struct RaceVerdict: Sendable {
             select key, version from (
                 select key, (body::jsonb->'payload'->>'version')::bigint as version, min(id) as id
                 from outbox where topic = 'payment.updated'
+                    or topic = 'waitlist.updated'
                     or topic like 'booking.%' and topic <> 'booking.choices_lost'
                 group by key, 2) told
             order by id

@@ -15,9 +15,16 @@ struct RaceWorld: Sendable {
     /// Of one seat, in pairs that share their instructor; held for two seconds, paid in three.
     let fast: Stage.Course
     let wide: Stage.Course
+    /// Of three seats, as soon held and paid as the fast ones: people wait in line for these, and
+    /// for half of the fast ones.
+    let lined: Stage.Course
 
     static let price: Int64 = 50_000
     static let hotCapacity = 4
+    /// Of fast slots and those with lines, in seconds: how long seats are held, and how long freed
+    /// ones are kept for the first in line.
+    static let holdTime = 2.0
+    static let offerTime = 2.0
 
     /// The variables by which the processes find the pretended provider.
     static func environment(_ provider: FakeProvider) -> [String: String] {
@@ -38,10 +45,13 @@ struct RaceWorld: Sendable {
             """
             set search_path = booking;
             alter table policy drop constraint policy_hold_seconds_check,
-                drop constraint policy_payment_seconds_check;
-            insert into policy (code, entry, payment, cancellation, hold_seconds, payment_seconds)
-            values ('race', 'hold', 'online', 'standard', 10, 20),
-                ('racefast', 'hold', 'online', 'standard', 2, 3)
+                drop constraint policy_payment_seconds_check,
+                drop constraint policy_offer_seconds_check;
+            insert into policy (code, entry, payment, cancellation, hold_seconds, payment_seconds,
+                offer_seconds)
+            values ('race', 'hold', 'online', 'standard', 10, 20, 10),
+                ('racefast', 'hold', 'online', 'standard', \(Int(Self.holdTime)), 3,
+                    \(Int(Self.offerTime)))
             """)
         school = try await stage.course(
             (0..<24).map { number in
@@ -75,5 +85,8 @@ struct RaceWorld: Sendable {
                     hour: soon + Double($0 / 12) / 2, instructor: $0 % 12, room: $0 % 12,
                     capacity: 30, hours: 0.5)
             })
+        lined = try await clinic(
+            "racefast", "publish",
+            (0..<6).map { .init(hour: soon, instructor: $0, room: $0, capacity: 3) })
     }
 }

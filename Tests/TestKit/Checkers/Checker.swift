@@ -144,6 +144,59 @@ public enum Checker {
         return wrong.sorted()
     }
 
+    /// Somebody who got a place in a line, and when he asked and was answered.
+    public struct Arrival: Sendable, Hashable {
+        public let id: String
+        public let place: Int64
+        public let invoked: UInt64
+        public let returned: UInt64
+
+        public init(_ id: String, place: Int64, invoked: UInt64, returned: UInt64) {
+            self.id = id
+            self.place = place
+            self.invoked = invoked
+            self.returned = returned
+        }
+    }
+
+    /// Nobody stands before one who had his place already when the other came.
+    public static func order(_ arrivals: [Arrival]) -> [String] {
+        var wrong: [String] = []
+        var latest: Arrival?
+        for arrival in arrivals.sorted(by: { $0.place < $1.place }) {
+            if let latest, arrival.returned < latest.invoked {
+                wrong.append("\(latest.id) came after \(arrival.id) and stands before")
+            }
+            if latest.map({ arrival.invoked > $0.invoked }) ?? true { latest = arrival }
+        }
+        return wrong
+    }
+
+    /// An entry of a line as its owner saw it.
+    public struct Standing: Sendable, Hashable {
+        public let version: Int64
+        /// Nil when it does not wait any more.
+        public let place: Int?
+
+        public init(version: Int64, place: Int?) {
+            self.version = version
+            self.place = place
+        }
+    }
+
+    /// What the owner of an entry sees, one look after the other: places become better only, and
+    /// what was is not again.
+    public static func standing(_ sights: [Standing]) -> [String] {
+        zip(sights, sights.dropFirst()).compactMap { before, now in
+            if now.version < before.version {
+                return "version \(now.version) after \(before.version)"
+            }
+            guard let place = now.place else { return nil }
+            guard let last = before.place else { return "waits again" }
+            return place > last || place < 1 ? "place \(place) after \(last)" : nil
+        }
+    }
+
     /// After the faults have stopped everything comes to rest in time.
     public static func liveness(
         within time: Duration = .seconds(10),
