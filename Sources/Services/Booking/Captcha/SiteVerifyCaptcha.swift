@@ -48,9 +48,9 @@ public struct SiteVerifyCaptcha: CaptchaVerifier {
 
     private func ask(_ token: String) async throws -> JSONValue {
         var request = HTTPClientRequest(.post, url, deadline: .after(timeout))
-        request.headers.add(literal: "content-type", "application/x-www-form-urlencoded")
+        request.headers.add(literal: "content-type", HTTPForm.contentType)
         request.headers.add(literal: "accept", "application/json")
-        request.body = Self.form([("secret", secret), ("response", token)])
+        request.body = HTTPForm.encoded([("secret", secret), ("response", token)])
         let response: HTTPClientResponse
         do {
             response = try await client.send(request)
@@ -85,24 +85,5 @@ public struct SiteVerifyCaptcha: CaptchaVerifier {
         DomainError(
             .captchaFailed, "the captcha could not be checked; try again",
             retryAfter: .seconds(5), blame: .us, cause: cause)
-    }
-
-    /// `application/x-www-form-urlencoded`, every byte but letters, digits and `-._~` escaped.
-    private static func form(_ fields: [(String, String)]) -> [UInt8] {
-        let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
-        let digits = Array("0123456789ABCDEF".utf8)
-        var body: [UInt8] = []
-        for (name, value) in fields {
-            if !body.isEmpty { body.append(UInt8(ascii: "&")) }
-            body += Array("\(name)=".utf8)
-            for byte in value.utf8 {
-                if plain.contains(byte) {
-                    body.append(byte)
-                } else {
-                    body += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-                }
-            }
-        }
-        return body
     }
 }
