@@ -113,7 +113,7 @@ struct BrowserWindow: Sendable {
     }
 
     /// Waits for a visible element.
-    func wait(_ selector: String, within time: Duration = .seconds(10)) async throws {
+    func wait(_ selector: String, within time: Duration = .seconds(30)) async throws {
         let isThere = try await eventually(within: time) {
             try await self.run(
                 "const e = document.querySelector(arguments[0]);"
