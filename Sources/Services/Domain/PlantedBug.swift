@@ -60,6 +60,14 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     case linkUnsigned = "link-unsigned"
     /// What becomes free is offered to those who wait by the sweeper only.
     case lineJumped = "line-jumped"
+    /// The last in line is offered what becomes free.
+    case lineReversed = "line-reversed"
+    /// Whoever knows the number of an entry may claim what it is offered.
+    case claimUnproved = "claim-unproved"
+    /// Who shares a transaction fails with the others.
+    case batchFailsTogether = "batch-fails-together"
+    /// Who is refused in a shared transaction keeps his seat there.
+    case refusedKeepsSeat = "refused-keeps-seat"
     /// Who waited stays known when nothing can come of it any more.
     case waiterKept = "waiter-kept"
     /// Only the selected events are published again, not what followed them.

@@ -46,6 +46,9 @@ struct AssignDecisions {
         } catch let lost as SeatLost {
             return .lost(lost)
         } catch {
+            if PlantedBug.refusedKeepsSeat.isPlanted, let slot = order.slot {
+                ledger.take(offered: 1, of: slot)
+            }
             return .refused(error)
         }
     }

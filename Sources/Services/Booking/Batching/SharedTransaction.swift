@@ -1,3 +1,4 @@
+import Domain
 import Postgres
 
 /// What is the same for all who share a transaction.
@@ -11,7 +12,10 @@ enum SharedTransaction {
     static func apart<Item: Sendable, Answer: Sendable>(
         _ items: [Item], _ ask: @escaping @Sendable (Item) async throws -> Answer
     ) async -> [Result<Answer, any Error>] {
-        await withTaskGroup(of: (Int, Result<Answer, any Error>).self) { group in
+        if PlantedBug.batchFailsTogether.isPlanted, items.count > 1 {
+            return items.map { _ in .failure(CancellationError()) }
+        }
+        return await withTaskGroup(of: (Int, Result<Answer, any Error>).self) { group in
             for (index, item) in items.enumerated() {
                 group.addTask {
                     do {

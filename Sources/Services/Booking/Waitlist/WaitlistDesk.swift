@@ -148,7 +148,8 @@ struct WaitlistDesk: Sendable {
                 store.find(proof.entry), store.hold(of: proof.entry), HoldOffer.select([slot]),
             ], servesLine: false, transaction)
         guard let found = try rows[0].first.map(WaitlistEntry.read),
-            found.isProved(by: proof.tokenHash), let offer = try HoldOffer.read(rows[2])[slot]
+            found.isProved(by: proof.tokenHash) || PlantedBug.claimUnproved.isPlanted,
+            let offer = try HoldOffer.read(rows[2])[slot]
         else { throw WaitlistStore.notFound }
         ledger.servesLine = servesLine
         // That its offer has lapsed is not in the table yet.

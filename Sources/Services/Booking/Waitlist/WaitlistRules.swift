@@ -41,6 +41,7 @@ enum WaitlistRules {
         _ line: [Party], free: Int, quantity: (Party) -> Int
     ) -> [Party] {
         var left = free
+        let line = PlantedBug.lineReversed.isPlanted ? line.reversed() : line
         return line.filter { party in
             guard quantity(party) <= left else { return false }
             left -= quantity(party)
