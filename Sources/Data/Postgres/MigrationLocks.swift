@@ -32,7 +32,7 @@ enum MigrationLocks {
                 words.dropFirst(2).first { !["if", "exists", "only"].contains($0) } ?? "")
             let isAttach = words.contains("attach")
             return (isAttach ? "SHARE UPDATE EXCLUSIVE" : "ACCESS EXCLUSIVE", table)
-        case "drop" where words.contains("table") || words.contains("index"):
+        case "drop" where !Set(words).isDisjoint(with: ["table", "index", "view"]):
             return ("ACCESS EXCLUSIVE", bare(words.last ?? ""))
         case "lock": return ("ACCESS EXCLUSIVE", after("table"))
         case "truncate": return ("ACCESS EXCLUSIVE", bare(words.last ?? ""))

@@ -21,6 +21,8 @@ public enum BookingMigrations {
         Migration(version: 17, name: "policies", sql: PolicyMigration.sql),
         Migration(version: 18, name: "claims by time", sql: ClaimMigration.sql),
         Migration(version: 19, name: "age of holds", sql: HoldStore.age),
+        Migration(version: 20, name: "archive", sql: ArchiveMigration.sql),
+        Migration(version: 21, name: "figures of the archive", sql: AnalyticsArchiveMigration.sql),
     ]
 
     /// Offers (slots) may overlap; occupations (claims) may not. Claims hold live

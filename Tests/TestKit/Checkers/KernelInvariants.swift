@@ -3,7 +3,7 @@
 public enum KernelInvariants {
     public typealias Invariant = (what: String, sql: String)
 
-    public static let all = seats + claims + cases + money + keys + lines
+    public static let all = seats + claims + cases + archive + money + keys + lines
 
     /// Bookings with one of these have a seat.
     private static let seated =
@@ -17,6 +17,8 @@ public enum KernelInvariants {
                 (select coalesce(sum(quantity), 0) from hold h
                  where h.slot_id = s.id and h.status = 'pending')
                 + (select coalesce(sum(quantity), 0) from booking b
+                   where b.confirmed_slot_id = s.id and b.status in (\(seated)))
+                + (select coalesce(sum(quantity), 0) from booking_archive b
                    where b.confirmed_slot_id = s.id and b.status in (\(seated)))
             """
         ),
@@ -90,6 +92,31 @@ public enum KernelInvariants {
             select count(*) from booking a full join booking b on a.rescheduled_to = b.id
             where a.rescheduled_to is not null and b.rescheduled_from is distinct from a.id
                 or b.rescheduled_from is not null and a.rescheduled_to is distinct from b.id
+            """
+        ),
+    ]
+
+    public static let archive: [Invariant] = [
+        (
+            "a booking is in use and in the archive, or twice in there",
+            """
+            select count(*) from (
+                select id from (select id from booking union all select id from booking_archive) b
+                group by id having count(*) > 1) twice
+            """
+        ),
+        (
+            "a history, a charge or a person of no booking",
+            """
+            select (select count(*) from booking_history h
+                    where not exists (select from booking b where b.id = h.booking_id)
+                    and not exists (select from booking_archive b where b.id = h.booking_id))
+                + (select count(*) from payment_record_archive p left join booking_archive b
+                    on b.id = p.booking_id where b.id is null)
+                + (select count(*) from registration_archive p left join booking_archive b
+                    on b.id = p.booking_id where b.id is null)
+                + (select count(*) from contact_archive p left join booking_archive b
+                    on b.id = p.booking_id where b.id is null)
             """
         ),
     ]

@@ -1,0 +1,138 @@
+import Domain
+import Environment
+import Loop
+import Postgres
+import RPC
+import Schema
+import Telemetry
+import TestKit
+import Testing
+
+@testable import Booking
+
+extension ServerTests {
+    @Suite(.serialized, .timeLimit(.minutes(2))) struct ArchiveTableTests {
+        /// As the owner of the tables, at another time.
+        private func keep(_ fixture: Fixture, in days: Int) throws -> [String] {
+            try PostgresClusterSQL.run(
+                """
+                set search_path = booking, public;
+                select parent, dropped, strays from
+                    keep_partitions_at(clock_timestamp() + interval '\(days) days')
+                where parent like '%_archive'
+                """, on: "booking_\(fixture.name)"
+            ).split(separator: "\n").map(String.init)
+        }
+
+        @Test("the archive has the columns of the tables in use, in their order")
+        func columns() async throws {
+            let fixture = try await Fixture("archive_columns")
+            for table in ArchiveMigration.tables {
+                func columns(_ name: String) async throws -> String {
+                    try await fixture.text(
+                        """
+                        select string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', '
+                            order by attnum)
+                        from pg_attribute where attrelid = \(name)::text::regclass
+                            and attnum > 0 and not attisdropped
+                        """)
+                }
+                let first = "archived_at timestamp with time zone, "
+                #expect(
+                    try await columns("\(table)_archive") == first + columns(table), "\(table)")
+            }
+        }
+
+        @Test("months are there ahead, and nothing lies in the default")
+        func ahead() async throws {
+            let fixture = try await Fixture("archive_ahead")
+            let old = OldBookings(fixture: fixture)
+            let past = try await old.slot(ended: 401)
+            try await old.charge(old.add("goes") { $0.slot = past })
+            #expect(try await ArchiveTests.archiver(fixture).round() == 1)
+            for table in ArchiveMigration.tables {
+                #expect(
+                    try await fixture.number(
+                        """
+                        select count(*) from pg_inherits
+                        where inhparent = \(table + "_archive")::text::regclass
+                        """) == 5, "\(table): this month, three more, the default")
+            }
+            let months = try keep(fixture, in: 40)
+            #expect(months.count == ArchiveMigration.tables.count, "\(months)")
+            #expect(months.allSatisfy { $0.hasSuffix("|0|0") }, "\(months)")
+        }
+
+        @Test("seven years later the month goes, whole")
+        func retention() async throws {
+            let fixture = try await Fixture("archive_retention")
+            let old = OldBookings(fixture: fixture)
+            let past = try await old.slot(ended: 401)
+            try await old.charge(old.add("goes") { $0.slot = past })
+            #expect(try await ArchiveTests.archiver(fixture).round() == 1)
+            let kept = try await old.counts()
+            _ = try keep(fixture, in: ArchiveMigration.keepDays - 1)
+            #expect(try await old.counts() == kept)
+            let dropped = try keep(fixture, in: ArchiveMigration.keepDays + 32)
+            #expect(dropped.allSatisfy { $0.contains("|1|") || $0.contains("|2|") }, "\(dropped)")
+            for (table, rows) in try await old.counts() { #expect(rows == [0, 0], "\(table)") }
+        }
+
+        @Test(
+            "the archive is made under load, and no request fails; the figures are those of before")
+        func migrationUnderLoad() async throws {
+            let url = try PostgresCluster.shared().database(named: "booking_archive_load")
+            let logger = Logger(label: "test", sink: LogCapture().sink)
+            let owner = PostgresPool(
+                configuration: PostgresConfiguration(url: url), loop: Fixture.loop, logger: logger)
+            let migrator = Migrator(owner, schema: "booking", logger: logger)
+            try await migrator.apply(BookingMigrations.all.filter { $0.version < 20 })
+            var configuration = PostgresConfiguration(url: url).forService("booking")
+            configuration.acquireTimeout = .seconds(5)
+            let pool = PostgresPool(
+                configuration: configuration, loop: Fixture.loop, logger: logger)
+            let course = UUID.random()
+            try await pool.execute(
+                """
+                insert into offering (id, code, title, claim_at, time_zone)
+                values (\(course), 'C', 'C', 'assign', 'UTC')
+                """)
+            let bookings = BookingService(
+                pool: pool, clock: .system, captcha: NoCaptcha(), tokens: Fixture.tokens,
+                committed: {})
+            @Sendable func register(_ name: String) async throws {
+                _ = try await bookings.registerCourse(
+                    form("\(name)@example.com", course),
+                    ServerContext(method: BookingV1.BookingsMethods.registerCourse))
+            }
+            try await register("first")
+            _ = try await pool.query("select refresh_analytics(interval '1 hour')")
+            let isMigrated = Count()
+            let writers = Task {
+                await allAtOnce(8) { writer -> Int in
+                    var (done, more) = (0, 20)
+                    while more > 0 {
+                        try await register("w\(writer)-\(done)")
+                        done += 1
+                        if isMigrated.value > 0 { more -= 1 }
+                    }
+                    return done
+                }
+            }
+            try await migrator.apply(BookingMigrations.all)
+            isMigrated.add()
+            let outcomes = await writers.value
+            #expect(outcomes.compactMap(\.refusal).isEmpty)
+            let done = outcomes.compactMap(\.value).reduce(1, +)
+            #expect(done > 160)
+            let all: Int = try await pool.query("select count(*) from booking").single()[0]
+            #expect(all == done)
+            let shown: Int = try await pool.query(
+                "select bookings from analytics_daily where basis = 'booking'"
+            ).single()[0]
+            #expect((1...done).contains(shown), "filled, and readable by the service")
+            await pool.close()
+            await owner.close()
+        }
+    }
+}
