@@ -88,8 +88,8 @@ struct RegistrationQuestion: Sendable {
 
 /// A statement that stores one request with everything that belongs to it, and counts it.
 struct Insertion: Sendable {
-    /// All who store several go through them in one order: by person and course, then by key, since
-    /// both are locked.
+    let use: IdempotencyTable.Use
+    /// Who store several lock all their keys, then go through course and person in one order.
     let order: String
     let statement: SQL
 
@@ -124,8 +124,10 @@ struct Insertion: Sendable {
             statements.count == 1
             ? [try await pool.query(statements[0])]
             : Array(
-                try await pool.atomically([SharedTransaction.patience] + statements)
-                    .dropFirst())
+                try await pool.atomically(
+                    [SharedTransaction.patience, IdempotencyTable.lock(insertions.map(\.use))]
+                        + statements
+                ).dropFirst(2))
         var stored = Array(repeating: false, count: insertions.count)
         for (place, index) in order.enumerated() {
             stored[index] = try rows[place].single()[0] == 1

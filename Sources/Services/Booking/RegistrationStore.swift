@@ -54,8 +54,8 @@ struct RegistrationStore: Sendable {
         _ statement: SQL, _ registration: Registration, _ use: IdempotencyTable.Use
     ) async throws -> Bool {
         let person = Hex.encode(registration.applicantKey)
-        let order = "\(registration.courseID) \(person) \(use.scope) \(use.key)"
-        return try await insertions.submit(Insertion(order: order, statement: statement))
+        return try await insertions.submit(
+            Insertion(use: use, order: "\(registration.courseID) \(person)", statement: statement))
     }
 
     func findReplay(_ use: IdempotencyTable.Use) async throws -> Replay? {
@@ -90,7 +90,8 @@ struct RegistrationStore: Sendable {
         return """
             with key as (
                 insert into idempotency_key (scope, key, request_hash, response, created_at)
-                values (\(use.scope), \(use.key), \(use.requestHash), \(response), \(use.at))
+                select \(use.scope), \(use.key), \(use.requestHash), \(response), \(use.at)
+                from \(IdempotencyTable.held(use))
                 on conflict do nothing returning 1
             ), created as (
                 insert into booking (id, offering_id, applicant_key, status,

@@ -80,12 +80,14 @@ struct AssignDesk: Sendable {
         _ orders: [Order], _ transaction: PostgresTransaction
     ) async throws -> ([Outcome?], [(Int, SeatLost)]) {
         let slots = Array(Set(orders.compactMap(\.slot))).sorted()
+        let uses = orders.compactMap(\.idempotency)
         let (ledger, _, rows) = try await store.open(
             slots,
-            before: orders.count > 1 ? [SharedTransaction.patience] : [],
+            before: (orders.count > 1 ? [SharedTransaction.patience] : [])
+                + (uses.isEmpty ? [] : [IdempotencyTable.lock(uses)]),
             after: [
                 store.lock(orders.map(\.booking)),
-                IdempotencyTable.answers(orders.compactMap(\.idempotency)),
+                IdempotencyTable.answers(uses),
                 store.requests(for: slots),
             ], transaction)
         guard ledger.changed.isEmpty, ledger.lapsed.isEmpty, ledger.moves.isEmpty else {

@@ -78,7 +78,7 @@ struct HoldDesk: Sendable {
             for slot in slots where reasons[slot] == nil { full.remove(slot) }
             var refusals: [Int: Outcome] = [:]
             for index in asked {
-                guard idle.contains(HoldStore.lock(orders[index].holderKey)),
+                guard idle.contains(AdvisoryLock.number(orders[index].holderKey)),
                     !answered.contains(orders[index].use),
                     let error = reasons[orders[index].slot].flatMap({ told[$0] })
                 else { continue }

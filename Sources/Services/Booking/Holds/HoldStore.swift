@@ -15,23 +15,15 @@ struct HoldStore: Sendable {
     /// One holder's holds are counted by one transaction at a time. Before the slots in the lock
     /// order; ascending.
     func lockHolders(_ keys: [[UInt8]]) -> SQL {
-        """
-        select pg_advisory_xact_lock(n)
-        from (select n from unnest(\(Set(keys.map(Self.lock)).sorted())) n order by n) l
-        """
+        AdvisoryLock.take(keys.map(AdvisoryLock.number))
     }
 
     /// Holders whose holds nobody counts at this moment; waits for none.
     func idle(_ keys: [[UInt8]]) -> SQL {
         """
-        select n from unnest(\(Set(keys.map(Self.lock)).sorted())) n
+        select n from unnest(\(Set(keys.map(AdvisoryLock.number)).sorted())) n
         where pg_try_advisory_xact_lock_shared(n)
         """
-    }
-
-    /// The number of a holder's lock.
-    static func lock(_ key: [UInt8]) -> Int64 {
-        key.prefix(8).reduce(Int64(0)) { $0 << 8 | Int64($1) }
     }
 
     /// Live holds by holder.
@@ -66,6 +58,9 @@ struct HoldStore: Sendable {
 
     /// Any number of holds and their keys, in two statements of one text each. A key that was taken
     /// at the same time fails the transaction.
+    ///
+    /// Every transaction that places holds takes its keys last, and no other takes keys of this
+    /// method: twins have the same holder, whose lock they have waited for before.
     func insert(_ placed: [Placed], at: Instant) -> [SQL] {
         let orders = placed.map(\.order)
         return [

@@ -2,9 +2,10 @@ import Crypto
 public import Environment
 public import Postgres
 
-// Keys of many mutations that share one transaction: read under its locks, written with its COMMIT.
-// A twin that has taken one of them meanwhile fails the transaction; its orders are then done again
-// one by one, where the twin's answer is found.
+// Keys of many mutations that share one transaction: locked first, read under its locks, written
+// with its COMMIT. Where keys are not locked first, a twin that has taken one of them meanwhile
+// fails the transaction; its orders are then done again one by one, where the twin's answer is
+// found.
 extension IdempotencyTable {
     /// What keys have been answered with.
     public struct Answers: Sendable {

@@ -40,6 +40,9 @@ extension IdempotencyTable {
         /// as a header.
         public static let replayedTrailer = "idempotency-replayed"
 
+        /// Of the key in its scope, whatever is asked under it.
+        var lock: Int64 { AdvisoryLock.number(SHA256.hash(Array("\(scope) \(key)".utf8))) }
+
         /// Says in the call's trailers that the answer is that of the key's first use.
         public func markReplayed() {
             context?.trailingMetadata.set("true", for: Self.replayedTrailer)

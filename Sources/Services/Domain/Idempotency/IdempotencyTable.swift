@@ -44,7 +44,8 @@ public enum IdempotencyTable {
     /// Takes the key, or finds what it was answered with. A twin that is still running is waited
     /// for, as long as the session's `lock_timeout` (2 s in every service).
     ///
-    /// First of the transaction: whoever waits here holds no other lock.
+    /// First of the transaction: whoever waits here holds no other lock. Locked as by
+    /// ``lock(_:)``, so that who runs alone and who shares a transaction have one order.
     /// - Returns: the stored answer; nil when the key is new, then ``store(_:for:)`` belongs into
     ///   the same transaction.
     /// - Throws: IDEMPOTENCY_KEY_REUSED when the key was used for another request;
@@ -55,7 +56,8 @@ public enum IdempotencyTable {
         let inserted = try await transaction.execute(
             """
             insert into idempotency_key (scope, key, request_hash, response, created_at)
-            values (\(use.scope), \(use.key), \(use.requestHash), ''::bytea, \(use.at))
+            select \(use.scope), \(use.key), \(use.requestHash), ''::bytea, \(use.at)
+            from \(held(use))
             on conflict do nothing
             """)
         if inserted == 1 { return nil }
@@ -70,6 +72,16 @@ public enum IdempotencyTable {
         guard hash == use.requestHash || PlantedBug.keyWithoutHash.isPlanted else { throw reused }
         use.markReplayed()
         return response
+    }
+
+    /// Takes the locks of keys that share a transaction, in one order; first of its statements. A
+    /// twin of any of them is waited for here, and has committed its answer or ended without one.
+    public static func lock(_ uses: [Use]) -> SQL { AdvisoryLock.take(uses.map(\.lock)) }
+
+    /// One row, when the lock of the key is held: what a statement that writes the key selects
+    /// from.
+    public static func held(_ use: Use) -> SQL {
+        "(select pg_advisory_xact_lock(\(use.lock)::bigint) offset 0) held"
     }
 
     /// Keeps the answer for a key that ``begin(_:_:)`` has taken in this transaction.
