@@ -233,14 +233,14 @@ extension ServerTests {
             #expect(try await line.clinic.fixture.claims(lesson) == 2)
             #expect(try await line.status(blocked) == .waiting)
             try await line.sweep()
-            // Nobody else wants the lesson: its instructor is free for the rival's line.
+            // Nobody else wants the lesson: its instructor is free for the rival's line, and no
+            // sweeper runs.
             try await line.leave(first.token)
             #expect(try await line.clinic.fixture.claims(lesson) == 0)
-            let street = await refusal { _ = try await line.clinic.place(rival) }
-            #expect(street.code == .capacityExceeded, "the line comes first")
-            try await line.sweepAll()
             #expect(try await line.status(blocked) == .offered)
             #expect(try await line.clinic.fixture.claims(rival) == 2)
+            let street = await refusal { _ = try await line.clinic.place(rival) }
+            #expect(street.code == .capacityExceeded, "the line comes first")
             try await line.sweep()
         }
 

@@ -195,6 +195,40 @@ extension ServerTests {
             await pool.close()
         }
 
+        @Test func whatFollowsACommitFollowsNothingElse() async throws {
+            // One connection: it has been given back by then.
+            let pool = try Fixture("effects") { $0.poolSize = 1 }.pool
+            _ = try await pool.atomically([
+                "create table counter (id int primary key, n int not null)",
+                "insert into counter values (1, 0)",
+            ])
+            let seen = Count()
+            let attempts = Count()
+            try await pool.transaction { transaction in
+                try await transaction.execute("update counter set n = n + 1")
+                transaction.afterCommit {
+                    let rows = try? await pool.query("select n from counter")
+                    if (try? rows?.single()[0] as Int?) == 1 { seen.add() }
+                }
+                attempts.add()
+                if attempts.value == 1 {
+                    try await transaction.execute(
+                        "do $$ begin raise exception using errcode = '40001'; end $$")
+                }
+            }
+            #expect(attempts.value == 2)
+            #expect(seen.value == 1, "of the attempt that was committed, when it was")
+            await #expect(throws: Refused.self) {
+                try await pool.transaction { transaction in
+                    try await transaction.execute("update counter set n = 1")
+                    transaction.afterCommit { seen.add() }
+                    throw Refused()
+                }
+            }
+            #expect(seen.value == 1)
+            await pool.close()
+        }
+
         @Test func deadlocksAreSolved() async throws {
             let pool = try await counters("deadlocks")
             let attempts = Count()

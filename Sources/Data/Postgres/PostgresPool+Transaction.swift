@@ -23,8 +23,9 @@ extension PostgresPool {
                 connection, options, deadline: deadline, metrics: core.metrics)
             do {
                 let value = try await body(transaction)
-                try await transaction.finish()
+                let effects = try await transaction.finish()
                 giveBack(connection)
+                for effect in effects { await effect() }
                 return value
             } catch {
                 await transaction.rollBack()

@@ -12,7 +12,11 @@ public final class PostgresTransaction: Sendable {
         var firstError: PostgresError?
         /// The COMMIT failed, whatever the body made of it.
         var commitError: PostgresError?
+        var effects: [Effect] = []
     }
+
+    /// What follows a commit.
+    typealias Effect = @Sendable () async -> Void
 
     /// When the whole transaction must be over.
     public let deadline: Deadline
@@ -71,6 +75,13 @@ public final class PostgresTransaction: Sendable {
         }
     }
 
+    /// Runs `effect` when this transaction is known to have been committed, before the pool's
+    /// caller goes on, and with the connection given back. It is lost when the answer to the COMMIT
+    /// is, or the process ends: only for what is made good otherwise.
+    public func afterCommit(_ effect: @escaping @Sendable () async -> Void) {
+        state.withLock { $0.effects.append(effect) }
+    }
+
     // MARK: For the pool
 
     /// The first conflict that any statement met, even if the body has hidden it.
@@ -79,13 +90,15 @@ public final class PostgresTransaction: Sendable {
     var firstError: PostgresError? { state.withLock { $0.firstError } }
 
     /// Commits unless there is nothing to commit.
-    func finish() async throws {
-        let isOpen = try state.withLock { state in
+    /// - Returns: what follows.
+    func finish() async throws -> [Effect] {
+        let (isOpen, effects) = try state.withLock { state in
             if let error = state.commitError { throw error }
             defer { if !state.hasBegun { state.hasEnded = true } }
-            return state.hasBegun && !state.hasEnded
+            return (state.hasBegun && !state.hasEnded, state.effects)
         }
         if isOpen { try await commit() }
+        return effects
     }
 
     /// Ends the transaction without effect; a server that does not answer in time loses the

@@ -75,7 +75,7 @@ struct BlockDesk: Sendable {
             on conflict do nothing
             """)
         guard claimed == 1 else { throw Occupied() }
-        try await tellAndCommit(stored, transaction)
+        try await tellAndCommit(stored, servesLines: false, transaction)
         return stored
     }
 
@@ -93,7 +93,7 @@ struct BlockDesk: Sendable {
                 """)
             guard removed == 1 else { return }
             try await transaction.execute("delete from claim where block_id = \(id)")
-            try await tellAndCommit(block, transaction)
+            try await tellAndCommit(block, servesLines: true, transaction)
         }
     }
 
@@ -111,7 +111,7 @@ struct BlockDesk: Sendable {
     /// What the slots of the resource tell has changed: newer versions, and an event for each that
     /// touches the time.
     private func tellAndCommit(
-        _ block: Block, _ transaction: PostgresTransaction
+        _ block: Block, servesLines: Bool, _ transaction: PostgresTransaction
     ) async throws {
         let touching = SlotNeighbours.touch([block.resource.id])
         let hit = SlotNeighbours.select(
@@ -119,9 +119,10 @@ struct BlockDesk: Sendable {
             limit: Self.neighbourLimit)
         let results = try await transaction.batch(touching + [hit])
         let now = clock.now()
-        let events = try results[touching.count].map { row in
-            let slot = try SlotRow.read(row)
-            return BookingEvents.availability(slot, version: slot.version, at: now)
+        let slots = try results[touching.count].map(SlotRow.read)
+        let events = slots.map { BookingEvents.availability($0, version: $0.version, at: now) }
+        if servesLines {
+            BookingStore(pool: pool).serveLines(of: slots, at: now, after: transaction)
         }
         try await transaction.commit(with: events.isEmpty ? [] : [Outbox.insert(events)])
     }

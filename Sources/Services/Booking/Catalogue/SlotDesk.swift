@@ -169,10 +169,12 @@ struct SlotDesk: Sendable {
                 BookingEvents.withdrawn(slot, bookings, version: slot.version, at: now))
         }
         if freed {
-            events += try await transaction.query(SlotNeighbours.select(of: slot)).map { row in
-                let other = try SlotRow.read(row)
-                return BookingEvents.availability(other, version: other.version, at: now)
+            let others = try await transaction.query(SlotNeighbours.select(of: slot))
+                .map(SlotRow.read)
+            events += others.map {
+                BookingEvents.availability($0, version: $0.version, at: now)
             }
+            BookingStore(pool: pool).serveLines(of: others, at: now, after: transaction)
         }
         try await transaction.commit(with: [Outbox.insert(events + further)])
         return slot

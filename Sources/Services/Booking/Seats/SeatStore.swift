@@ -169,11 +169,11 @@ extension BookingStore {
                 BookingEvents.availability(now, version: now.version, at: ledger.at))
         }
         var told = Set(changed.map(\.slot.id))
-        for row in results[results.count - 1] {
-            let near = try SlotRow.read(row)
-            guard told.insert(near.id).inserted else { continue }
+        let near = try results[results.count - 1].map(SlotRow.read)
+        for near in near where told.insert(near.id).inserted {
             settlement.further.append(
                 BookingEvents.availability(near, version: near.version, at: ledger.at))
         }
+        if !emptied.isEmpty { serveLines(of: near, at: ledger.at, after: transaction) }
     }
 }

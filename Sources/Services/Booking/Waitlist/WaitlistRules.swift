@@ -62,6 +62,12 @@ enum WaitlistRules {
             && !(needsClaims && slot.isBlocked)
     }
 
+    /// Whether somebody in line may fit in what is free now.
+    static func isDue(_ slot: Slot, now: Instant) -> Bool {
+        guard let least = slot.waiting else { return false }
+        return slot.capacity - slot.taken >= least && isServed(slot, now: now)
+    }
+
     /// What a line is like for somebody who wants to join.
     struct Line: Sendable, Hashable {
         var entry: PolicyTerms.Entry

@@ -1,0 +1,22 @@
+import Environment
+import Postgres
+import Schema
+
+extension BookingStore {
+    /// Offers the seats of slots to their lines, right after the commit of what frees their
+    /// resources. Not in it: the rows of slots are locked before claims and resources.
+    ///
+    /// Whoever is not told so, as by a process that ends in between, is by ``SeatSweeper``.
+    ///
+    /// - Parameter freed: slots that needed what is freed, as they are then.
+    func serveLines(
+        of freed: [Slot], at now: Instant, after transaction: PostgresTransaction
+    ) {
+        let due = freed.filter { WaitlistRules.isDue($0, now: now) }
+            .sorted { ($0.startsAt, $0.id) < ($1.startsAt, $1.id) }
+        guard !due.isEmpty else { return }
+        transaction.afterCommit { [self] in
+            for slot in due { _ = try? await SeatSweep(store: self).settle(slot.id) }
+        }
+    }
+}
