@@ -130,10 +130,23 @@ extension ServerTests {
             }
             #expect(error.code == .invalidTransition)
             try await fixture.confirm(booking.id)
-            try await fixture.assign(booking.id, slot) {
+            let given = try await fixture.assign(booking.id, slot) {
                 $0.idempotencyKey = "k"
                 $0.reason = "only this one"
             }
+            #expect(given.slot?.id == slot.id.description)
+            // Assignments share transactions; other commands have their own.
+            let late = try await fixture.request()
+            func confirm() async throws -> String? {
+                try await fixture.confirm(late.id) { request in
+                    (request.scheduleId, request.reason) = (slot.id.description, "only this one")
+                    request.idempotencyKey = "own"
+                }.slot?.id
+            }
+            let full = await refusal { _ = try await confirm() }
+            #expect(full.code == .capacityExceeded)
+            try await fixture.cancel(booking.id)
+            #expect(try await confirm() == slot.id.description)
         }
 
         @Test("X-05: a lapsed request stays BOOKING_EXPIRED, also when the key is used again")
