@@ -19,7 +19,7 @@ struct BookingRulesTests {
     enum Ask: String, CaseIterable, Sendable {
         case confirm, confirmAndAssign, assign, reject, cancel, expire
         case paymentOpened, paid, paymentFailed, refundedInPart, refundedEntirely
-        case checkIn, complete, noShow, reschedule
+        case checkIn, complete, noShow, reschedule, choose
 
         var command: BookingCommand {
             switch self {
@@ -38,6 +38,7 @@ struct BookingRulesTests {
             case .complete: .complete
             case .noShow: .noShow(startsAt: now - .seconds(1800), grace: .seconds(1800))
             case .reschedule: .reschedule(to: other)
+            case .choose: .choose(first: other, second: nil)
             }
         }
     }
@@ -94,6 +95,8 @@ struct BookingRulesTests {
                 .confirmed, .rescheduled, [.notRequired, .pending, .paid, .partiallyRefunded]),
         ]
         all[.confirmAndAssign] = all[.confirm]
+        all[.choose] = same(.pending, .pending, [.notRequired, .pending, .failed, .paid])
+            .merging(all[.assign] ?? [:]) { $1 }
         for status in [
             Status.confirmed, .inProgress, .completed, .noShow, .cancelled, .rejected, .expired,
         ] {
@@ -123,7 +126,7 @@ struct BookingRulesTests {
             secondChoice: second, expiresAt: ask == .expire ? now : now + .seconds(1),
             createdAt: now, version: 4)
         booking.paymentStatus = payment
-        if status != .pending, ask != .assign {
+        if status != .pending, ask != .assign, ask != .choose {
             booking.confirmedSlot = first
             booking.basis = .firstChoice
         }
@@ -157,6 +160,7 @@ struct BookingRulesTests {
                 let releases =
                     [.cancel, .expire, .reschedule].contains(ask) && status != .pending
                 #expect(decision.releases == (releases ? Self.first : nil), "\(ask) \(state)")
+                #expect(next.choices == (ask == .choose ? [Self.other] : booking.choices))
                 expectNothingElse(booking, next)
             }
         }
@@ -173,6 +177,7 @@ struct BookingRulesTests {
         same.paymentStatus = booking.paymentStatus
         same.version = booking.version
         same.confirmedSlot = booking.confirmedSlot
+        (same.firstChoice, same.secondChoice) = (booking.firstChoice, booking.secondChoice)
         same.basis = booking.basis
         let moved = next.status != booking.status
         #expect(next.confirmedAt == (moved && next.status == .confirmed ? Self.now : nil))
@@ -197,7 +202,7 @@ struct BookingRulesTests {
             #expect(decision.booking.version == 5)
         case .confirm, .confirmAndAssign, .cancel:
             #expect(code(booking, ask) == .bookingExpired)
-        case .reject:
+        case .reject, .choose:
             #expect(
                 code(booking, ask) == (status == .pending ? .bookingExpired : .invalidTransition))
         default:

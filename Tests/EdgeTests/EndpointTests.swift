@@ -70,6 +70,9 @@ import Testing
         Endpoint(
             .post, "api/bookings/manage/TOKEN/reschedule", "Appointments.RescheduleByManageToken",
             .public),
+        Endpoint(
+            .post, "api/bookings/manage/TOKEN/choices", "Appointments.ChangeChoicesByManageToken",
+            .public),
         Endpoint(.get, "api/courses", "Schedule.ListCourses", .public),
         Endpoint(.get, "api/courses/ID/schedules", "Schedule.ListClassSchedules", .public),
     ]

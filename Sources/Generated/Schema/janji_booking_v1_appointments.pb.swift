@@ -31,53 +31,62 @@ extension BookingV1 {
             dGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uIqwBChJSZXNjaGVkdWxlUmVzcG9uc2USMwoHYm9va2luZxgBIAEoCzIZ
             LmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZxIqCgRzbG90GAIgASgLMhYuamFuamkuYm9va2luZy52
             MS5TbG90UgRzbG90EjUKCHByZXZpb3VzGAMgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUghwcmV2aW91
-            cyI1ChdHZXRCeU1hbmFnZVRva2VuUmVxdWVzdBIaCgV0b2tlbhgBIAEoCUIE2LUYAVIFdG9rZW4ihQIKDE1hbmFn
+            cyI1ChdHZXRCeU1hbmFnZVRva2VuUmVxdWVzdBIaCgV0b2tlbhgBIAEoCUIE2LUYAVIFdG9rZW4iswIKDE1hbmFn
             ZVJpZ2h0cxIdCgpjYW5fY2FuY2VsGAEgASgIUgljYW5DYW5jZWwSJQoOY2FuX3Jlc2NoZWR1bGUYAiABKAhSDWNh
             blJlc2NoZWR1bGUSPQoMY2FuY2VsX3VudGlsGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFILY2Fu
             Y2VsVW50aWwSRQoQcmVzY2hlZHVsZV91bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSD3Jl
-            c2NoZWR1bGVVbnRpbBIpChByZXNjaGVkdWxlc19sZWZ0GAUgASgFUg9yZXNjaGVkdWxlc0xlZnQitgQKGEdldEJ5
-            TWFuYWdlVG9rZW5SZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdi
-            b29raW5nEioKBHNsb3QYAiABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSBHNsb3QSJwoMc3ViamVjdF9uYW1l
-            GAMgASgJQgTYtRgBUgtzdWJqZWN0TmFtZRIhCgxzdWJqZWN0X2tpbmQYBCABKAlSC3N1YmplY3RLaW5kEjYKBnJp
-            Z2h0cxgFIAEoCzIeLmphbmppLmJvb2tpbmcudjEuTWFuYWdlUmlnaHRzUgZyaWdodHMSJAoIcXJfdG9rZW4YBiAB
-            KAlCBNi1GAFIAFIHcXJUb2tlbogBARInCgxtYW5hZ2VfdG9rZW4YByABKAlCBNi1GAFSC21hbmFnZVRva2VuEjsK
-            DGZpcnN0X2Nob2ljZRgIIAEoCzIYLmphbmppLmJvb2tpbmcudjEuQ2hvaWNlUgtmaXJzdENob2ljZRI9Cg1zZWNv
-            bmRfY2hvaWNlGAkgASgLMhguamFuamkuYm9va2luZy52MS5DaG9pY2VSDHNlY29uZENob2ljZRIhCgxjaG9pY2Vz
-            X2dvbmUYCiABKAhSC2Nob2ljZXNHb25lEjoKDGFsdGVybmF0aXZlcxgLIAMoCzIWLmphbmppLmJvb2tpbmcudjEu
-            U2xvdFIMYWx0ZXJuYXRpdmVzQgsKCV9xcl90b2tlbiKSAQoaQ2FuY2VsQnlNYW5hZ2VUb2tlblJlcXVlc3QSGgoF
-            dG9rZW4YASABKAlCBNi1GAFSBXRva2VuEhYKBnJlYXNvbhgCIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tl
-            eRgDIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5IlIKG0NhbmNlbEJ5TWFuYWdl
-            VG9rZW5SZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5n
-            IrcBCh5SZXNjaGVkdWxlQnlNYW5hZ2VUb2tlblJlcXVlc3QSGgoFdG9rZW4YASABKAlCBNi1GAFSBXRva2VuEh8K
-            C3NjaGVkdWxlX2lkGAIgASgJUgpzY2hlZHVsZUlkEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwKD2lkZW1wb3Rl
-            bmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5It4BCh9SZXNjaGVk
-            dWxlQnlNYW5hZ2VUb2tlblJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tp
-            bmdSB2Jvb2tpbmcSKgoEc2xvdBgCIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdBInCgxtYW5hZ2Vf
-            dG9rZW4YAyABKAlCBNi1GAFSC21hbmFnZVRva2VuEiQKCHFyX3Rva2VuGAQgASgJQgTYtRgBSABSB3FyVG9rZW6I
-            AQFCCwoJX3FyX3Rva2VuIj0KEURyYXdRckNvZGVSZXF1ZXN0EhoKBXRva2VuGAEgASgJQgTYtRgBUgV0b2tlbhIM
-            CgF2GAIgASgJUgF2Ik0KEEV4cG9ydEljc1JlcXVlc3QSGgoFdG9rZW4YASABKAlCBNi1GAFSBXRva2VuEh0KCmJv
-            b2tpbmdfaWQYAiABKAlSCWJvb2tpbmdJZDLgCgoMQXBwb2ludG1lbnRzEp8BCgdDaGVja0luEiAuamFuamkuYm9v
-            a2luZy52MS5DaGVja0luUmVxdWVzdBohLmphbmppLmJvb2tpbmcudjEuQ2hlY2tJblJlc3BvbnNlIk+ItRgCgtPk
-            kwJFIhYvYXBpL2Jvb2tpbmdzL2NoZWNrLWluOgEqWigiIy9hcGkvYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2NoZWNr
-            LWluOgEqEoQBCghDb21wbGV0ZRIhLmphbmppLmJvb2tpbmcudjEuQ29tcGxldGVSZXF1ZXN0GiIuamFuamkuYm9v
-            a2luZy52MS5Db21wbGV0ZVJlc3BvbnNlIjGItRgCgtPkkwInIiIvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2Nv
-            bXBsZXRlOgEqEokBCgpNYXJrTm9TaG93EiMuamFuamkuYm9va2luZy52MS5NYXJrTm9TaG93UmVxdWVzdBokLmph
-            bmppLmJvb2tpbmcudjEuTWFya05vU2hvd1Jlc3BvbnNlIjCItRgCgtPkkwImIiEvYXBpL2Jvb2tpbmcve2Jvb2tp
-            bmdfaWR9L25vLXNob3c6ASoSjAEKClJlc2NoZWR1bGUSIy5qYW5qaS5ib29raW5nLnYxLlJlc2NoZWR1bGVSZXF1
-            ZXN0GiQuamFuamkuYm9va2luZy52MS5SZXNjaGVkdWxlUmVzcG9uc2UiM4i1GAKC0+STAikiJC9hcGkvYm9va2lu
-            Zy97Ym9va2luZ19pZH0vcmVzY2hlZHVsZToBKhKWAQoQR2V0QnlNYW5hZ2VUb2tlbhIpLmphbmppLmJvb2tpbmcu
-            djEuR2V0QnlNYW5hZ2VUb2tlblJlcXVlc3QaKi5qYW5qaS5ib29raW5nLnYxLkdldEJ5TWFuYWdlVG9rZW5SZXNw
-            b25zZSIrkAIBiLUYAYLT5JMCHhIcL2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufRKmAQoTQ2FuY2VsQnlNYW5h
-            Z2VUb2tlbhIsLmphbmppLmJvb2tpbmcudjEuQ2FuY2VsQnlNYW5hZ2VUb2tlblJlcXVlc3QaLS5qYW5qaS5ib29r
-            aW5nLnYxLkNhbmNlbEJ5TWFuYWdlVG9rZW5SZXNwb25zZSIyiLUYAYLT5JMCKCIjL2FwaS9ib29raW5ncy9tYW5h
-            Z2Uve3Rva2VufS9jYW5jZWw6ASoStgEKF1Jlc2NoZWR1bGVCeU1hbmFnZVRva2VuEjAuamFuamkuYm9va2luZy52
-            MS5SZXNjaGVkdWxlQnlNYW5hZ2VUb2tlblJlcXVlc3QaMS5qYW5qaS5ib29raW5nLnYxLlJlc2NoZWR1bGVCeU1h
-            bmFnZVRva2VuUmVzcG9uc2UiNoi1GAGC0+STAiwiJy9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vcmVzY2hl
-            ZHVsZToBKhJ3CgpEcmF3UXJDb2RlEiMuamFuamkuYm9va2luZy52MS5EcmF3UXJDb2RlUmVxdWVzdBoULmdvb2ds
-            ZS5hcGkuSHR0cEJvZHkiLpACAYi1GAGC0+STAiESHy9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vcXISlwEK
-            CUV4cG9ydEljcxIiLmphbmppLmJvb2tpbmcudjEuRXhwb3J0SWNzUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJv
-            ZHkiUJACAYi1GAGC0+STAkMSIC9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vaWNzWh8SHS9hcGkvYm9va2lu
-            Zy97Ym9va2luZ19pZH0vaWNzYgZwcm90bzM=
+            c2NoZWR1bGVVbnRpbBIpChByZXNjaGVkdWxlc19sZWZ0GAUgASgFUg9yZXNjaGVkdWxlc0xlZnQSLAoSY2FuX2No
+            YW5nZV9jaG9pY2VzGAYgASgIUhBjYW5DaGFuZ2VDaG9pY2VzIrYEChhHZXRCeU1hbmFnZVRva2VuUmVzcG9uc2US
+            MwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZxIqCgRzbG90GAIgASgL
+            MhYuamFuamkuYm9va2luZy52MS5TbG90UgRzbG90EicKDHN1YmplY3RfbmFtZRgDIAEoCUIE2LUYAVILc3ViamVj
+            dE5hbWUSIQoMc3ViamVjdF9raW5kGAQgASgJUgtzdWJqZWN0S2luZBI2CgZyaWdodHMYBSABKAsyHi5qYW5qaS5i
+            b29raW5nLnYxLk1hbmFnZVJpZ2h0c1IGcmlnaHRzEiQKCHFyX3Rva2VuGAYgASgJQgTYtRgBSABSB3FyVG9rZW6I
+            AQESJwoMbWFuYWdlX3Rva2VuGAcgASgJQgTYtRgBUgttYW5hZ2VUb2tlbhI7CgxmaXJzdF9jaG9pY2UYCCABKAsy
+            GC5qYW5qaS5ib29raW5nLnYxLkNob2ljZVILZmlyc3RDaG9pY2USPQoNc2Vjb25kX2Nob2ljZRgJIAEoCzIYLmph
+            bmppLmJvb2tpbmcudjEuQ2hvaWNlUgxzZWNvbmRDaG9pY2USIQoMY2hvaWNlc19nb25lGAogASgIUgtjaG9pY2Vz
+            R29uZRI6CgxhbHRlcm5hdGl2ZXMYCyADKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSDGFsdGVybmF0aXZlc0IL
+            CglfcXJfdG9rZW4ikgEKGkNhbmNlbEJ5TWFuYWdlVG9rZW5SZXF1ZXN0EhoKBXRva2VuGAEgASgJQgTYtRgBUgV0
+            b2tlbhIWCgZyZWFzb24YAiABKAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYAyABKAlIAFIOaWRlbXBvdGVu
+            Y3lLZXmIAQFCEgoQX2lkZW1wb3RlbmN5X2tleSJSChtDYW5jZWxCeU1hbmFnZVRva2VuUmVzcG9uc2USMwoHYm9v
+            a2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZyK3AQoeUmVzY2hlZHVsZUJ5TWFu
+            YWdlVG9rZW5SZXF1ZXN0EhoKBXRva2VuGAEgASgJQgTYtRgBUgV0b2tlbhIfCgtzY2hlZHVsZV9pZBgCIAEoCVIK
+            c2NoZWR1bGVJZBIWCgZyZWFzb24YAyABKAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlIAFIOaWRl
+            bXBvdGVuY3lLZXmIAQFCEgoQX2lkZW1wb3RlbmN5X2tleSLeAQofUmVzY2hlZHVsZUJ5TWFuYWdlVG9rZW5SZXNw
+            b25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEioKBHNsb3QY
+            AiABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSBHNsb3QSJwoMbWFuYWdlX3Rva2VuGAMgASgJQgTYtRgBUgtt
+            YW5hZ2VUb2tlbhIkCghxcl90b2tlbhgEIAEoCUIE2LUYAUgAUgdxclRva2VuiAEBQgsKCV9xcl90b2tlbiKEAgoh
+            Q2hhbmdlQ2hvaWNlc0J5TWFuYWdlVG9rZW5SZXF1ZXN0EhoKBXRva2VuGAEgASgJQgTYtRgBUgV0b2tlbhIvChRm
+            aXJzdF9jaG9pY2Vfc2xvdF9pZBgCIAEoCVIRZmlyc3RDaG9pY2VTbG90SWQSNgoVc2Vjb25kX2Nob2ljZV9zbG90
+            X2lkGAMgASgJSABSEnNlY29uZENob2ljZVNsb3RJZIgBARIsCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlIAVIOaWRl
+            bXBvdGVuY3lLZXmIAQFCGAoWX3NlY29uZF9jaG9pY2Vfc2xvdF9pZEISChBfaWRlbXBvdGVuY3lfa2V5IlkKIkNo
+            YW5nZUNob2ljZXNCeU1hbmFnZVRva2VuUmVzcG9uc2USMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcu
+            djEuQm9va2luZ1IHYm9va2luZyI9ChFEcmF3UXJDb2RlUmVxdWVzdBIaCgV0b2tlbhgBIAEoCUIE2LUYAVIFdG9r
+            ZW4SDAoBdhgCIAEoCVIBdiJNChBFeHBvcnRJY3NSZXF1ZXN0EhoKBXRva2VuGAEgASgJQgTYtRgBUgV0b2tlbhId
+            Cgpib29raW5nX2lkGAIgASgJUglib29raW5nSWQynwwKDEFwcG9pbnRtZW50cxKfAQoHQ2hlY2tJbhIgLmphbmpp
+            LmJvb2tpbmcudjEuQ2hlY2tJblJlcXVlc3QaIS5qYW5qaS5ib29raW5nLnYxLkNoZWNrSW5SZXNwb25zZSJPiLUY
+            AoLT5JMCRSIWL2FwaS9ib29raW5ncy9jaGVjay1pbjoBKlooIiMvYXBpL2Jvb2tpbmdzL3tib29raW5nX2lkfS9j
+            aGVjay1pbjoBKhKEAQoIQ29tcGxldGUSIS5qYW5qaS5ib29raW5nLnYxLkNvbXBsZXRlUmVxdWVzdBoiLmphbmpp
+            LmJvb2tpbmcudjEuQ29tcGxldGVSZXNwb25zZSIxiLUYAoLT5JMCJyIiL2FwaS9ib29raW5nL3tib29raW5nX2lk
+            fS9jb21wbGV0ZToBKhKJAQoKTWFya05vU2hvdxIjLmphbmppLmJvb2tpbmcudjEuTWFya05vU2hvd1JlcXVlc3Qa
+            JC5qYW5qaS5ib29raW5nLnYxLk1hcmtOb1Nob3dSZXNwb25zZSIwiLUYAoLT5JMCJiIhL2FwaS9ib29raW5nL3ti
+            b29raW5nX2lkfS9uby1zaG93OgEqEowBCgpSZXNjaGVkdWxlEiMuamFuamkuYm9va2luZy52MS5SZXNjaGVkdWxl
+            UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuUmVzY2hlZHVsZVJlc3BvbnNlIjOItRgCgtPkkwIpIiQvYXBpL2Jv
+            b2tpbmcve2Jvb2tpbmdfaWR9L3Jlc2NoZWR1bGU6ASoSlgEKEEdldEJ5TWFuYWdlVG9rZW4SKS5qYW5qaS5ib29r
+            aW5nLnYxLkdldEJ5TWFuYWdlVG9rZW5SZXF1ZXN0GiouamFuamkuYm9va2luZy52MS5HZXRCeU1hbmFnZVRva2Vu
+            UmVzcG9uc2UiK5ACAYi1GAGC0+STAh4SHC9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0SpgEKE0NhbmNlbEJ5
+            TWFuYWdlVG9rZW4SLC5qYW5qaS5ib29raW5nLnYxLkNhbmNlbEJ5TWFuYWdlVG9rZW5SZXF1ZXN0Gi0uamFuamku
+            Ym9va2luZy52MS5DYW5jZWxCeU1hbmFnZVRva2VuUmVzcG9uc2UiMoi1GAGC0+STAigiIy9hcGkvYm9va2luZ3Mv
+            bWFuYWdlL3t0b2tlbn0vY2FuY2VsOgEqErYBChdSZXNjaGVkdWxlQnlNYW5hZ2VUb2tlbhIwLmphbmppLmJvb2tp
+            bmcudjEuUmVzY2hlZHVsZUJ5TWFuYWdlVG9rZW5SZXF1ZXN0GjEuamFuamkuYm9va2luZy52MS5SZXNjaGVkdWxl
+            QnlNYW5hZ2VUb2tlblJlc3BvbnNlIjaItRgBgtPkkwIsIicvYXBpL2Jvb2tpbmdzL21hbmFnZS97dG9rZW59L3Jl
+            c2NoZWR1bGU6ASoSvAEKGkNoYW5nZUNob2ljZXNCeU1hbmFnZVRva2VuEjMuamFuamkuYm9va2luZy52MS5DaGFu
+            Z2VDaG9pY2VzQnlNYW5hZ2VUb2tlblJlcXVlc3QaNC5qYW5qaS5ib29raW5nLnYxLkNoYW5nZUNob2ljZXNCeU1h
+            bmFnZVRva2VuUmVzcG9uc2UiM4i1GAGC0+STAikiJC9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vY2hvaWNl
+            czoBKhJ3CgpEcmF3UXJDb2RlEiMuamFuamkuYm9va2luZy52MS5EcmF3UXJDb2RlUmVxdWVzdBoULmdvb2dsZS5h
+            cGkuSHR0cEJvZHkiLpACAYi1GAGC0+STAiESHy9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vcXISlwEKCUV4
+            cG9ydEljcxIiLmphbmppLmJvb2tpbmcudjEuRXhwb3J0SWNzUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHki
+            UJACAYi1GAGC0+STAkMSIC9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vaWNzWh8SHS9hcGkvYm9va2luZy97
+            Ym9va2luZ19pZH0vaWNzYgZwcm90bzM=
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleApi.httpbodyFile, GoogleProtobuf.timestampFile, BookingV1.bookingFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -316,6 +325,8 @@ extension BookingV1 {
         public var cancelUntil: GoogleProtobuf.Timestamp?
         public var rescheduleUntil: GoogleProtobuf.Timestamp?
         public var reschedulesLeft: Swift::Int32 = 0
+        /// Of a request that waits for its slot.
+        public var canChangeChoices: Swift::Bool = false
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -329,6 +340,7 @@ extension BookingV1 {
             self.cancelUntil = try reader.message(2, GoogleProtobuf.Timestamp.self)
             self.rescheduleUntil = try reader.message(3, GoogleProtobuf.Timestamp.self)
             self.reschedulesLeft = reader.int32(4)
+            self.canChangeChoices = reader.bool(5)
             self.unknownFields = reader.unknownFields
         }
 
@@ -338,6 +350,7 @@ extension BookingV1 {
             writer.message(2, self.cancelUntil)
             writer.message(3, self.rescheduleUntil)
             writer.int32(4, self.reschedulesLeft)
+            writer.bool(5, self.canChangeChoices)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -502,6 +515,56 @@ extension BookingV1 {
         }
     }
 
+    public struct ChangeChoicesByManageTokenRequest: Protobuf::Message {
+        public var token: Swift::String = ""
+        public var firstChoiceSlotId: Swift::String = ""
+        /// No second wish when left out.
+        public var secondChoiceSlotId: Swift::String?
+        public var idempotencyKey: Swift::String?
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = BookingV1.appointmentsFile
+            .message("janji.booking.v1.ChangeChoicesByManageTokenRequest")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.token = reader.string(0)
+            self.firstChoiceSlotId = reader.string(1)
+            if reader.has(2) { self.secondChoiceSlotId = reader.string(2) }
+            if reader.has(3) { self.idempotencyKey = reader.string(3) }
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.string(0, self.token)
+            writer.string(1, self.firstChoiceSlotId)
+            if let value = self.secondChoiceSlotId { writer.setString(2, value) }
+            if let value = self.idempotencyKey { writer.setString(3, value) }
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct ChangeChoicesByManageTokenResponse: Protobuf::Message {
+        public var booking: BookingV1.Booking?
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = BookingV1.appointmentsFile
+            .message("janji.booking.v1.ChangeChoicesByManageTokenResponse")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.booking = try reader.message(0, BookingV1.Booking.self)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.message(0, self.booking)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
     public struct DrawQrCodeRequest: Protobuf::Message {
         public var token: Swift::String = ""
         /// Not looked at: tells pictures of different versions apart in a cache.
@@ -582,6 +645,10 @@ extension BookingV1 {
             service: "janji.booking.v1.Appointments", name: "RescheduleByManageToken",
             kind: .unary, idempotency: .unknown)
 
+        public static let changeChoicesByManageToken = RPC::MethodDescriptor(
+            service: "janji.booking.v1.Appointments", name: "ChangeChoicesByManageToken",
+            kind: .unary, idempotency: .unknown)
+
         public static let drawQrCode = RPC::MethodDescriptor(
             service: "janji.booking.v1.Appointments", name: "DrawQrCode",
             kind: .unary, idempotency: .noSideEffects)
@@ -637,6 +704,13 @@ extension BookingV1 {
             _ request: BookingV1.RescheduleByManageTokenRequest,
             _ context: RPC::ServerContext
         ) async throws -> BookingV1.RescheduleByManageTokenResponse
+
+        /// Other wishes while a request waits for its slot (X-24): slots of its course that are open, or
+        /// that it named before.
+        func changeChoicesByManageToken(
+            _ request: BookingV1.ChangeChoicesByManageTokenRequest,
+            _ context: RPC::ServerContext
+        ) async throws -> BookingV1.ChangeChoicesByManageTokenResponse
 
         /// The code of the check-in as a picture, while the booking is confirmed.
         func drawQrCode(
@@ -831,6 +905,31 @@ extension BookingV1 {
             ).scope(body)
         }
 
+        /// Other wishes while a request waits for its slot (X-24): slots of its course that are open, or
+        /// that it named before.
+        public func changeChoicesByManageToken(
+            _ request: BookingV1.ChangeChoicesByManageTokenRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions()
+        ) async throws -> BookingV1.ChangeChoicesByManageTokenResponse {
+            try await self.channel.unary(
+                BookingV1.AppointmentsMethods.changeChoicesByManageToken, request,
+                metadata: metadata, options: options)
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        nonisolated(nonsending) public func changeChoicesByManageToken<Result>(
+            _ request: BookingV1.ChangeChoicesByManageTokenRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.ChangeChoicesByManageTokenResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.ChangeChoicesByManageTokenResponse>(
+                self.channel, BookingV1.AppointmentsMethods.changeChoicesByManageToken, request,
+                metadata: metadata, options: options
+            ).scope(body)
+        }
+
         /// The code of the check-in as a picture, while the booking is confirmed.
         public func drawQrCode(
             _ request: BookingV1.DrawQrCodeRequest,
@@ -921,6 +1020,11 @@ extension BookingV1.AppointmentsService {
         router.handle(BookingV1.AppointmentsMethods.rescheduleByManageToken) { call in
             let request = try await call.receiveOnly(as: BookingV1.RescheduleByManageTokenRequest.self)
             let response: BookingV1.RescheduleByManageTokenResponse = try await self.rescheduleByManageToken(request, call.context)
+            try call.sendOnly(response)
+        }
+        router.handle(BookingV1.AppointmentsMethods.changeChoicesByManageToken) { call in
+            let request = try await call.receiveOnly(as: BookingV1.ChangeChoicesByManageTokenRequest.self)
+            let response: BookingV1.ChangeChoicesByManageTokenResponse = try await self.changeChoicesByManageToken(request, call.context)
             try call.sendOnly(response)
         }
         router.handle(BookingV1.AppointmentsMethods.drawQrCode) { call in

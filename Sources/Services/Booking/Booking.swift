@@ -73,6 +73,9 @@ public struct Booking: Sendable, Hashable {
     public var checkedInAt: Instant?
     public var completedAt: Instant?
 
+    /// The slots that a request names, the most wanted first.
+    var choices: [UUID] { [firstChoice, secondChoice].compactMap { $0 } }
+
     public var finalAmount: Int64 { total - discount }
 
     /// Confirmed, but nobody has assigned a slot yet.

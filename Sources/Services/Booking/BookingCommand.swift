@@ -7,6 +7,8 @@ public enum BookingCommand: Sendable, Hashable {
     case confirmAndAssign(slot: UUID, reason: String)
     case assign(slot: UUID, reason: String)
     case reject
+    /// The customer wishes for other slots.
+    case choose(first: UUID, second: UUID?)
     case cancel
     case expire
     /// A payment has begun where none was asked for, or after one that failed.

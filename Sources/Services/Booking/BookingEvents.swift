@@ -15,13 +15,7 @@ enum BookingEvents {
                 ("course_code", .string(offering.code)),
                 ("first_choice_slot_id", id(booking.firstChoice)),
                 ("second_choice_slot_id", id(booking.secondChoice)),
-                (
-                    "demand",
-                    .object(
-                        demand.sorted { $0.key < $1.key }.map {
-                            ($0.key.description, number($0.value))
-                        })
-                ),
+                ("demand", numbers(demand)),
                 ("userId", .null), ("courseId", .string(offering.id.description)),
                 ("timestamp", .string(booking.createdAt.rfc3339)),
             ], at: booking.createdAt)
@@ -72,6 +66,20 @@ enum BookingEvents {
                 ("payment_status", .string(booking.paymentStatus.rawValue)),
                 ("final_amount", .string(String(booking.finalAmount))),
                 ("currency", .string(booking.currency)),
+            ], at: at)
+    }
+
+    /// - Parameter demand: of the slots that are wished for, and of those that no longer are.
+    static func choicesChanged(_ booking: Booking, demand: [UUID: Int], at: Instant) -> OutboxEvent
+    {
+        event(
+            "booking.choices_changed", booking, "choices_changed",
+            [
+                ("course_id", .string(booking.offeringID.description)),
+                ("course_code", .string(booking.offeringCode)),
+                ("first_choice_slot_id", id(booking.firstChoice)),
+                ("second_choice_slot_id", id(booking.secondChoice)),
+                ("demand", numbers(demand)),
             ], at: at)
     }
 
@@ -216,6 +224,10 @@ enum BookingEvents {
     }
 
     private static func id(_ id: UUID?) -> JSONValue { id.map { .string($0.description) } ?? .null }
+
+    private static func numbers(_ values: [UUID: Int]) -> JSONValue {
+        .object(values.sorted { $0.key < $1.key }.map { ($0.key.description, number($0.value)) })
+    }
 
     private static func number(_ value: Int) -> JSONValue { .number(String(value)) }
 }

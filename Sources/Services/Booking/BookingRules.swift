@@ -11,7 +11,7 @@ public enum BookingRules {
     ) throws(DomainError) -> BookingDecision {
         let decision =
             switch command {
-            case .confirm, .confirmAndAssign, .assign, .reject:
+            case .confirm, .confirmAndAssign, .assign, .reject, .choose:
                 try decideRequest(booking, command, now)
             case .cancel, .expire: try decideEnd(booking, command, now)
             case .paymentOpened, .paid, .paymentFailed, .refunded:
@@ -56,6 +56,14 @@ public enum BookingRules {
         case .reject:
             try require(booking, [.pending], "rejected", now)
             return next(moved(booking, to: .rejected), "rejected")
+        case .choose(let first, let second):
+            if booking.status == .pending { try require(booking, [.pending], "changed", now) }
+            guard booking.kind == .request, booking.status == .pending || booking.needsSlot else {
+                throw refusal(booking, "given other choices")
+            }
+            var chosen = booking
+            (chosen.firstChoice, chosen.secondChoice) = (first, second)
+            return next(chosen, "choices_changed")
         default:
             return next(try confirmed(booking, now), "confirmed")
         }

@@ -44,10 +44,17 @@ struct BookingStore: Sendable {
     // MARK: Transitions
 
     /// Writes the decision if the booking is still at the version it was decided on.
-    func update(_ decision: BookingDecision) -> SQL {
+    /// - Parameter choices: whether the choices are others.
+    func update(_ decision: BookingDecision, choices: Bool = false) -> SQL {
         let next = decision.booking
+        let chosen: SQL =
+            choices
+            ? """
+            first_choice_slot_id = \(nullable: next.firstChoice),
+                second_choice_slot_id = \(nullable: next.secondChoice),
+            """ : ""
         return """
-            update booking set status = \(next.status.rawValue),
+            update booking set \(chosen) status = \(next.status.rawValue),
                 payment_status = \(next.paymentStatus.rawValue),
                 confirmed_slot_id = \(nullable: next.confirmedSlot), assignment_basis = \(nullable: next.basis?.rawValue),
                 confirmed_at = \(nullable: next.confirmedAt), cancelled_at = \(nullable: next.cancelledAt),

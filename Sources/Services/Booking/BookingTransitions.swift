@@ -100,6 +100,11 @@ struct BookingTransitions: Sendable {
         if let slot = taken { try ledger.take(booking.quantity, of: slot) }
         let settlement = try await store.settle(ledger, transaction, &last)
         var events = BookingEvents.of(decision, from: booking, by: order.actor, at: ledger.at)
+        if case .choose = order.command {
+            let wishes = try await store.changed(booking, decision.booking, transaction)
+            try wishes.check(at: ledger.at)
+            events.append(wishes.event(at: ledger.at))
+        }
         var outcome = Outcome(booking: decision.booking)
         last += moves(decision, from: booking, order, ledger.at, &outcome, &events)
         outcome.slot = (taken ?? decision.releases).flatMap { settlement.slots[$0] }
@@ -173,7 +178,7 @@ struct BookingTransitions: Sendable {
         _ outcome: inout Outcome, _ events: inout [OutboxEvent]
     ) -> [SQL] {
         var rows = [
-            store.update(decision),
+            store.update(decision, choices: decision.booking.choices != booking.choices),
             store.history(
                 decision, from: booking.status, actor: order.actor, reason: order.reason, at: now),
         ]

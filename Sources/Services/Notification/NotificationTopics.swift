@@ -7,7 +7,7 @@ public enum NotificationTopics {
     public static let `public` = [
         "availability.updated", "booking.created", "booking.confirmed", "booking.cancelled",
         "booking.expired", "schedule.updated", "schedule.deleted", "waitlist.updated",
-        "booking.choices_lost",
+        "booking.choices_lost", "booking.choices_changed",
     ]
 
     /// What only staff and services may see.

@@ -59,7 +59,7 @@ struct EventProjection {
     private var typedMembers: Members? {
         switch topic {
         case "availability.updated": availability
-        case "booking.created":
+        case "booking.created", "booking.choices_changed":
             fields(["course_id", "course_code"])
                 + [("booking", .object(booking)), ("demand", value("demand"))]
         case "booking.confirmed", "booking.cancelled", "booking.expired", "booking.rescheduled":
@@ -86,7 +86,7 @@ struct EventProjection {
         var members: Members = [("id", value("booking_id"))]
         members += fields(["course_id", "course_code", "status"])
         switch topic {
-        case "booking.created":
+        case "booking.created", "booking.choices_changed":
             members += fields(["first_choice_slot_id", "second_choice_slot_id"])
         case "booking.confirmed":
             members += [("confirmed_slot_id", value("slot_id"))]

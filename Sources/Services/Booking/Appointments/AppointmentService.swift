@@ -134,6 +134,8 @@ public struct AppointmentService: BookingV1.AppointmentsService {
         may.cancelUntil = rights.cancelUntil.map { GoogleProtobuf.Timestamp($0) }
         may.rescheduleUntil = rights.rescheduleUntil.map { GoogleProtobuf.Timestamp($0) }
         may.reschedulesLeft = Int32(clamping: rights.reschedulesLeft(booking))
+        may.canChangeChoices = rights.allows(
+            booking, .choose(first: booking.id, second: nil), now: found.at)
         response.rights = may
         let choices = try await DomainError.mapping {
             try await RequestChoices.read(of: [booking], transitions.store, now: found.at)
@@ -187,6 +189,30 @@ public struct AppointmentService: BookingV1.AppointmentsService {
             }
         }
         return response
+    }
+
+    public func changeChoicesByManageToken(
+        _ request: BookingV1.ChangeChoicesByManageTokenRequest, _ context: ServerContext
+    ) async throws -> BookingV1.ChangeChoicesByManageTokenResponse {
+        let id = try managed(request.token)
+        var rules = FieldRules()
+        let first = rules.uuid(request.firstChoiceSlotId, "first_choice_slot_id")
+        let second = rules.optionalUUID(request.secondChoiceSlotId, "second_choice_slot_id")
+        if let first, first == second {
+            rules.refuse("second_choice_slot_id", "is the same as the first choice")
+        }
+        guard rules.areKept, let first else { throw rules.refusal }
+        return try await DomainError.mapping {
+            let found = try await store.find(try await store.latest(id))
+            return try await run(
+                found.booking.id, .choose(first: first, second: second), "",
+                request.idempotencyKey, nil, request, context, rights: found.rights
+            ) {
+                var response = BookingV1.ChangeChoicesByManageTokenResponse()
+                response.booking = BookingV1.Booking($0.booking)
+                return response
+            }
+        }
     }
 
     public func drawQrCode(

@@ -12,14 +12,14 @@ struct RequestChoices: Sendable {
     static func read(
         of bookings: [Booking], _ store: BookingStore, now: Instant
     ) async throws -> RequestChoices {
-        let wanted = Array(Set(bookings.flatMap(Self.named))).sorted()
+        let wanted = Array(Set(bookings.flatMap(\.choices))).sorted()
         guard !wanted.isEmpty else { return RequestChoices(slots: [:], reasons: .none, now: now) }
         let rows = try await store.pool.query(
             "select \(SlotRow.columns) from \(SlotRow.tables) where s.id = any(\(wanted))")
         let slots = Dictionary(
             try rows.map(SlotRow.read).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         let choices = RequestChoices(slots: slots, reasons: .none, now: now)
-        let lost = bookings.filter(choices.areGone).compactMap { named($0).first }
+        let lost = bookings.filter(choices.areGone).compactMap(\.choices.first)
             .compactMap { slots[$0] }
         return RequestChoices(
             slots: slots,
@@ -28,20 +28,16 @@ struct RequestChoices: Sendable {
             now: now)
     }
 
-    private static func named(_ booking: Booking) -> [UUID] {
-        [booking.firstChoice, booking.secondChoice].compactMap { $0 }
-    }
-
     /// Whether a booking still waits for a slot, and cannot have any that it named.
     func areGone(_ booking: Booking) -> Bool {
-        let named = Self.named(booking)
+        let named = booking.choices
         return (booking.status == .pending || booking.needsSlot) && !named.isEmpty
             && !named.contains { slots[$0]?.isAvailable(at: now) == true }
     }
 
     /// Open slots near the one that was wanted most; empty while there is a choice.
     func alternatives(to booking: Booking) -> [Slot] {
-        guard areGone(booking), let first = Self.named(booking).first else { return [] }
+        guard areGone(booking), let first = booking.choices.first else { return [] }
         return reasons.alternatives(to: first)
     }
 

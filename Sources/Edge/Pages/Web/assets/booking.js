@@ -22,10 +22,15 @@ const list = new DayList(
   () => h("button", { type: "button", class: "pick", "data-action": "move" }),
   (element, slot, line) => {
     const button = element.querySelector("[data-action=move]");
-    button.disabled = !isOpen(slot) || slot.id === known?.slot?.id;
-    set(button, "aria-label", t("booking.move.for", { slot: line }));
-    text(button, t("booking.move.this"));
+    const taken = isWishing() ? known.first_choice?.slot.id : known?.slot?.id;
+    button.disabled = !isOpen(slot) || slot.id === taken;
+    set(button, "aria-label",
+      t(isWishing() ? "choices.ask.for" : "booking.move.for", { slot: line }));
+    text(button, t(isWishing() ? "choices.ask" : "booking.move.this"));
   });
+
+/// A request waits for its slot: others can be asked for, not taken.
+const isWishing = () => known?.rights?.can_change_choices === true;
 
 const path = (rest = "") => `/api/bookings/manage/${encodeURIComponent(token)}${rest}`;
 
@@ -83,7 +88,9 @@ function draw() {
   const calendar = byId("calendar");
   calendar.hidden = !["confirmed", "in_progress"].includes(booking.status);
   set(calendar, "href", path("/ics"));
-  byId("reschedule").hidden = !rights?.can_reschedule;
+  const move = byId("reschedule");
+  move.hidden = !rights?.can_reschedule && !isWishing();
+  text(move, t(isWishing() ? "choices.change" : "booking.move"));
   byId("cancel").hidden = !rights?.can_cancel;
   if (isChoosing) list.draw();
 }
@@ -104,7 +111,11 @@ function drawChoices() {
     h("p", {}, t(near.length > 0 ? "choices.gone" : "choices.none")),
     h("ul", {}, near.map((slot) => h("li", {
       "data-testid": "alternative", "data-slot-id": slot.id,
-    }, choiceWords({ slot, available: true })))),
+    }, h("span", {}, choiceWords({ slot, available: true })),
+    isWishing() ? h("button", {
+      type: "button", class: "pick", "data-action": "wish",
+      "aria-label": t("choices.ask.for", { slot: slotLine(slot) }),
+    }, t("choices.ask")) : null))),
   ] : []);
 }
 
@@ -200,10 +211,32 @@ async function fetchSlots() {
 
 const refetch = coalesced(fetchSlots, { delay: 0, jitter: 100 });
 
+/// What was asked for before and is still open stays as the second choice.
+const wish = (button, slot) => act(button, async () => {
+  const second = [known.first_choice, known.second_choice]
+    .find((choice) => choice?.available && choice.slot.id !== slot);
+  await callPersistently("POST", path("/choices"), {
+    first_choice_slot_id: slot, second_choice_slot_id: second?.slot.id, idempotency_key: newKey(),
+  });
+  isChoosing = false;
+  toast(t("choices.changed"));
+  await load();
+  byId("booking-title").focus();
+});
+
+byId("choices-gone").addEventListener("click", (event) => {
+  const button = event.target.closest("[data-action=wish]");
+  if (button) wish(button, button.closest("[data-slot-id]").dataset.slotId);
+});
+
 byId("slots").addEventListener("click", (event) => {
   const button = event.target.closest("[data-action=move]");
   if (!button) return;
   const slot = button.closest("[data-slot-id]").dataset.slotId;
+  if (isWishing()) {
+    wish(button, slot);
+    return;
+  }
   act(button, async () => {
     const answer = await callPersistently("POST", path("/reschedule"), {
       schedule_id: slot, idempotency_key: newKey(),

@@ -156,6 +156,7 @@ export class Offers {
       if (this.#isMine(message)) this.#apply(changesIn(message));
       break;
     case "booking.created":
+    case "booking.choices_changed":
       if (this.#isMine(message) && demandIn(message).length > 0) this.#apply(demandIn(message));
       break;
     case "availability.changed":
