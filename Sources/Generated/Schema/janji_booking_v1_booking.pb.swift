@@ -11,7 +11,7 @@ extension BookingV1 {
         base64: """
             Ch5qYW5qaS9ib29raW5nL3YxL2Jvb2tpbmcucHJvdG8SEGphbmppLmJvb2tpbmcudjEaHGdvb2dsZS9hcGkvYW5u
             b3RhdGlvbnMucHJvdG8aH2dvb2dsZS9wcm90b2J1Zi90aW1lc3RhbXAucHJvdG8aG2phbmppL2Jvb2tpbmcvdjEv
-            c2xvdC5wcm90bxodamFuamkvY29tbW9uL3YxL29wdGlvbnMucHJvdG8i7gkKB0Jvb2tpbmcSDgoCaWQYASABKAlS
+            c2xvdC5wcm90bxodamFuamkvY29tbW9uL3YxL29wdGlvbnMucHJvdG8iqwoKB0Jvb2tpbmcSDgoCaWQYASABKAlS
             AmlkEjcKBnN0YXR1cxgCIAEoDjIfLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1N0YXR1c1IGc3RhdHVzEhsKCWNv
             dXJzZV9pZBgDIAEoCVIIY291cnNlSWQSNAoUZmlyc3RfY2hvaWNlX3Nsb3RfaWQYBCABKAlIAFIRZmlyc3RDaG9p
             Y2VTbG90SWSIAQESNgoVc2Vjb25kX2Nob2ljZV9zbG90X2lkGAUgASgJSAFSEnNlY29uZENob2ljZVNsb3RJZIgB
@@ -28,128 +28,129 @@ extension BookingV1 {
             cmVzY2hlZHVsZWRUb4gBARIcCgdob2xkX2lkGBUgASgJSAZSBmhvbGRJZIgBARI9CgxjYW5jZWxsZWRfYXQYFiAB
             KAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgtjYW5jZWxsZWRBdBI+Cg1jaGVja2VkX2luX2F0GBcgASgL
             MhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFILY2hlY2tlZEluQXQSPQoMY29tcGxldGVkX2F0GBggASgLMhou
-            Z29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFILY29tcGxldGVkQXRCFwoVX2ZpcnN0X2Nob2ljZV9zbG90X2lkQhgK
-            Fl9zZWNvbmRfY2hvaWNlX3Nsb3RfaWRCFAoSX2NvbmZpcm1lZF9zbG90X2lkQhMKEV9hc3NpZ25tZW50X2Jhc2lz
-            QhMKEV9yZXNjaGVkdWxlZF9mcm9tQhEKD19yZXNjaGVkdWxlZF90b0IKCghfaG9sZF9pZCIzCglUaW1lUmFuZ2US
-            FAoFc3RhcnQYASABKAlSBXN0YXJ0EhAKA2VuZBgCIAEoCVIDZW5kItgGChVSZWdpc3RlckNvdXJzZVJlcXVlc3QS
-            IQoJZnVsbF9uYW1lGAEgASgJQgTYtRgBUghmdWxsTmFtZRIaCgVlbWFpbBgCIAEoCUIE2LUYAVIFZW1haWwSGwoJ
-            Y291cnNlX2lkGAMgASgJUghjb3Vyc2VJZBIeCgdhZGRyZXNzGAQgASgJQgTYtRgBUgdhZGRyZXNzEiUKC2JpcnRo
-            X3BsYWNlGAUgASgJQgTYtRgBUgpiaXJ0aFBsYWNlEiMKCmJpcnRoX2RhdGUYBiABKAlCBNi1GAFSCWJpcnRoRGF0
-            ZRIcCgZzY2hvb2wYByABKAlCBNi1GAFSBnNjaG9vbBIUCgVjbGFzcxgIIAEoBVIFY2xhc3MSKQoNZ3VhcmRpYW5f
-            bmFtZRgJIAEoCUIE2LUYAVIMZ3VhcmRpYW5OYW1lEjIKEmd1YXJkaWFuX3dhX251bWJlchgKIAEoCUIE2LUYAVIQ
-            Z3VhcmRpYW5XYU51bWJlchIYCgdjb25zZW50GAsgASgIUgdjb25zZW50EiMKDWNhcHRjaGFfdG9rZW4YDCABKAlS
-            DGNhcHRjaGFUb2tlbhInCg9pZGVtcG90ZW5jeV9rZXkYDSABKAlSDmlkZW1wb3RlbmN5S2V5EikKEGV4cGVyaWVu
-            Y2VfbGV2ZWwYDiABKAlSD2V4cGVyaWVuY2VMZXZlbBIlCg5wcmVmZXJyZWRfZGF5cxgPIAMoCVINcHJlZmVycmVk
-            RGF5cxJNChRwcmVmZXJyZWRfdGltZV9yYW5nZRgQIAEoCzIbLmphbmppLmJvb2tpbmcudjEuVGltZVJhbmdlUhJw
-            cmVmZXJyZWRUaW1lUmFuZ2USNAoUZmlyc3RfY2hvaWNlX3Nsb3RfaWQYESABKAlIAFIRZmlyc3RDaG9pY2VTbG90
-            SWSIAQESNgoVc2Vjb25kX2Nob2ljZV9zbG90X2lkGBIgASgJSAFSEnNlY29uZENob2ljZVNsb3RJZIgBARIoCg1w
-            YXltZW50X3Byb29mGBMgASgJSAJSDHBheW1lbnRQcm9vZogBAUIXChVfZmlyc3RfY2hvaWNlX3Nsb3RfaWRCGAoW
-            X3NlY29uZF9jaG9pY2Vfc2xvdF9pZEIQCg5fcGF5bWVudF9wcm9vZiKSAQoWUmVnaXN0ZXJDb3Vyc2VSZXNwb25z
-            ZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEhoKCHdhcm5pbmdz
-            GAIgAygJUgh3YXJuaW5ncxInCgxtYW5hZ2VfdG9rZW4YAyABKAlCBNi1GAFSC21hbmFnZVRva2VuIm8KD09yaWdp
-            bmFsQm9va2luZxIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEicK
-            DG1hbmFnZV90b2tlbhgCIAEoCUIE2LUYAVILbWFuYWdlVG9rZW4iMgoRR2V0Qm9va2luZ1JlcXVlc3QSHQoKYm9v
-            a2luZ19pZBgBIAEoCVIJYm9va2luZ0lkItQCCgxIaXN0b3J5RW50cnkSKgoCYXQYASABKAsyGi5nb29nbGUucHJv
-            dG9idWYuVGltZXN0YW1wUgJhdBI4CgRmcm9tGAIgASgOMh8uamFuamkuYm9va2luZy52MS5Cb29raW5nU3RhdHVz
-            SABSBGZyb22IAQESLwoCdG8YAyABKA4yHy5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdTdGF0dXNSAnRvEhQKBWFj
-            dG9yGAQgASgJUgVhY3RvchIWCgZhY3Rpb24YBSABKAlSBmFjdGlvbhIWCgZyZWFzb24YBiABKAlSBnJlYXNvbhJL
-            Cg5wYXltZW50X3N0YXR1cxgHIAEoDjIfLmphbmppLmJvb2tpbmcudjEuUGF5bWVudFN0YXR1c0gBUg1wYXltZW50
-            U3RhdHVziAEBQgcKBV9mcm9tQhEKD19wYXltZW50X3N0YXR1cyKfAgoSR2V0Qm9va2luZ1Jlc3BvbnNlEjMKB2Jv
-            b2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmcSOQoJYXBwbGljYW50GAIgASgL
-            MhsuamFuamkuYm9va2luZy52MS5BcHBsaWNhbnRSCWFwcGxpY2FudBI4CgdoaXN0b3J5GAMgAygLMh4uamFuamku
-            Ym9va2luZy52MS5IaXN0b3J5RW50cnlSB2hpc3RvcnkSMwoHY29udGFjdBgEIAEoCzIZLmphbmppLmJvb2tpbmcu
-            djEuQ29udGFjdFIHY29udGFjdBIqCgRzbG90GAUgASgLMhYuamFuamkuYm9va2luZy52MS5TbG90UgRzbG90IjIK
-            EUdldEhpc3RvcnlSZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJvb2tpbmdJZCJOChJHZXRIaXN0b3J5UmVz
-            cG9uc2USOAoHaGlzdG9yeRgBIAMoCzIeLmphbmppLmJvb2tpbmcudjEuSGlzdG9yeUVudHJ5UgdoaXN0b3J5IsEC
-            ChNMaXN0Qm9va2luZ3NSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoBVIIcGFnZVNpemUSHQoKcGFnZV90b2tlbhgC
-            IAEoCVIJcGFnZVRva2VuEjsKCHN0YXR1c2VzGAMgAygOMh8uamFuamkuYm9va2luZy52MS5Cb29raW5nU3RhdHVz
-            UghzdGF0dXNlcxIbCgljb3Vyc2VfaWQYBCABKAlSCGNvdXJzZUlkEh8KC2xvY2F0aW9uX2lkGAUgASgJUgpsb2Nh
-            dGlvbklkEhcKB3Nsb3RfaWQYBiABKAlSBnNsb3RJZBIuCgRmcm9tGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRp
-            bWVzdGFtcFIEZnJvbRIqCgJ0bxgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSAnRvInUKFExpc3RC
-            b29raW5nc1Jlc3BvbnNlEjUKCGJvb2tpbmdzGAEgAygLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUghib29r
-            aW5ncxImCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlSDW5leHRQYWdlVG9rZW4izAEKB0NvbnRhY3QSIQoJZnVsbF9u
-            YW1lGAEgASgJQgTYtRgBUghmdWxsTmFtZRIaCgVlbWFpbBgCIAEoCUIE2LUYAVIFZW1haWwSGgoFcGhvbmUYAyAB
-            KAlCBNi1GAFSBXBob25lEicKDHN1YmplY3RfbmFtZRgEIAEoCUIE2LUYAVILc3ViamVjdE5hbWUSIQoMc3ViamVj
-            dF9raW5kGAUgASgJUgtzdWJqZWN0S2luZBIaCgVub3RlcxgGIAEoCUIE2LUYAVIFbm90ZXMijAEKEkxpc3RQZW5k
-            aW5nUmVxdWVzdBIbCglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXplEh0KCnBhZ2VfdG9rZW4YAiABKAlSCXBhZ2VU
-            b2tlbhIdCgpuZWVkc19zbG90GAMgASgIUgluZWVkc1Nsb3QSGwoJY291cnNlX2lkGAQgASgJUghjb3Vyc2VJZCLf
-            AwoJQXBwbGljYW50EiEKCWZ1bGxfbmFtZRgBIAEoCUIE2LUYAVIIZnVsbE5hbWUSGgoFZW1haWwYAiABKAlCBNi1
-            GAFSBWVtYWlsEikKDWd1YXJkaWFuX25hbWUYAyABKAlCBNi1GAFSDGd1YXJkaWFuTmFtZRIyChJndWFyZGlhbl93
-            YV9udW1iZXIYBCABKAlCBNi1GAFSEGd1YXJkaWFuV2FOdW1iZXISHAoGc2Nob29sGAUgASgJQgTYtRgBUgZzY2hv
-            b2wSFAoFY2xhc3MYBiABKAVSBWNsYXNzEikKEGV4cGVyaWVuY2VfbGV2ZWwYByABKAlSD2V4cGVyaWVuY2VMZXZl
-            bBIlCg5wcmVmZXJyZWRfZGF5cxgIIAMoCVINcHJlZmVycmVkRGF5cxJNChRwcmVmZXJyZWRfdGltZV9yYW5nZRgJ
-            IAEoCzIbLmphbmppLmJvb2tpbmcudjEuVGltZVJhbmdlUhJwcmVmZXJyZWRUaW1lUmFuZ2USIwoKYmlydGhfZGF0
-            ZRgKIAEoCUIE2LUYAVIJYmlydGhEYXRlEigKDXBheW1lbnRfcHJvb2YYCyABKAlIAFIMcGF5bWVudFByb29miAEB
-            QhAKDl9wYXltZW50X3Byb29mImoKBkNob2ljZRIqCgRzbG90GAEgASgLMhYuamFuamkuYm9va2luZy52MS5TbG90
-            UgRzbG90EhYKBm90aGVycxgCIAEoBVIGb3RoZXJzEhwKCWF2YWlsYWJsZRgDIAEoCFIJYXZhaWxhYmxlIp8DCg5Q
-            ZW5kaW5nQm9va2luZxIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5n
-            EjkKCWFwcGxpY2FudBgCIAEoCzIbLmphbmppLmJvb2tpbmcudjEuQXBwbGljYW50UglhcHBsaWNhbnQSOwoMZmly
-            c3RfY2hvaWNlGAMgASgLMhguamFuamkuYm9va2luZy52MS5DaG9pY2VSC2ZpcnN0Q2hvaWNlEj0KDXNlY29uZF9j
-            aG9pY2UYBCABKAsyGC5qYW5qaS5ib29raW5nLnYxLkNob2ljZVIMc2Vjb25kQ2hvaWNlEh8KC2NvdXJzZV9jb2Rl
-            GAUgASgJUgpjb3Vyc2VDb2RlEiEKDGNvdXJzZV90aXRsZRgGIAEoCVILY291cnNlVGl0bGUSIQoMY2hvaWNlc19n
-            b25lGAcgASgIUgtjaG9pY2VzR29uZRI6CgxhbHRlcm5hdGl2ZXMYCCADKAsyFi5qYW5qaS5ib29raW5nLnYxLlNs
-            b3RSDGFsdGVybmF0aXZlcyLCAQoTTGlzdFBlbmRpbmdSZXNwb25zZRI8Cghib29raW5ncxgBIAMoCzIgLmphbmpp
-            LmJvb2tpbmcudjEuUGVuZGluZ0Jvb2tpbmdSCGJvb2tpbmdzEiYKD25leHRfcGFnZV90b2tlbhgCIAEoCVINbmV4
-            dFBhZ2VUb2tlbhIvCgVhc19vZhgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBGFzT2YSFAoFdG90
-            YWwYBCABKAVSBXRvdGFsIvIBCg5Db25maXJtUmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQS
-            JAoLc2NoZWR1bGVfaWQYAiABKAlIAFIKc2NoZWR1bGVJZIgBARIWCgZyZWFzb24YAyABKAlSBnJlYXNvbhIsCg9p
-            ZGVtcG90ZW5jeV9rZXkYBCABKAlIAVIOaWRlbXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgFIAEoA0gCUglp
-            ZlZlcnNpb26IAQFCDgoMX3NjaGVkdWxlX2lkQhIKEF9pZGVtcG90ZW5jeV9rZXlCDQoLX2lmX3ZlcnNpb24icgoP
-            Q29uZmlybVJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tp
-            bmcSKgoEc2xvdBgCIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdCLgAQoRQXNzaWduU2xvdFJlcXVl
-            c3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEh8KC3NjaGVkdWxlX2lkGAIgASgJUgpzY2hlZHVsZUlk
-            EhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtl
-            eYgBARIiCgppZl92ZXJzaW9uGAUgASgDSAFSCWlmVmVyc2lvbogBAUISChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19p
-            Zl92ZXJzaW9uInUKEkFzc2lnblNsb3RSZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52
-            MS5Cb29raW5nUgdib29raW5nEioKBHNsb3QYAiABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSBHNsb3QiuwEK
-            DVJlamVjdFJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEhYKBnJlYXNvbhgCIAEoCVIGcmVh
-            c29uEiwKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBARIiCgppZl92ZXJzaW9uGAQg
-            ASgDSAFSCWlmVmVyc2lvbogBAUISChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uIkUKDlJlamVjdFJl
-            c3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmciuwEKDUNh
-            bmNlbFJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEhYKBnJlYXNvbhgCIAEoCVIGcmVhc29u
-            EiwKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBARIiCgppZl92ZXJzaW9uGAQgASgD
-            SAFSCWlmVmVyc2lvbogBAUISChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uIkUKDkNhbmNlbFJlc3Bv
-            bnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmcq5AIKDUJvb2tp
-            bmdTdGF0dXMSHgoaQk9PS0lOR19TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZCT09LSU5HX1NUQVRVU19QRU5ESU5H
-            EAESHAoYQk9PS0lOR19TVEFUVVNfQ09ORklSTUVEEAISGwoXQk9PS0lOR19TVEFUVVNfUkVKRUNURUQQAxIcChhC
-            T09LSU5HX1NUQVRVU19DQU5DRUxMRUQQBBIaChZCT09LSU5HX1NUQVRVU19FWFBJUkVEEAUSIgoeQk9PS0lOR19T
-            VEFUVVNfUEVORElOR19QQVlNRU5UEAYSHgoaQk9PS0lOR19TVEFUVVNfSU5fUFJPR1JFU1MQBxIcChhCT09LSU5H
-            X1NUQVRVU19DT01QTEVURUQQCBIaChZCT09LSU5HX1NUQVRVU19OT19TSE9XEAkSHgoaQk9PS0lOR19TVEFUVVNf
-            UkVTQ0hFRFVMRUQQChoE+LYYASrqAQoNUGF5bWVudFN0YXR1cxIeChpQQVlNRU5UX1NUQVRVU19VTlNQRUNJRklF
-            RBAAEh8KG1BBWU1FTlRfU1RBVFVTX05PVF9SRVFVSVJFRBABEhoKFlBBWU1FTlRfU1RBVFVTX1BFTkRJTkcQAhIX
-            ChNQQVlNRU5UX1NUQVRVU19QQUlEEAMSGQoVUEFZTUVOVF9TVEFUVVNfRkFJTEVEEAQSJQohUEFZTUVOVF9TVEFU
-            VVNfUEFSVElBTExZX1JFRlVOREVEEAUSGwoXUEFZTUVOVF9TVEFUVVNfUkVGVU5ERUQQBhoE+LYYASrjAQoPQXNz
-            aWdubWVudEJhc2lzEiAKHEFTU0lHTk1FTlRfQkFTSVNfVU5TUEVDSUZJRUQQABIhCh1BU1NJR05NRU5UX0JBU0lT
-            X0ZJUlNUX0NIT0lDRRABEiIKHkFTU0lHTk1FTlRfQkFTSVNfU0VDT05EX0NIT0lDRRACEiMKH0FTU0lHTk1FTlRf
-            QkFTSVNfQURNSU5fT1ZFUlJJREUQAxIdChlBU1NJR05NRU5UX0JBU0lTX0NVU1RPTUVSEAQSHQoZQVNTSUdOTUVO
-            VF9CQVNJU19FWFRFUk5BTBAFGgT4thgBMu4NCghCb29raW5ncxK0AQoOUmVnaXN0ZXJDb3Vyc2USJy5qYW5qaS5i
-            b29raW5nLnYxLlJlZ2lzdGVyQ291cnNlUmVxdWVzdBooLmphbmppLmJvb2tpbmcudjEuUmVnaXN0ZXJDb3Vyc2VS
-            ZXNwb25zZSJPiLUYAZC1GMkBgtPkkwJAIhwvYXBpL2Jvb2tpbmcvcmVnaXN0ZXItY291cnNlOgEqWh0iGC9ib29r
-            aW5nL3JlZ2lzdGVyLWNvdXJzZToBKhLLAQoKR2V0Qm9va2luZxIjLmphbmppLmJvb2tpbmcudjEuR2V0Qm9va2lu
-            Z1JlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLkdldEJvb2tpbmdSZXNwb25zZSJykAIBiLUYAoLT5JMCZRIoL2Fw
-            aS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfVobEhkvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9
-            WhwSGi9hcGkvYm9va2luZ3Mve2Jvb2tpbmdfaWR9Er0BCgpHZXRIaXN0b3J5EiMuamFuamkuYm9va2luZy52MS5H
-            ZXRIaXN0b3J5UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuR2V0SGlzdG9yeVJlc3BvbnNlImSQAgGItRgCgtPk
-            kwJXEiEvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2hpc3RvcnlaMhIwL2FwaS9ib29raW5nL2FkbWluL2Jvb2tp
-            bmdzL3tib29raW5nX2lkfS9oaXN0b3J5EpoBCgxMaXN0Qm9va2luZ3MSJS5qYW5qaS5ib29raW5nLnYxLkxpc3RC
-            b29raW5nc1JlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLkxpc3RCb29raW5nc1Jlc3BvbnNlIjuQAgGItRgCgtPk
-            kwIuEhsvYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3NaDxINL2FwaS9ib29raW5ncxKxAQoLTGlzdFBlbmRpbmcS
-            JC5qYW5qaS5ib29raW5nLnYxLkxpc3RQZW5kaW5nUmVxdWVzdBolLmphbmppLmJvb2tpbmcudjEuTGlzdFBlbmRp
-            bmdSZXNwb25zZSJVkAIBiLUYAoLT5JMCSBIjL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3BlbmRpbmdaIRIf
-            L2Jvb2tpbmcvYWRtaW4vYm9va2luZ3MvcGVuZGluZxLdAQoHQ29uZmlybRIgLmphbmppLmJvb2tpbmcudjEuQ29u
-            ZmlybVJlcXVlc3QaIS5qYW5qaS5ib29raW5nLnYxLkNvbmZpcm1SZXNwb25zZSKMAYi1GAKC0+STAoEBIiEvYXBp
-            L2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NvbmZpcm06ASpaIiIdL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NvbmZpcm06
-            ASpaNSIwL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9jb25maXJtOgEqEoECCgpBc3Np
-            Z25TbG90EiMuamFuamkuYm9va2luZy52MS5Bc3NpZ25TbG90UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuQXNz
-            aWduU2xvdFJlc3BvbnNlIqcBiLUYAoLT5JMCnAEiNC9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2lu
-            Z19pZH0vYXNzaWduLXNsb3Q6ASpaNSIwL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2Fzc2ln
-            bi1zbG90OgEqWioiJS9hcGkvYm9va2luZy97Ym9va2luZ19pZH0vYXNzaWduLXNsb3Q6ASoSsgEKBlJlamVjdBIf
-            LmphbmppLmJvb2tpbmcudjEuUmVqZWN0UmVxdWVzdBogLmphbmppLmJvb2tpbmcudjEuUmVqZWN0UmVzcG9uc2Ui
-            ZYi1GAKC0+STAlsiIC9hcGkvYm9va2luZy97Ym9va2luZ19pZH0vcmVqZWN0OgEqWjQiLy9hcGkvYm9va2luZy9h
-            ZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vcmVqZWN0OgEqErIBCgZDYW5jZWwSHy5qYW5qaS5ib29raW5nLnYx
-            LkNhbmNlbFJlcXVlc3QaIC5qYW5qaS5ib29raW5nLnYxLkNhbmNlbFJlc3BvbnNlImWItRgCgtPkkwJbIiAvYXBp
-            L2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NhbmNlbDoBKlo0Ii8vYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jv
-            b2tpbmdfaWR9L2NhbmNlbDoBKmIGcHJvdG8z
+            Z29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFILY29tcGxldGVkQXQSOwoLYXJjaGl2ZWRfYXQYGSABKAsyGi5nb29n
+            bGUucHJvdG9idWYuVGltZXN0YW1wUgphcmNoaXZlZEF0QhcKFV9maXJzdF9jaG9pY2Vfc2xvdF9pZEIYChZfc2Vj
+            b25kX2Nob2ljZV9zbG90X2lkQhQKEl9jb25maXJtZWRfc2xvdF9pZEITChFfYXNzaWdubWVudF9iYXNpc0ITChFf
+            cmVzY2hlZHVsZWRfZnJvbUIRCg9fcmVzY2hlZHVsZWRfdG9CCgoIX2hvbGRfaWQiMwoJVGltZVJhbmdlEhQKBXN0
+            YXJ0GAEgASgJUgVzdGFydBIQCgNlbmQYAiABKAlSA2VuZCLYBgoVUmVnaXN0ZXJDb3Vyc2VSZXF1ZXN0EiEKCWZ1
+            bGxfbmFtZRgBIAEoCUIE2LUYAVIIZnVsbE5hbWUSGgoFZW1haWwYAiABKAlCBNi1GAFSBWVtYWlsEhsKCWNvdXJz
+            ZV9pZBgDIAEoCVIIY291cnNlSWQSHgoHYWRkcmVzcxgEIAEoCUIE2LUYAVIHYWRkcmVzcxIlCgtiaXJ0aF9wbGFj
+            ZRgFIAEoCUIE2LUYAVIKYmlydGhQbGFjZRIjCgpiaXJ0aF9kYXRlGAYgASgJQgTYtRgBUgliaXJ0aERhdGUSHAoG
+            c2Nob29sGAcgASgJQgTYtRgBUgZzY2hvb2wSFAoFY2xhc3MYCCABKAVSBWNsYXNzEikKDWd1YXJkaWFuX25hbWUY
+            CSABKAlCBNi1GAFSDGd1YXJkaWFuTmFtZRIyChJndWFyZGlhbl93YV9udW1iZXIYCiABKAlCBNi1GAFSEGd1YXJk
+            aWFuV2FOdW1iZXISGAoHY29uc2VudBgLIAEoCFIHY29uc2VudBIjCg1jYXB0Y2hhX3Rva2VuGAwgASgJUgxjYXB0
+            Y2hhVG9rZW4SJwoPaWRlbXBvdGVuY3lfa2V5GA0gASgJUg5pZGVtcG90ZW5jeUtleRIpChBleHBlcmllbmNlX2xl
+            dmVsGA4gASgJUg9leHBlcmllbmNlTGV2ZWwSJQoOcHJlZmVycmVkX2RheXMYDyADKAlSDXByZWZlcnJlZERheXMS
+            TQoUcHJlZmVycmVkX3RpbWVfcmFuZ2UYECABKAsyGy5qYW5qaS5ib29raW5nLnYxLlRpbWVSYW5nZVIScHJlZmVy
+            cmVkVGltZVJhbmdlEjQKFGZpcnN0X2Nob2ljZV9zbG90X2lkGBEgASgJSABSEWZpcnN0Q2hvaWNlU2xvdElkiAEB
+            EjYKFXNlY29uZF9jaG9pY2Vfc2xvdF9pZBgSIAEoCUgBUhJzZWNvbmRDaG9pY2VTbG90SWSIAQESKAoNcGF5bWVu
+            dF9wcm9vZhgTIAEoCUgCUgxwYXltZW50UHJvb2aIAQFCFwoVX2ZpcnN0X2Nob2ljZV9zbG90X2lkQhgKFl9zZWNv
+            bmRfY2hvaWNlX3Nsb3RfaWRCEAoOX3BheW1lbnRfcHJvb2YikgEKFlJlZ2lzdGVyQ291cnNlUmVzcG9uc2USMwoH
+            Ym9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZxIaCgh3YXJuaW5ncxgCIAMo
+            CVIId2FybmluZ3MSJwoMbWFuYWdlX3Rva2VuGAMgASgJQgTYtRgBUgttYW5hZ2VUb2tlbiJvCg9PcmlnaW5hbEJv
+            b2tpbmcSMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZxInCgxtYW5h
+            Z2VfdG9rZW4YAiABKAlCBNi1GAFSC21hbmFnZVRva2VuIjIKEUdldEJvb2tpbmdSZXF1ZXN0Eh0KCmJvb2tpbmdf
+            aWQYASABKAlSCWJvb2tpbmdJZCLUAgoMSGlzdG9yeUVudHJ5EioKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVm
+            LlRpbWVzdGFtcFICYXQSOAoEZnJvbRgCIAEoDjIfLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1N0YXR1c0gAUgRm
+            cm9tiAEBEi8KAnRvGAMgASgOMh8uamFuamkuYm9va2luZy52MS5Cb29raW5nU3RhdHVzUgJ0bxIUCgVhY3RvchgE
+            IAEoCVIFYWN0b3ISFgoGYWN0aW9uGAUgASgJUgZhY3Rpb24SFgoGcmVhc29uGAYgASgJUgZyZWFzb24SSwoOcGF5
+            bWVudF9zdGF0dXMYByABKA4yHy5qYW5qaS5ib29raW5nLnYxLlBheW1lbnRTdGF0dXNIAVINcGF5bWVudFN0YXR1
+            c4gBAUIHCgVfZnJvbUIRCg9fcGF5bWVudF9zdGF0dXMinwIKEkdldEJvb2tpbmdSZXNwb25zZRIzCgdib29raW5n
+            GAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEjkKCWFwcGxpY2FudBgCIAEoCzIbLmph
+            bmppLmJvb2tpbmcudjEuQXBwbGljYW50UglhcHBsaWNhbnQSOAoHaGlzdG9yeRgDIAMoCzIeLmphbmppLmJvb2tp
+            bmcudjEuSGlzdG9yeUVudHJ5UgdoaXN0b3J5EjMKB2NvbnRhY3QYBCABKAsyGS5qYW5qaS5ib29raW5nLnYxLkNv
+            bnRhY3RSB2NvbnRhY3QSKgoEc2xvdBgFIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdCIyChFHZXRI
+            aXN0b3J5UmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQiTgoSR2V0SGlzdG9yeVJlc3BvbnNl
+            EjgKB2hpc3RvcnkYASADKAsyHi5qYW5qaS5ib29raW5nLnYxLkhpc3RvcnlFbnRyeVIHaGlzdG9yeSLBAgoTTGlz
+            dEJvb2tpbmdzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKAVSCHBhZ2VTaXplEh0KCnBhZ2VfdG9rZW4YAiABKAlS
+            CXBhZ2VUb2tlbhI7CghzdGF0dXNlcxgDIAMoDjIfLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1N0YXR1c1IIc3Rh
+            dHVzZXMSGwoJY291cnNlX2lkGAQgASgJUghjb3Vyc2VJZBIfCgtsb2NhdGlvbl9pZBgFIAEoCVIKbG9jYXRpb25J
+            ZBIXCgdzbG90X2lkGAYgASgJUgZzbG90SWQSLgoEZnJvbRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3Rh
+            bXBSBGZyb20SKgoCdG8YCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgJ0byJ1ChRMaXN0Qm9va2lu
+            Z3NSZXNwb25zZRI1Cghib29raW5ncxgBIAMoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IIYm9va2luZ3MS
+            JgoPbmV4dF9wYWdlX3Rva2VuGAIgASgJUg1uZXh0UGFnZVRva2VuIswBCgdDb250YWN0EiEKCWZ1bGxfbmFtZRgB
+            IAEoCUIE2LUYAVIIZnVsbE5hbWUSGgoFZW1haWwYAiABKAlCBNi1GAFSBWVtYWlsEhoKBXBob25lGAMgASgJQgTY
+            tRgBUgVwaG9uZRInCgxzdWJqZWN0X25hbWUYBCABKAlCBNi1GAFSC3N1YmplY3ROYW1lEiEKDHN1YmplY3Rfa2lu
+            ZBgFIAEoCVILc3ViamVjdEtpbmQSGgoFbm90ZXMYBiABKAlCBNi1GAFSBW5vdGVzIowBChJMaXN0UGVuZGluZ1Jl
+            cXVlc3QSGwoJcGFnZV9zaXplGAEgASgFUghwYWdlU2l6ZRIdCgpwYWdlX3Rva2VuGAIgASgJUglwYWdlVG9rZW4S
+            HQoKbmVlZHNfc2xvdBgDIAEoCFIJbmVlZHNTbG90EhsKCWNvdXJzZV9pZBgEIAEoCVIIY291cnNlSWQi3wMKCUFw
+            cGxpY2FudBIhCglmdWxsX25hbWUYASABKAlCBNi1GAFSCGZ1bGxOYW1lEhoKBWVtYWlsGAIgASgJQgTYtRgBUgVl
+            bWFpbBIpCg1ndWFyZGlhbl9uYW1lGAMgASgJQgTYtRgBUgxndWFyZGlhbk5hbWUSMgoSZ3VhcmRpYW5fd2FfbnVt
+            YmVyGAQgASgJQgTYtRgBUhBndWFyZGlhbldhTnVtYmVyEhwKBnNjaG9vbBgFIAEoCUIE2LUYAVIGc2Nob29sEhQK
+            BWNsYXNzGAYgASgFUgVjbGFzcxIpChBleHBlcmllbmNlX2xldmVsGAcgASgJUg9leHBlcmllbmNlTGV2ZWwSJQoO
+            cHJlZmVycmVkX2RheXMYCCADKAlSDXByZWZlcnJlZERheXMSTQoUcHJlZmVycmVkX3RpbWVfcmFuZ2UYCSABKAsy
+            Gy5qYW5qaS5ib29raW5nLnYxLlRpbWVSYW5nZVIScHJlZmVycmVkVGltZVJhbmdlEiMKCmJpcnRoX2RhdGUYCiAB
+            KAlCBNi1GAFSCWJpcnRoRGF0ZRIoCg1wYXltZW50X3Byb29mGAsgASgJSABSDHBheW1lbnRQcm9vZogBAUIQCg5f
+            cGF5bWVudF9wcm9vZiJqCgZDaG9pY2USKgoEc2xvdBgBIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xv
+            dBIWCgZvdGhlcnMYAiABKAVSBm90aGVycxIcCglhdmFpbGFibGUYAyABKAhSCWF2YWlsYWJsZSKfAwoOUGVuZGlu
+            Z0Jvb2tpbmcSMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZxI5Cglh
+            cHBsaWNhbnQYAiABKAsyGy5qYW5qaS5ib29raW5nLnYxLkFwcGxpY2FudFIJYXBwbGljYW50EjsKDGZpcnN0X2No
+            b2ljZRgDIAEoCzIYLmphbmppLmJvb2tpbmcudjEuQ2hvaWNlUgtmaXJzdENob2ljZRI9Cg1zZWNvbmRfY2hvaWNl
+            GAQgASgLMhguamFuamkuYm9va2luZy52MS5DaG9pY2VSDHNlY29uZENob2ljZRIfCgtjb3Vyc2VfY29kZRgFIAEo
+            CVIKY291cnNlQ29kZRIhCgxjb3Vyc2VfdGl0bGUYBiABKAlSC2NvdXJzZVRpdGxlEiEKDGNob2ljZXNfZ29uZRgH
+            IAEoCFILY2hvaWNlc0dvbmUSOgoMYWx0ZXJuYXRpdmVzGAggAygLMhYuamFuamkuYm9va2luZy52MS5TbG90Ugxh
+            bHRlcm5hdGl2ZXMiwgEKE0xpc3RQZW5kaW5nUmVzcG9uc2USPAoIYm9va2luZ3MYASADKAsyIC5qYW5qaS5ib29r
+            aW5nLnYxLlBlbmRpbmdCb29raW5nUghib29raW5ncxImCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlSDW5leHRQYWdl
+            VG9rZW4SLwoFYXNfb2YYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRhc09mEhQKBXRvdGFsGAQg
+            ASgFUgV0b3RhbCLyAQoOQ29uZmlybVJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEiQKC3Nj
+            aGVkdWxlX2lkGAIgASgJSABSCnNjaGVkdWxlSWSIAQESFgoGcmVhc29uGAMgASgJUgZyZWFzb24SLAoPaWRlbXBv
+            dGVuY3lfa2V5GAQgASgJSAFSDmlkZW1wb3RlbmN5S2V5iAEBEiIKCmlmX3ZlcnNpb24YBSABKANIAlIJaWZWZXJz
+            aW9uiAEBQg4KDF9zY2hlZHVsZV9pZEISChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uInIKD0NvbmZp
+            cm1SZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEioK
+            BHNsb3QYAiABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSBHNsb3Qi4AEKEUFzc2lnblNsb3RSZXF1ZXN0Eh0K
+            CmJvb2tpbmdfaWQYASABKAlSCWJvb2tpbmdJZBIfCgtzY2hlZHVsZV9pZBgCIAEoCVIKc2NoZWR1bGVJZBIWCgZy
+            ZWFzb24YAyABKAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQES
+            IgoKaWZfdmVyc2lvbhgFIAEoA0gBUglpZlZlcnNpb26IAQFCEgoQX2lkZW1wb3RlbmN5X2tleUINCgtfaWZfdmVy
+            c2lvbiJ1ChJBc3NpZ25TbG90UmVzcG9uc2USMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9v
+            a2luZ1IHYm9va2luZxIqCgRzbG90GAIgASgLMhYuamFuamkuYm9va2luZy52MS5TbG90UgRzbG90IrsBCg1SZWpl
+            Y3RSZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJvb2tpbmdJZBIWCgZyZWFzb24YAiABKAlSBnJlYXNvbhIs
+            Cg9pZGVtcG90ZW5jeV9rZXkYAyABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgEIAEoA0gB
+            UglpZlZlcnNpb26IAQFCEgoQX2lkZW1wb3RlbmN5X2tleUINCgtfaWZfdmVyc2lvbiJFCg5SZWplY3RSZXNwb25z
+            ZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nIrsBCg1DYW5jZWxS
+            ZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJvb2tpbmdJZBIWCgZyZWFzb24YAiABKAlSBnJlYXNvbhIsCg9p
+            ZGVtcG90ZW5jeV9rZXkYAyABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgEIAEoA0gBUglp
+            ZlZlcnNpb26IAQFCEgoQX2lkZW1wb3RlbmN5X2tleUINCgtfaWZfdmVyc2lvbiJFCg5DYW5jZWxSZXNwb25zZRIz
+            Cgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nKuQCCg1Cb29raW5nU3Rh
+            dHVzEh4KGkJPT0tJTkdfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGgoWQk9PS0lOR19TVEFUVVNfUEVORElORxABEhwK
+            GEJPT0tJTkdfU1RBVFVTX0NPTkZJUk1FRBACEhsKF0JPT0tJTkdfU1RBVFVTX1JFSkVDVEVEEAMSHAoYQk9PS0lO
+            R19TVEFUVVNfQ0FOQ0VMTEVEEAQSGgoWQk9PS0lOR19TVEFUVVNfRVhQSVJFRBAFEiIKHkJPT0tJTkdfU1RBVFVT
+            X1BFTkRJTkdfUEFZTUVOVBAGEh4KGkJPT0tJTkdfU1RBVFVTX0lOX1BST0dSRVNTEAcSHAoYQk9PS0lOR19TVEFU
+            VVNfQ09NUExFVEVEEAgSGgoWQk9PS0lOR19TVEFUVVNfTk9fU0hPVxAJEh4KGkJPT0tJTkdfU1RBVFVTX1JFU0NI
+            RURVTEVEEAoaBPi2GAEq6gEKDVBheW1lbnRTdGF0dXMSHgoaUEFZTUVOVF9TVEFUVVNfVU5TUEVDSUZJRUQQABIf
+            ChtQQVlNRU5UX1NUQVRVU19OT1RfUkVRVUlSRUQQARIaChZQQVlNRU5UX1NUQVRVU19QRU5ESU5HEAISFwoTUEFZ
+            TUVOVF9TVEFUVVNfUEFJRBADEhkKFVBBWU1FTlRfU1RBVFVTX0ZBSUxFRBAEEiUKIVBBWU1FTlRfU1RBVFVTX1BB
+            UlRJQUxMWV9SRUZVTkRFRBAFEhsKF1BBWU1FTlRfU1RBVFVTX1JFRlVOREVEEAYaBPi2GAEq4wEKD0Fzc2lnbm1l
+            bnRCYXNpcxIgChxBU1NJR05NRU5UX0JBU0lTX1VOU1BFQ0lGSUVEEAASIQodQVNTSUdOTUVOVF9CQVNJU19GSVJT
+            VF9DSE9JQ0UQARIiCh5BU1NJR05NRU5UX0JBU0lTX1NFQ09ORF9DSE9JQ0UQAhIjCh9BU1NJR05NRU5UX0JBU0lT
+            X0FETUlOX09WRVJSSURFEAMSHQoZQVNTSUdOTUVOVF9CQVNJU19DVVNUT01FUhAEEh0KGUFTU0lHTk1FTlRfQkFT
+            SVNfRVhURVJOQUwQBRoE+LYYATLuDQoIQm9va2luZ3MStAEKDlJlZ2lzdGVyQ291cnNlEicuamFuamkuYm9va2lu
+            Zy52MS5SZWdpc3RlckNvdXJzZVJlcXVlc3QaKC5qYW5qaS5ib29raW5nLnYxLlJlZ2lzdGVyQ291cnNlUmVzcG9u
+            c2UiT4i1GAGQtRjJAYLT5JMCQCIcL2FwaS9ib29raW5nL3JlZ2lzdGVyLWNvdXJzZToBKlodIhgvYm9va2luZy9y
+            ZWdpc3Rlci1jb3Vyc2U6ASoSywEKCkdldEJvb2tpbmcSIy5qYW5qaS5ib29raW5nLnYxLkdldEJvb2tpbmdSZXF1
+            ZXN0GiQuamFuamkuYm9va2luZy52MS5HZXRCb29raW5nUmVzcG9uc2UicpACAYi1GAKC0+STAmUSKC9hcGkvYm9v
+            a2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH1aGxIZL2FwaS9ib29raW5nL3tib29raW5nX2lkfVocEhov
+            YXBpL2Jvb2tpbmdzL3tib29raW5nX2lkfRK9AQoKR2V0SGlzdG9yeRIjLmphbmppLmJvb2tpbmcudjEuR2V0SGlz
+            dG9yeVJlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLkdldEhpc3RvcnlSZXNwb25zZSJkkAIBiLUYAoLT5JMCVxIh
+            L2FwaS9ib29raW5nL3tib29raW5nX2lkfS9oaXN0b3J5WjISMC9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97
+            Ym9va2luZ19pZH0vaGlzdG9yeRKaAQoMTGlzdEJvb2tpbmdzEiUuamFuamkuYm9va2luZy52MS5MaXN0Qm9va2lu
+            Z3NSZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5MaXN0Qm9va2luZ3NSZXNwb25zZSI7kAIBiLUYAoLT5JMCLhIb
+            L2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzWg8SDS9hcGkvYm9va2luZ3MSsQEKC0xpc3RQZW5kaW5nEiQuamFu
+            amkuYm9va2luZy52MS5MaXN0UGVuZGluZ1JlcXVlc3QaJS5qYW5qaS5ib29raW5nLnYxLkxpc3RQZW5kaW5nUmVz
+            cG9uc2UiVZACAYi1GAKC0+STAkgSIy9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy9wZW5kaW5nWiESHy9ib29r
+            aW5nL2FkbWluL2Jvb2tpbmdzL3BlbmRpbmcS3QEKB0NvbmZpcm0SIC5qYW5qaS5ib29raW5nLnYxLkNvbmZpcm1S
+            ZXF1ZXN0GiEuamFuamkuYm9va2luZy52MS5Db25maXJtUmVzcG9uc2UijAGItRgCgtPkkwKBASIhL2FwaS9ib29r
+            aW5nL3tib29raW5nX2lkfS9jb25maXJtOgEqWiIiHS9ib29raW5nL3tib29raW5nX2lkfS9jb25maXJtOgEqWjUi
+            MC9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vY29uZmlybToBKhKBAgoKQXNzaWduU2xv
+            dBIjLmphbmppLmJvb2tpbmcudjEuQXNzaWduU2xvdFJlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLkFzc2lnblNs
+            b3RSZXNwb25zZSKnAYi1GAKC0+STApwBIjQvYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9
+            L2Fzc2lnbi1zbG90OgEqWjUiMC9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9hc3NpZ24tc2xv
+            dDoBKloqIiUvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2Fzc2lnbi1zbG90OgEqErIBCgZSZWplY3QSHy5qYW5q
+            aS5ib29raW5nLnYxLlJlamVjdFJlcXVlc3QaIC5qYW5qaS5ib29raW5nLnYxLlJlamVjdFJlc3BvbnNlImWItRgC
+            gtPkkwJbIiAvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L3JlamVjdDoBKlo0Ii8vYXBpL2Jvb2tpbmcvYWRtaW4v
+            Ym9va2luZ3Mve2Jvb2tpbmdfaWR9L3JlamVjdDoBKhKyAQoGQ2FuY2VsEh8uamFuamkuYm9va2luZy52MS5DYW5j
+            ZWxSZXF1ZXN0GiAuamFuamkuYm9va2luZy52MS5DYW5jZWxSZXNwb25zZSJliLUYAoLT5JMCWyIgL2FwaS9ib29r
+            aW5nL3tib29raW5nX2lkfS9jYW5jZWw6ASpaNCIvL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5n
+            X2lkfS9jYW5jZWw6ASpiBnByb3RvMw==
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -245,6 +246,9 @@ extension BookingV1 {
         public var cancelledAt: GoogleProtobuf.Timestamp?
         public var checkedInAt: GoogleProtobuf.Timestamp?
         public var completedAt: GoogleProtobuf.Timestamp?
+        /// Set when the booking, long ended, is in the archive: it can be read and does not change any
+        /// more. Only where one booking is asked for; lists are of those in use.
+        public var archivedAt: GoogleProtobuf.Timestamp?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -277,6 +281,7 @@ extension BookingV1 {
             self.cancelledAt = try reader.message(21, GoogleProtobuf.Timestamp.self)
             self.checkedInAt = try reader.message(22, GoogleProtobuf.Timestamp.self)
             self.completedAt = try reader.message(23, GoogleProtobuf.Timestamp.self)
+            self.archivedAt = try reader.message(24, GoogleProtobuf.Timestamp.self)
             self.unknownFields = reader.unknownFields
         }
 
@@ -305,6 +310,7 @@ extension BookingV1 {
             writer.message(21, self.cancelledAt)
             writer.message(22, self.checkedInAt)
             writer.message(23, self.completedAt)
+            writer.message(24, self.archivedAt)
             writer.unknownFields(self.unknownFields)
         }
     }

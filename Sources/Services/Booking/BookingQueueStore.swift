@@ -58,23 +58,33 @@ struct BookingQueueStore: Sendable {
     }
 
     func find(_ id: UUID) async throws -> BookingV1.GetBookingResponse? {
+        try await BookingTables.first { try await find(id, in: $0) }
+    }
+
+    private func find(
+        _ id: UUID, in tables: BookingTables
+    ) async throws -> BookingV1.GetBookingResponse? {
+        let suffix = tables.suffix
         let results = try await pool.atomically(
             [
                 """
-                select \(BookingRow.columns), \(Self.applicant), \(Contact.columns)
-                from booking b left join registration p on p.booking_id = b.id
-                left join contact k on k.booking_id = b.id
+                select \(BookingRow.columns), \(Self.applicant), \(Contact.columns),
+                    \(tables.archivedAt)
+                from booking\(suffix) b left join registration\(suffix) p on p.booking_id = b.id
+                left join contact\(suffix) k on k.booking_id = b.id
                 where b.id = \(id)
                 """,
                 Self.history(id),
                 """
                 select \(SlotRow.columns) from \(SlotRow.tables)
-                where s.id = (select confirmed_slot_id from booking where id = \(id))
+                where s.id = (select confirmed_slot_id from booking\(suffix) where id = \(id))
                 """,
             ], options: TransactionOptions(isReadOnly: true))
         guard let row = results[0].first else { return nil }
         var response = BookingV1.GetBookingResponse()
         response.booking = BookingV1.Booking(try BookingRow.read(row))
+        response.booking?.archivedAt = try (row[BookingRow.count + 12 + Contact.count] as Instant?)
+            .map { GoogleProtobuf.Timestamp($0) }
         let applicantName: String? = try row[BookingRow.count]
         if applicantName != nil {
             response.applicant = try readApplicant(row, from: BookingRow.count)

@@ -154,7 +154,7 @@ struct BookingTransitions: Sendable {
                 "select \(BookingRow.columns) from booking b where b.id = \(order.booking) for update"
             ], transaction)
         guard let booking = try answers[0].first.map(BookingRow.read) else {
-            throw DomainError(.bookingNotFound, "there is no such booking")
+            throw try await store.missing(order.booking, transaction)
         }
         if let wanted = order.slot {
             guard let slot = ledger.entries[wanted]?.slot else {

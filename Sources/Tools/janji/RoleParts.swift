@@ -95,6 +95,19 @@ struct RoleParts {
                     pool: pool, clock: host.clock, loop: host.loop, logger: host.logger,
                     committed: committed)
             ),
+        ] + (try archiver(pool))
+    }
+
+    private func archiver(_ pool: PostgresPool) throws -> [Part] {
+        let days = try host.configuration.number(.archiveDays, in: 0...36_500)
+        guard days > 0 else { return [] }
+        return [
+            (
+                "booking-archiver",
+                BookingArchiver(
+                    pool: pool, after: days, loop: host.loop, logger: host.logger,
+                    metrics: host.metrics)
+            )
         ]
     }
 

@@ -89,6 +89,10 @@ struct Setting: Sendable {
         "JANJI_FAKE_PAYMENTS",
         "loopback port of the pretended payment provider that `up` runs while none is configured; "
             + "0: any free one; off: none", default: "0")
+    static let archiveDays = Setting(
+        "JANJI_ARCHIVE_DAYS",
+        "bookings that ended so many days ago, their money settled, move to the archive; 0: none",
+        default: "400")
     static let redis = Setting("REDIS_URL", "accepted and ignored: nothing is kept in Redis (X-31)")
     static let webPort = Setting("WS_PORT", "accepted as another name of NOTIFICATION_PORT")
 
@@ -98,7 +102,7 @@ struct Setting: Sendable {
         cookieSecure, certificate, certificateKey, certificateAuthority, captcha,
         captchaSecret, captchaSiteKey, captchaURL, site,
         midtransKey, midtransSnap, midtransCore, xenditKey, xenditToken, xenditURL, fakePayments,
-        redis, webPort,
+        archiveDays, redis, webPort,
     ]
 
     static var all: [Setting] { general + Role.allCases.flatMap(\.settings) }

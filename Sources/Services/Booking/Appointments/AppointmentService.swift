@@ -123,6 +123,7 @@ public struct AppointmentService: BookingV1.AppointmentsService {
         let (booking, rights) = (found.booking, found.rights)
         var response = BookingV1.GetByManageTokenResponse()
         response.booking = BookingV1.Booking(booking)
+        response.booking?.archivedAt = found.archivedAt.map { GoogleProtobuf.Timestamp($0) }
         response.slot = found.slot.map { BookingV1.Slot($0) }
         response.subjectName = found.subjectName
         response.subjectKind = found.subjectKind

@@ -16,12 +16,22 @@ struct AppointmentStore: Sendable {
         var location: String
         /// The time by the database's clock.
         var at: Instant
+        var archivedAt: Instant?
 
         var rights: CustomerRights { CustomerRights(terms: terms, startsAt: slot?.startsAt) }
     }
 
     /// - Throws: BOOKING_NOT_FOUND.
     func find(_ id: UUID) async throws -> Appointment {
+        let found = try await BookingTables.first { try await find(id, in: $0) }
+        guard let found else { throw Self.notFound }
+        return found
+    }
+
+    private static let notFound = DomainError(.bookingNotFound, "there is no such booking")
+
+    private func find(_ id: UUID, in tables: BookingTables) async throws -> Appointment? {
+        let suffix = tables.suffix
         let results = try await pool.atomically(
             [
                 """
@@ -30,53 +40,51 @@ struct AppointmentStore: Sendable {
                     coalesce((select concat_ws(', ', l.name, nullif(l.address, ''))
                         from offering o join location l on l.id = o.location_id
                         where o.id = b.offering_id), ''),
-                    clock_timestamp()
-                from \(PolicyTerms.ofBooking) left join contact c on c.booking_id = b.id
+                    clock_timestamp(), \(tables.archivedAt)
+                from \(PolicyTerms.ofBooking(tables))
+                left join contact\(suffix) c on c.booking_id = b.id
                 where b.id = \(id)
                 """,
                 """
                 select \(SlotRow.columns) from \(SlotRow.tables)
-                where s.id = (select confirmed_slot_id from booking where id = \(id))
+                where s.id = (select confirmed_slot_id from booking\(suffix) where id = \(id))
                 """,
             ], options: TransactionOptions(isReadOnly: true))
-        guard let row = results[0].first else {
-            throw DomainError(.bookingNotFound, "there is no such booking")
-        }
+        guard let row = results[0].first else { return nil }
         let rest = BookingRow.count + PolicyTerms.count
         return Appointment(
             booking: try BookingRow.read(row), slot: try results[1].first.map(SlotRow.read),
             terms: try PolicyTerms.read(row, from: BookingRow.count), subjectName: try row[rest],
-            subjectKind: try row[rest + 1], location: try row[rest + 2], at: try row[rest + 3])
+            subjectKind: try row[rest + 1], location: try row[rest + 2], at: try row[rest + 3],
+            archivedAt: try row[rest + 4])
     }
 
     /// The booking that has taken the place of this one, at the end of the line.
     func latest(_ id: UUID) async throws -> UUID {
-        let rows = try await pool.query(
-            """
-            with recursive line as (
-                select id, rescheduled_to from booking where id = \(id)
-                union all
-                select b.id, b.rescheduled_to from booking b join line on b.id = line.rescheduled_to)
-            select id from line where rescheduled_to is null
-            """)
-        guard let row = rows.first else {
-            throw DomainError(.bookingNotFound, "there is no such booking")
-        }
-        return try row[0]
+        try await end(of: id, by: "rescheduled_to")
     }
 
     /// The booking at the beginning of the line: what it is called in calendars.
     func first(_ id: UUID) async throws -> UUID {
-        try await pool.query(
-            """
-            with recursive line as (
-                select id, rescheduled_from from booking where id = \(id)
-                union all
-                select b.id, b.rescheduled_from
-                from booking b join line on b.id = line.rescheduled_from)
-            select id from line where rescheduled_from is null
-            """
-        ).single()[0]
+        try await end(of: id, by: "rescheduled_from")
+    }
+
+    /// A line is in the archive as a whole, or not at all.
+    private func end(of id: UUID, by link: SQL) async throws -> UUID {
+        let found: UUID? = try await BookingTables.first { tables in
+            try await pool.query(
+                """
+                with recursive line as (
+                    select id, \(link) as next from booking\(tables.suffix) where id = \(id)
+                    union all
+                    select b.id, b.\(link)
+                    from line join booking\(tables.suffix) b on b.id = line.next)
+                select id from line where next is null
+                """
+            ).first.map { try $0[0] }
+        }
+        guard let found else { throw Self.notFound }
+        return found
     }
 
     /// A confirmed booking whose customer has not come, though its slot has ended.
@@ -90,7 +98,7 @@ struct AppointmentStore: Sendable {
     func missed(limit: Int) async throws -> [Missed] {
         try await pool.query(
             """
-            select b.id, s.starts_at, p.no_show_grace_seconds from \(PolicyTerms.ofBooking)
+            select b.id, s.starts_at, p.no_show_grace_seconds from \(PolicyTerms.ofBooking())
             join slot s on s.id = b.confirmed_slot_id
             where b.status = 'confirmed' and b.kind = 'appointment' and p.no_show_auto
               and s.ends_at <= clock_timestamp() and s.starts_at

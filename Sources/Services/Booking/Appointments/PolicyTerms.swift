@@ -37,12 +37,14 @@ struct PolicyTerms: Sendable, Hashable {
         """
 
     /// The rules that a booking `b` was made under; the offering's where none are kept on it.
-    static let ofBooking: SQL = """
-        booking b cross join lateral jsonb_populate_record(null::policy,
+    static func ofBooking(_ tables: BookingTables = .inUse) -> SQL {
+        """
+        booking\(tables.suffix) b cross join lateral jsonb_populate_record(null::policy,
             case when b.policy <> '{}' then b.policy
             else (select to_jsonb(k) from offering o join policy k on k.code = o.policy
                 where o.id = b.offering_id) end) p
         """
+    }
 
     /// What is kept on a booking of the policy `p`: the row, with the tiers of its cancellation.
     static let snapshot: SQL = """

@@ -13,7 +13,8 @@ struct AssignDecisions {
         case given(BookingDecision)
         case lost(SeatLost)
         case refused(any Error)
-        /// Its key or booking is an earlier order's, or something has to be written down first.
+        /// Its key or booking is an earlier order's, or something has to be written down first, or
+        /// it has to be found out why there is no booking.
         case alone
     }
 
@@ -55,9 +56,7 @@ struct AssignDecisions {
 
     /// In the order of ``BookingTransitions``.
     private mutating func take(_ order: BookingTransitions.Order) throws -> Verdict {
-        guard let booking = bookings[order.booking] else {
-            throw DomainError(.bookingNotFound, "there is no such booking")
-        }
+        guard let booking = bookings[order.booking] else { return .alone }
         guard let id = order.slot, let slot = ledger.entries[id]?.slot else {
             throw DomainError(.slotNotFound, "there is no such slot")
         }

@@ -23,7 +23,11 @@ public struct DeskService: BookingV1.DeskService {
         let location =
             request.locationId.isEmpty ? nil : rules.uuid(request.locationId, "location_id")
         guard rules.areKept, let date else { throw rules.refusal }
-        let day = try await DomainError.mapping { try await store.day(date, location: location) }
+        // Nowhere is it still that day.
+        let isOver = date.daysSinceEpoch < clock.now().date.daysSinceEpoch - 1
+        let day = try await DomainError.mapping {
+            try await store.day(date, location: location, isOver: isOver)
+        }
         var response = BookingV1.ListDayResponse()
         response.slots = day.slots.map { slot in
             var item = BookingV1.DaySlot()

@@ -18,7 +18,9 @@ struct DeskStore: Sendable {
     }
 
     /// Slots, holds, bookings and lines of one moment.
-    func day(_ date: LocalDate, location: UUID?) async throws -> Day {
+    /// - Parameter isOver: then some of its bookings may be in the archive.
+    func day(_ date: LocalDate, location: UUID?, isOver: Bool) async throws -> Day {
+        let tables = isOver ? BookingTables.allCases : [.inUse]
         let wanted: SQL = """
             (select s.id from slot s where s.local_date = \(date)
                 and s.location_id is not distinct from \(nullable: location)
@@ -40,11 +42,8 @@ struct DeskStore: Sendable {
                 order by h.expires_at
                 """,
                 """
-                select \(BookingRow.columns), \(Contact.columns)
-                from booking b left join contact k on k.booking_id = b.id
-                where b.confirmed_slot_id in \(wanted)
-                  and b.status not in ('expired', 'rejected')
-                order by b.created_at, b.id
+                \(tables.map { Self.bookings(of: wanted, $0) }.joined(separator: " union all "))
+                order by created_at, id
                 """,
                 WaitlistStore.people(of: wanted),
             ], options: TransactionOptions(isReadOnly: true))
@@ -71,6 +70,14 @@ struct DeskStore: Sendable {
         }
         return day
     }
+
+    private static func bookings(of slots: SQL, _ tables: BookingTables) -> SQL {
+        """
+        select \(BookingRow.columns), \(Contact.columns)
+        from booking\(tables.suffix) b left join contact\(tables.suffix) k on k.booking_id = b.id
+        where b.confirmed_slot_id in \(slots) and b.status not in ('expired', 'rejected')
+        """
+    }
 }
 
 /// How the contact of a booking is read.
@@ -79,6 +86,8 @@ enum Contact {
     static let columns: SQL = """
         k.full_name, k.email, k.phone, k.subject_name, k.subject_kind, b.notes
         """
+
+    static let count = 6
 
     /// Nil when the booking has none.
     static func read(_ row: PostgresRow, from first: Int) throws -> BookingV1.Contact? {

@@ -25,7 +25,7 @@ struct PaymentDesk: Sendable {
                 let locked = try await transaction.query(
                     "select \(BookingRow.columns) from booking b where b.id = \(holder) for update"
                 ).first.map(BookingRow.read)
-            else { throw DomainError(.bookingNotFound, "there is no such booking") }
+            else { throw try await bookings.missing(wanted, transaction) }
             // It may have been rescheduled while the lock was waited for.
             if let next = locked.rescheduledTo {
                 wanted = next

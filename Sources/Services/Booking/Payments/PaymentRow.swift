@@ -4,11 +4,15 @@ import Postgres
 /// How a charge is read.
 enum PaymentRow {
     /// The columns, for a query whose charge is called `p`.
-    static let columns: SQL = """
+    static let columns = columns(.inUse)
+
+    static func columns(_ tables: BookingTables) -> SQL {
+        """
         p.id, p.booking_id, p.provider, p.amount, p.currency, p.status, p.expires_at,
         p.created_at, p.provider_payment_id, p.method, p.payment_url, p.paid_at, p.fee, p.failure,
-        p.version, (select f.id from payment_proof f where f.payment_id = p.id)
+        p.version, (select f.id from payment_proof\(tables.suffix) f where f.payment_id = p.id)
         """
+    }
 
     static func read(_ row: PostgresRow) throws -> Payment { try read(row, from: 0) }
 

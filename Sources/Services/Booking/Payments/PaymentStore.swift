@@ -56,13 +56,23 @@ struct PaymentStore: Sendable {
             refunds: rows[1].map(RefundRow.read))
     }
 
-    /// The same without locks.
+    /// The same without locks, of bookings in the archive too.
     func account(of booking: UUID) async throws -> PaymentAccount {
-        let payments = try await pool.query("select \(PaymentRow.columns) \(Self.line(booking))")
+        try await BookingTables.first { tables in
+            let account = try await account(of: booking, in: tables)
+            return account.payments.isEmpty ? nil : account
+        } ?? PaymentAccount(payments: [], refunds: [])
+    }
+
+    private func account(
+        of booking: UUID, in tables: BookingTables
+    ) async throws -> PaymentAccount {
+        let line = Self.line(booking, tables)
+        let payments = try await pool.query("select \(PaymentRow.columns(tables)) \(line)")
         let refunds = try await pool.query(
             """
-            select \(RefundRow.columns) from refund r
-            where r.payment_id in (select p.id \(Self.line(booking)))
+            select \(RefundRow.columns) from refund\(tables.suffix) r
+            where r.payment_id in (select p.id \(line))
             order by r.requested_at, r.id
             """)
         return try PaymentAccount(
@@ -70,14 +80,14 @@ struct PaymentStore: Sendable {
             refunds: refunds.map(RefundRow.read))
     }
 
-    private static func line(_ booking: UUID) -> SQL {
+    private static func line(_ booking: UUID, _ tables: BookingTables = .inUse) -> SQL {
         """
-        from payment_record p where p.booking_id in (
+        from payment_record\(tables.suffix) p where p.booking_id in (
             with recursive line as (
-                select id, rescheduled_from from booking where id = \(booking)
+                select id, rescheduled_from from booking\(tables.suffix) where id = \(booking)
                 union all
                 select b.id, b.rescheduled_from
-                from booking b join line on b.id = line.rescheduled_from)
+                from booking\(tables.suffix) b join line on b.id = line.rescheduled_from)
             select id from line)
         """
     }

@@ -79,9 +79,14 @@ struct ProofStore: Sendable {
     func find(_ id: UUID) async throws -> Proof? { try await find("f.id = \(id)") }
 
     private func find(_ condition: SQL) async throws -> Proof? {
-        try await pool.query(
-            "select f.id, f.content_type, f.content from payment_proof f where \(condition)"
-        ).first.map { Proof(id: try $0[0], contentType: try $0[1], content: try $0[2]) }
+        try await BookingTables.first { tables in
+            try await pool.query(
+                """
+                select f.id, f.content_type, f.content from payment_proof\(tables.suffix) f
+                where \(condition)
+                """
+            ).first.map { Proof(id: try $0[0], contentType: try $0[1], content: try $0[2]) }
+        }
     }
 
     /// Deletes uploads that nobody named within a day.

@@ -1,0 +1,41 @@
+import Domain
+import Environment
+import Postgres
+import Schema
+
+/// Where a booking is read: in the tables in use, or in the archive, which has the same columns.
+enum BookingTables: CaseIterable {
+    case inUse, archive
+
+    /// What the names of tables end in: `booking\(tables.suffix)`.
+    var suffix: SQL { self == .inUse ? "" : "_archive" }
+
+    /// When it was moved, for a query whose booking is called `b`.
+    var archivedAt: SQL { self == .inUse ? "null::timestamptz" : "b.archived_at" }
+
+    /// What there is in the tables in use, or else in the archive: in this order nothing is missed,
+    /// since bookings only move there.
+    static func first<T>(
+        _ read: nonisolated(nonsending) (BookingTables) async throws -> T?
+    ) async throws -> T? {
+        for tables in allCases {
+            if let found = try await read(tables) { return found }
+        }
+        return nil
+    }
+}
+
+extension BookingStore {
+    /// Why there is no booking that could be changed: there is none, or its row is in the archive.
+    func missing(_ id: UUID, _ transaction: PostgresTransaction) async throws -> DomainError {
+        let archived = try await transaction.query(
+            "select archived_at from booking_archive where id = \(id)")
+        guard let row = archived.first else {
+            return DomainError(.bookingNotFound, "there is no such booking")
+        }
+        let at: Instant = try row[0]
+        return DomainError(
+            .invalidTransition,
+            "the booking ended long ago and was archived on \(at.date): nothing of it changes")
+    }
+}
