@@ -23,6 +23,8 @@ struct RaceVerdict: Sendable {
 
     func pass() async throws {
         try await rest()
+        // Who was killed has forgotten what he knew of the tables; without it questions take minutes.
+        _ = try await race.world.stage.system.sql("analyze")
         try await invariants()
         try await durable()
         try await effects()
@@ -52,13 +54,8 @@ struct RaceVerdict: Sendable {
     /// Everything lapses, is asked for, is sent back and is told, without any client's doing.
     private func rest() async throws {
         await race.redeliver()
-        _ = try await rows(
-            """
-            update payment_record set next_question_at = clock_timestamp()
-            where next_question_at is not null;
-            update refund set next_attempt_at = clock_timestamp()
-            where next_attempt_at is not null
-            """)
+        try await hasten("payment_record", "next_question_at")
+        try await hasten("refund", "next_attempt_at")
         let queries = [
             ("events unpublished", "select count(*) from outbox where published_at is null"),
             ("holds alive", "select count(*) from hold where status = 'pending'"),
@@ -74,6 +71,21 @@ struct RaceVerdict: Sendable {
             try await Checker.liveness(
                 within: .seconds(90),
                 queries.map { what, sql in (what, { try await number(sql) }) }) == [])
+    }
+
+    /// What would be done at some time is done now. Row by row: they are in use.
+    private func hasten(_ table: String, _ column: String) async throws {
+        _ = try await race.world.stage.system.sql(
+            """
+            do $$ declare due record; begin
+                perform set_config('search_path', 'booking', false);
+                for due in select id from \(table) where \(column) is not null loop
+                    update \(table) set \(column) = clock_timestamp()
+                    where id = due.id and \(column) is not null;
+                    commit;
+                end loop;
+            end $$
+            """)
     }
 
     private func invariants() async throws {
