@@ -76,6 +76,41 @@ extension EndToEnd {
             }
         }
 
+        @Test(
+            "X-24: whose wish was given to another asks for what is free on the page of the link",
+            arguments: [Mode.oneProcess])
+        func wish(_ mode: Mode) async throws {
+            try await Browsing.of(mode) { browsing in
+                let stage = browsing.stage
+                let course = try await stage.course([
+                    .init(hour: 1), .init(hour: 3), .init(hour: 5),
+                ])
+                let answer = try await stage.visitor.expect(
+                    201, Stage.registerPath,
+                    Stage.registration(course, first: course.slots[0]))
+                let token = try #require(answer["manage_token"]?.string)
+                let window = try await browsing.page(
+                    "/booking#\(token)", "#booking[data-version='1']")
+                let winner = try await stage.confirmed(course, first: course.slots[0])
+                #expect(try await stage.assign(winner, course.slots[0]).status == 200)
+                let near = "[data-testid=alternative][data-slot-id='\(course.slots[1])']"
+                try await window.click(near + " [data-action=wish]")
+                try await window.wait("#booking[data-version='2']")
+                #expect(try await window.count("#choices-gone[hidden]") == 1)
+                // Another time from the whole list: the wish before becomes the second.
+                try await window.click("#reschedule")
+                try await window.click(slot(course.slots[2]) + " [data-action=move]")
+                try await window.wait("#booking[data-version='3']")
+                let choices = try await stage.system.sql(
+                    """
+                    select first_choice_slot_id || ' ' || second_choice_slot_id
+                    from booking.booking where id = '\(try answer["booking"].id)'
+                    """)
+                #expect(choices == "\(course.slots[2]) \(course.slots[1])")
+                await window.close()
+            }
+        }
+
         private func slot(_ id: String) -> String { Browsing.slot(id) }
 
         /// Fills in the form and submits; the booking's id.

@@ -95,11 +95,26 @@ extension EndToEnd {
             let news = try await socket.next("booking.choices_lost")
             let id = try answer.data["booking"].id
             #expect(news["booking_ids"]?.array?.compactMap(\.string) == [id])
-            socket.close()
-            let view = try await stage.visitor.get("/api/bookings/manage/\(token)").data
+            let path = "/api/bookings/manage/\(token)"
+            let view = try await stage.visitor.get(path).data
             #expect(view["choices_gone"] == .bool(true))
+            #expect(view["rights"]?["can_change_choices"] == .bool(true))
             #expect(
                 view["alternatives"]?.array?.compactMap { $0["id"]?.string } == [course.slots[1]])
+            // He asks for it himself; whoever looks at the course sees the demand.
+            let wish: JSONValue = [
+                "first_choice_slot_id": .string(course.slots[1]), "idempotency_key": "once",
+            ]
+            let changed = try await stage.visitor.expect(200, "\(path)/choices", wish)
+            #expect(changed["booking"]?["first_choice_slot_id"]?.string == course.slots[1])
+            #expect(try await stage.visitor.expect(200, "\(path)/choices", wish) == changed)
+            let seen = try await socket.next("booking.choices_changed")
+            #expect(seen["booking"]?["id"]?.string == id)
+            #expect(seen["demand"]?[course.slots[1]]?.integer == 1)
+            socket.close()
+            let wrong = try await stage.visitor.post(
+                "\(path)/choices", ["first_choice_slot_id": .string(course.slots[0])])
+            #expect(wrong.code == "SLOT_UNAVAILABLE")
         }
 
         private static func joining(_ slot: String, _ email: String) -> JSONValue {

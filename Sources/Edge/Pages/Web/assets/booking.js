@@ -106,9 +106,14 @@ function drawProblem() {
 function drawChoices() {
   const box = byId("choices-gone");
   const near = known.alternatives ?? [];
+  const words = t(near.length > 0 ? "choices.gone" : "choices.none");
   box.hidden = !known.choices_gone;
+  // The same again is left alone: somebody may be about to press a button.
+  const shown = [known.choices_gone, words, isWishing(), ...near.map((slot) => slot.id)].join(" ");
+  if (box.dataset.shown === shown) return;
+  set(box, "data-shown", shown);
   box.replaceChildren(...known.choices_gone ? [
-    h("p", {}, t(near.length > 0 ? "choices.gone" : "choices.none")),
+    h("p", {}, words),
     h("ul", {}, near.map((slot) => h("li", {
       "data-testid": "alternative", "data-slot-id": slot.id,
     }, h("span", {}, choiceWords({ slot, available: true })),
