@@ -4,6 +4,7 @@ import Environment
 import Postgres
 import RPC
 import Schema
+import Telemetry
 import Testing
 
 @testable import Booking
@@ -322,6 +323,50 @@ extension ServerTests {
             try await line.sweepAll()
             #expect(try await line.story(late) == ["joined", "ended"])
             #expect(try await fixture.number("select count(*) from waitlist_contact") == 0)
+            try await line.sweep()
+        }
+
+        @Test("entries that ended are forgotten after 400 days, what came of them is not")
+        func forgotten() async throws {
+            let line = try await Line("waitlist_forgotten", payment: "at_desk")
+            let (clinic, pool) = (line.clinic, line.clinic.fixture.pool)
+            let slot = try await clinic.slot(capacity: 1)
+            let placed = try await clinic.place(slot)
+            let booked = try await line.join(slot)
+            let claimed = try await line.join(slot)
+            let gone = try await line.join(slot)
+            let lately = try await line.join(slot)
+            let waiting = try await line.join(slot)
+            try await clinic.release(placed)
+            let booking = try await line.book(booked.token)
+            try await line.cancel(booking)
+            _ = try await line.claim(claimed.token)
+            for entry in [gone, lately] { try await line.leave(entry.token) }
+            try await pool.execute(
+                """
+                update waitlist_entry set changed_at = changed_at - interval '401 days'
+                where id <> \(try #require(lately.entry.flatMap { UUID($0.id) }))
+                """)
+            let sweeper = ExpirySweeper(
+                pool: pool, clock: .system, loop: Fixture.loop,
+                logger: Logger(label: "test", sink: .discarding), committed: {})
+            #expect(try await sweeper.forgetEntries() == 2)
+            for entry in [booked, gone] {
+                let error = await refusal { _ = try await line.look(entry.token) }
+                #expect(error.code == .waitlistEntryNotFound)
+            }
+            for (entry, status) in [
+                (claimed, BookingV1.WaitlistStatus.claimed), (lately, .left), (waiting, .waiting),
+            ] {
+                #expect(try await line.status(entry) == status)
+            }
+            let bookings = try await line.clinic.fixture.number(
+                """
+                select count(*) from booking b join hold h on h.id = b.hold_id
+                where h.entry_id is null
+                """)
+            #expect(bookings == 1)
+            #expect(try await sweeper.forgetEntries() == 0)
             try await line.sweep()
         }
 

@@ -23,6 +23,7 @@ public enum BookingMigrations {
         Migration(version: 19, name: "age of holds", sql: HoldStore.age),
         Migration(version: 20, name: "archive", sql: ArchiveMigration.sql),
         Migration(version: 21, name: "figures of the archive", sql: AnalyticsArchiveMigration.sql),
+        Migration(version: 22, name: "age of waiting lists", sql: WaitlistStore.age),
     ]
 
     /// Offers (slots) may overlap; occupations (claims) may not. Claims hold live

@@ -27,6 +27,7 @@ public struct ExpirySweeper: Service {
             while try await sweep() == Self.batch {}
             while try await forgetKeys() == Self.keyBatch {}
             while try await forgetHolds() == Self.holdBatch {}
+            while try await forgetEntries() == Self.entryBatch {}
             return nil
         }
     }
@@ -34,6 +35,7 @@ public struct ExpirySweeper: Service {
     static let batch = 100
     static let keyBatch = 1000
     static let holdBatch = 1000
+    static let entryBatch = 1000
 
     func forgetKeys() async throws -> Int {
         try await IdempotencyTable.forget(limit: Self.keyBatch, on: transitions.store.pool)
@@ -41,6 +43,10 @@ public struct ExpirySweeper: Service {
 
     func forgetHolds() async throws -> Int {
         try await HoldStore(seats: transitions.store).forget(limit: Self.holdBatch)
+    }
+
+    func forgetEntries() async throws -> Int {
+        try await WaitlistStore(seats: transitions.store).forget(limit: Self.entryBatch)
     }
 
     /// Expires at most one batch and returns how many it expired.

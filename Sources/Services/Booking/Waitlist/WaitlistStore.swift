@@ -156,6 +156,35 @@ struct WaitlistStore: Sendable {
         """
     }
 
+    /// Those who wait no more, by when they ended.
+    static let age = """
+        create index waitlist_age on waitlist_entry (changed_at)
+            where status not in ('waiting', 'offered');
+
+        """
+
+    /// Deletes at most `limit` entries that ended 400 days ago, with their history: a season can
+    /// be compared with the one a year before. A booking that came of one stays.
+    /// - Returns: how many it deleted.
+    func forget(limit: Int) async throws -> Int {
+        try await pool.execute(
+            """
+            with old as materialized (
+                select e.id from waitlist_entry e
+                where e.status not in ('waiting', 'offered')
+                  and e.changed_at < statement_timestamp() - interval '400 days'
+                  and not exists (select from hold h where h.entry_id = e.id
+                    and h.status = 'pending')
+                order by e.changed_at limit \(limit)::int for update skip locked
+            ), holds as (
+                update hold set entry_id = null from old where entry_id = old.id
+            ), story as (
+                delete from waitlist_history using old where entry_id = old.id
+            )
+            delete from waitlist_entry e using old where e.id = old.id
+            """)
+    }
+
     /// When the next line is over.
     static let nextEnd: SQL = """
         (select min(\(closes))
