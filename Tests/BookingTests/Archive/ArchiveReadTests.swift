@@ -1,5 +1,6 @@
 import Domain
 import Environment
+import FakeProvider
 import Postgres
 import RPC
 import Schema
@@ -183,6 +184,36 @@ extension ServerTests {
             }
             let never = await refusal { try await fixture.cancel(UUID.random().description) }
             #expect(never.code == .bookingNotFound)
+            await stage.close()
+        }
+
+        @Test("a late callback is not taken for one of an archived charge, and is remembered")
+        func callback() async throws {
+            let stage = try await PaymentStage("archive_callback")
+            let fixture = stage.fixture
+            let id = UUID.timeOrdered(Instant.now() - .seconds(450 * 86_400))
+            let past = try await OldBookings(fixture: fixture).slot(ended: 401)
+            let booking = try await stage.booking()
+            let payment = try await stage.create(booking)
+            #expect(try await stage.pay(payment) == "applied")
+            let late = try #require(stage.provider.kept.last)
+            // As it would stand there after years.
+            try PostgresClusterSQL.run(
+                """
+                set search_path = booking; set session_replication_role = replica;
+                update booking set id = '\(id)', status = 'no_show', confirmed_slot_id = '\(past)';
+                update payment_record set booking_id = '\(id)';
+                update booking_history set booking_id = '\(id)';
+                """, on: "booking_\(fixture.name)")
+            #expect(
+                try await ArchiveTests.archiver(fixture).round() == 0, "it is still remembered")
+            try await fixture.pool.execute("delete from payment_event")
+            #expect(try await ArchiveTests.archiver(fixture).round() == 1)
+            let error = await refusal { try await stage.deliver(late) }
+            #expect(error.code == .paymentNotFound)
+            #expect(
+                try await fixture.text("select outcome from payment_event") == "unknown_payment")
+            #expect(try await stage.ledger(id).charged == PaymentStage.price)
             await stage.close()
         }
 

@@ -78,6 +78,47 @@ extension ServerTests {
             for (table, rows) in try await old.counts() { #expect(rows == [0, 0], "\(table)") }
         }
 
+        @Test("bookings of that age are found in their primary key, from where the last look ended")
+        func plan() async throws {
+            let fixture = try await Fixture("archive_plan")
+            let plan = try await fixture.pool.transaction { transaction in
+                _ = try await transaction.execute("set local enable_seqscan = off")
+                _ = try await transaction.execute("set local enable_bitmapscan = off")
+                let query = ArchiveStore.made(after: .random(), days: 400, limit: 200)
+                return try await transaction.query("explain \(query)").map { row -> String in
+                    try row[0]
+                }.joined(separator: " ")
+            }
+            #expect(plan.contains("Index Scan using booking_pkey") && !plan.contains("Sort"))
+            let condition = plan.split(separator: "Index Cond:").last ?? ""
+            #expect(condition.contains("id <") && condition.contains("id >"), "\(plan)")
+        }
+
+        @Test("the checkers see what is in both places, and what belongs to nothing")
+        func checkers() async throws {
+            let fixture = try await Fixture("archive_checkers")
+            let old = OldBookings(fixture: fixture)
+            let past = try await old.slot(ended: 401)
+            try await old.add("both") { $0.slot = past }
+            func wrong() async throws -> [Int] {
+                var counts: [Int] = []
+                for (_, sql) in KernelInvariants.archive {
+                    counts.append(try await fixture.number("\(unescaped: sql)"))
+                }
+                return counts
+            }
+            #expect(try await wrong() == [0, 0])
+            try await fixture.pool.execute(
+                "insert into booking_archive select now(), b.* from booking b")
+            #expect(try await wrong() == [1, 0])
+            _ = try await fixture.pool.atomically([
+                "delete from booking_archive",
+                "insert into contact_archive select now(), c.* from contact c",
+                "delete from registration", "delete from contact", "delete from booking",
+            ])
+            #expect(try await wrong() == [0, 2], "its history, and its contact")
+        }
+
         @Test(
             "the archive is made under load, and no request fails; the figures are those of before")
         func migrationUnderLoad() async throws {

@@ -32,13 +32,8 @@ struct ArchiveStore: Sendable {
     /// order of their making, and moves those that ended as long ago. Passes over what others work on.
     func move(after: UUID?, days: Int, limit: Int) async throws -> Batch {
         try await pool.transaction { transaction in
-            let start: SQL = after.map { "and id > \($0)" } ?? ""
             let seen = try await transaction.query(
-                """
-                select id, rescheduled_from is null and status in \(Self.ended) from booking
-                where id < partition_bound('uuid', \(Self.limit(days)))::uuid \(start)
-                order by id limit \(limit)::int
-                """)
+                Self.made(after: after, days: days, limit: limit))
             let roots = try seen.filter { try $0[1] }.map { row -> UUID in try row[0] }
             var batch = Batch()
             if seen.count == limit { batch.next = try seen.last?[0] }
@@ -52,6 +47,16 @@ struct ArchiveStore: Sendable {
             }
             return batch
         }
+    }
+
+    /// The next bookings by id, and whether each is the first of a line and has ended.
+    static func made(after: UUID?, days: Int, limit: Int) -> SQL {
+        let start: SQL = after.map { "and id > \($0)" } ?? ""
+        return """
+            select id, rescheduled_from is null and status in \(ended) from booking
+            where id < partition_bound('uuid', \(Self.limit(days)))::uuid \(start)
+            order by id limit \(limit)::int
+            """
     }
 
     /// By the database's clock, the same throughout a statement, so that an index can be searched.
