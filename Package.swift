@@ -270,9 +270,10 @@ if Context.environment["JANJI_FUZZ"] != nil {
             swiftSettings: settings))
 }
 
-// Some test targets and what they need, nothing else: JANJI_TESTS="Loop RPC" swift test.
+// Some test targets and what they need, nothing else: JANJI_TESTS="Loop RPC" swift test. Programs
+// that they start are named too: JANJI_TESTS="EndToEnd janji".
 if let suites = Context.environment["JANJI_TESTS"] {
-    var waiting = suites.split(separator: " ").map { "\($0)Tests" }
+    var waiting = suites.split(separator: " ").flatMap { ["\($0)", "\($0)Tests"] }
     var kept: Set<String> = []
     while let name = waiting.popLast() {
         guard kept.insert(name).inserted,

@@ -79,7 +79,7 @@ struct RaceLine {
                 // Nothing is offered; and another's token is no token.
                 if patience > 96 { await claim(forging: sights.count % 2 == 0) }
                 try? await Task.sleep(
-                    for: .milliseconds(Int.random(in: 300..<800, using: &random)))
+                    for: .milliseconds(Int.random(in: 400..<1200, using: &random)))
             case .offered:
                 await decide(until: Self.seconds(now))
                 return
@@ -94,6 +94,7 @@ struct RaceLine {
     }
 
     private mutating func decide(until end: Double) async {
+        if random.chance(10) { await claim(forging: true) }
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<12: _ = await leave()
         case 12..<22:

@@ -102,6 +102,11 @@ extension RaceVerdict {
                 }
             }
         }
+        for forged in operations where forged.name == "claim_forged" && forged.outcome != .info {
+            if forged.value != "WAITLIST_ENTRY_NOT_FOUND" {
+                wrong.append("\(forged.argument) opens to anybody: \(forged.value)")
+            }
+        }
         let claimed = entries.values.count { $0.status == "claimed" }
         let open = operations.count { $0.name == "claim" && $0.outcome == .info }
         #expect((claims.count...claims.count + open).contains(claimed))
