@@ -4,9 +4,10 @@ import Domain
 /// which a row was moved there (``ArchiveStore``). What a booking has is moved at one moment, so
 /// that it goes out of the archive together too.
 ///
-/// What stays where it was: slots with their seats, resources and claims, entries of waiting lists,
-/// events and idempotency keys. The history of a booking outlives its row, so it refers to it no
-/// more; that each change has its history is the booking's own rule (``UpkeepMigration``).
+/// What stays where it was: slots with their seats, resources and claims. Events, idempotency keys
+/// and entries of waiting lists go after times of their own. The history of a booking outlives its
+/// row, so it refers to it no more; that each change has its history is the booking's own rule
+/// (``UpkeepMigration``).
 enum ArchiveMigration {
     /// The lock that traffic can meet comes last, and is held for a moment.
     static let sql = archives + ledger + months + locks + history
