@@ -150,7 +150,7 @@ extension ServerTests {
                 "select from slot where id = \(slot.id) for update",
                 [
                     {
-                        let outcomes = await AssignDesk(transitions: two.here).assign([order])
+                        let outcomes = await AssignDesk(transitions: two.here).settled([order])
                         answers.add(outcomes[0])
                     },
                     {
@@ -183,8 +183,8 @@ extension ServerTests {
                 }
                 let orders = made
                 async let batched = [
-                    AssignDesk(transitions: two.here).assign(Array(orders[..<3])),
-                    AssignDesk(transitions: two.here).assign(Array(orders[3...])),
+                    AssignDesk(transitions: two.here).settled(Array(orders[..<3])),
+                    AssignDesk(transitions: two.here).settled(Array(orders[3...])),
                 ]
                 async let alone = SharedTransaction.apart(orders) {
                     try await two.there.run($0, AssignDesk.response)
@@ -272,5 +272,21 @@ extension ServerTests {
             }
             try await two.expectNoDeadlock()
         }
+    }
+}
+
+extension AssignDesk {
+    /// Together, and alone who must be: as the service asks.
+    fileprivate func settled(_ orders: [Order]) async -> [Result<Answer, any Error>] {
+        var answers: [Result<Answer, any Error>] = []
+        for (order, outcome) in zip(orders, await assign(orders)) {
+            switch outcome {
+            case .success(let answer?): answers.append(.success(answer))
+            case .success(nil):
+                answers += await SharedTransaction.apart([order]) { try await alone($0) }
+            case .failure(let error): answers.append(.failure(error))
+            }
+        }
+        return answers
     }
 }

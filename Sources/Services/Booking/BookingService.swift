@@ -15,7 +15,8 @@ public struct BookingService: BookingV1.BookingsService {
     private let registrations: RegistrationDesk
     private let queue: BookingQueueStore
     private let proofs: ProofAddress
-    private let assignments: Batcher<BookingTransitions.Order, BookingV1.AssignSlotResponse>
+    private let desk: AssignDesk
+    private let assignments: Batcher<BookingTransitions.Order, BookingV1.AssignSlotResponse?>
 
     /// Assignments that share a transaction at most. One transaction at a time: admins who assign
     /// at the same time mostly want the same few teachers, and would wait for each other's rows.
@@ -39,6 +40,7 @@ public struct BookingService: BookingV1.BookingsService {
             payments: PaymentDesk(pool: pool, clock: clock), captcha: captcha, tokens: tokens)
         queue = BookingQueueStore(pool: pool, proofs: proofs)
         let desk = AssignDesk(transitions: transitions)
+        self.desk = desk
         assignments = Batcher(loop: pool.loop, limit: Self.batch, concurrency: Self.concurrency) {
             let outcomes = await desk.assign($0)
             committed()
@@ -120,7 +122,13 @@ public struct BookingService: BookingV1.BookingsService {
         let order = try order(
             request.bookingId, slot: slot, .assign(slot: slot, reason: request.reason),
             request.reason, request.ifVersion, request.idempotencyKey, request, context)
-        return try await DomainError.mapping { try await assignments.submit(order) }
+        return try await DomainError.mapping {
+            if let answer = try await assignments.submit(order) { return answer }
+            // Outside of the piece: the next one does not wait for who waits.
+            let answer = try await desk.alone(order)
+            committed()
+            return answer
+        }
     }
 
     public func reject(

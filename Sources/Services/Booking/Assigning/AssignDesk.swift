@@ -7,11 +7,13 @@ import Schema
 /// Gives bookings their slots: any number of them in one transaction, each with its own outcome.
 ///
 /// What is not plain is left to ``BookingTransitions``, one by one: what has lapsed, claims that may
-/// give way, and everything of a transaction that failed, so that nobody fails by another's order.
+/// give way, rows and keys that somebody else has, and everything of a transaction that failed, so
+/// that nobody fails by another's order or waits for it.
 struct AssignDesk: Sendable {
     typealias Order = BookingTransitions.Order
     typealias Answer = BookingV1.AssignSlotResponse
-    typealias Outcome = Result<Answer, any Error>
+    /// Nil: the order must be asked about ``alone(_:)``.
+    typealias Outcome = Result<Answer?, any Error>
 
     let transitions: BookingTransitions
 
@@ -24,7 +26,7 @@ struct AssignDesk: Sendable {
 
     /// The outcomes of the orders, in their order.
     func assign(_ orders: [Order]) async -> [Outcome] {
-        var outcomes: [Outcome?] = Array(repeating: nil, count: orders.count)
+        var outcomes: [Outcome] = Array(repeating: .success(nil), count: orders.count)
         for _ in 0..<Self.attempts {
             do {
                 outcomes = try await attempt(orders)
@@ -39,7 +41,12 @@ struct AssignDesk: Sendable {
             } catch {}
             break
         }
-        return await alone(orders, outcomes)
+        return outcomes
+    }
+
+    /// The answer to one order in a transaction of its own, which waits as long as ever.
+    func alone(_ order: Order) async throws -> Answer {
+        try await transitions.run(order, Self.response)
     }
 
     static func response(_ outcome: BookingTransitions.Outcome) -> Answer {
@@ -49,21 +56,10 @@ struct AssignDesk: Sendable {
         return response
     }
 
-    private func alone(_ orders: [Order], _ outcomes: [Outcome?]) async -> [Outcome] {
-        let open = orders.indices.filter { outcomes[$0] == nil }
-        var settled = outcomes.map { $0 ?? .failure(CancellationError()) }
-        let asked = await SharedTransaction.apart(open.map { orders[$0] }) {
-            try await transitions.run($0, Self.response)
-        }
-        for (index, outcome) in zip(open, asked) { settled[index] = outcome }
-        return settled
-    }
-
     // MARK: One transaction
 
-    /// - Returns: nil for those who must be asked about alone.
     /// - Throws: `SeatLost` when another process was faster with a claim.
-    private func attempt(_ orders: [Order]) async throws -> [Outcome?] {
+    private func attempt(_ orders: [Order]) async throws -> [Outcome] {
         var (outcomes, lost) = try await store.pool.transaction { transaction in
             try await run(orders, transaction)
         }
@@ -71,19 +67,19 @@ struct AssignDesk: Sendable {
         guard let reasons = try? await store.reasons(for: lost.map(\.1)) else { return outcomes }
         let errors = reasons.errors(lost.map(\.1), toStaff: true)
         for (index, lost) in lost where !reasons.mayGiveWay(to: lost.slot.id) {
-            outcomes[index] = errors[lost.reason].map { .failure($0) }
+            outcomes[index] = errors[lost.reason].map { .failure($0) } ?? .success(nil)
         }
         return outcomes
     }
 
     private func run(
         _ orders: [Order], _ transaction: PostgresTransaction
-    ) async throws -> ([Outcome?], [(Int, SeatLost)]) {
+    ) async throws -> ([Outcome], [(Int, SeatLost)]) {
         let slots = Array(Set(orders.compactMap(\.slot))).sorted()
         let uses = orders.compactMap(\.idempotency)
         let (ledger, _, rows) = try await store.open(
             slots,
-            before: (orders.count > 1 ? [SharedTransaction.patience] : [])
+            before: [SharedTransaction.patience]
                 + (uses.isEmpty ? [] : [IdempotencyTable.lock(uses)]),
             after: [
                 store.lock(orders.map(\.booking)),
@@ -95,7 +91,7 @@ struct AssignDesk: Sendable {
         }
         var decisions = AssignDecisions(
             ledger, try rows[0].map(BookingRow.read), try IdempotencyTable.Answers(rows[1]))
-        var outcomes: [Outcome?] = Array(repeating: nil, count: orders.count)
+        var outcomes: [Outcome] = Array(repeating: .success(nil), count: orders.count)
         var given: [AssignStatements.Given] = []
         var lost: [(Int, SeatLost)] = []
         for (index, order) in orders.enumerated() {
@@ -117,7 +113,7 @@ struct AssignDesk: Sendable {
     private func commit(
         _ given: [AssignStatements.Given], _ decisions: AssignDecisions,
         _ requests: [UUID: [UUID]], _ transaction: PostgresTransaction,
-        _ outcomes: inout [Outcome?]
+        _ outcomes: inout [Outcome]
     ) async throws {
         let at = decisions.ledger.at
         var last = AssignStatements.rows(given, at: at)

@@ -8,17 +8,19 @@ struct SeatSweep: Sendable {
     let store: BookingStore
 
     /// - Returns: whether anything had lapsed.
-    func settle(_ slot: UUID) async throws -> Bool {
+    func settle(_ slot: UUID, deadline: Deadline? = nil) async throws -> Bool {
         do {
-            return try await attempt(slot, servesLine: true)
+            return try await attempt(slot, servesLine: true, deadline)
         } catch is SeatLost {
             // A resource was occupied while seats were offered: the line waits on.
-            return try await attempt(slot, servesLine: false)
+            return try await attempt(slot, servesLine: false, deadline)
         }
     }
 
-    private func attempt(_ slot: UUID, servesLine: Bool) async throws -> Bool {
-        try await store.pool.transaction { transaction in
+    private func attempt(
+        _ slot: UUID, servesLine: Bool, _ deadline: Deadline?
+    ) async throws -> Bool {
+        try await store.pool.transaction(deadline: deadline) { transaction in
             let ledger = try await store.open([slot], servesLine: servesLine, transaction).ledger
             guard !ledger.changed.isEmpty || !ledger.lapsed.isEmpty || !ledger.moves.isEmpty
             else { return false }
