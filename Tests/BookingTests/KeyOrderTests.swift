@@ -18,11 +18,12 @@ extension ServerTests {
     struct KeyOrderTests {
         private struct Two {
             let fixture: Fixture
+            let pool: PostgresPool
             let other: PostgresPool
             /// Sees what everybody waits for.
             let owner: PostgresPool
 
-            var here: BookingTransitions { transitions(fixture.pool) }
+            var here: BookingTransitions { transitions(pool) }
             var there: BookingTransitions { transitions(other) }
 
             private func transitions(_ pool: PostgresPool) -> BookingTransitions {
@@ -30,30 +31,28 @@ extension ServerTests {
             }
 
             init(_ name: String) async throws {
-                fixture = try await Fixture(name, poolSize: 24)
-                let database = "booking_\(name)"
+                let fixture = try await Fixture(name)
+                self.fixture = fixture
+                // Of sessions that begin from now on.
                 try PostgresClusterSQL.run(
-                    "alter database \(database) set deadlock_timeout = '20ms'", on: "postgres")
-                // The fixture's sessions are of before.
-                try PostgresClusterSQL.run(
-                    """
-                    select pg_terminate_backend(pid) from pg_stat_activity
-                    where datname = '\(database)'
-                    """, on: "postgres")
-                var configuration = PostgresConfiguration(url: fixture.url).forService("booking")
-                configuration.poolSize = 24
-                configuration.acquireTimeout = .seconds(20)
-                configuration.defaultQueryTimeout = .seconds(30)
-                let logger = Logger(label: "test", sink: LogCapture().sink)
-                other = PostgresPool(
-                    configuration: configuration, loop: Fixture.loop, logger: logger)
-                owner = PostgresPool(
-                    configuration: PostgresConfiguration(url: fixture.url), loop: Fixture.loop,
-                    logger: logger)
-                _ = try await eventually {
-                    let set = try? await fixture.text("select current_setting('deadlock_timeout')")
-                    return set == "20ms"
+                    "alter database booking_\(name) set deadlock_timeout = '20ms'",
+                    on: "postgres")
+                func open(_ configuration: PostgresConfiguration) -> PostgresPool {
+                    var configuration = configuration
+                    configuration.poolSize = 24
+                    configuration.acquireTimeout = .seconds(20)
+                    configuration.defaultQueryTimeout = .seconds(30)
+                    return PostgresPool(
+                        configuration: configuration, loop: Fixture.loop,
+                        logger: Logger(label: "test", sink: LogCapture().sink))
                 }
+                let plain = PostgresConfiguration(url: fixture.url)
+                pool = open(plain.forService("booking"))
+                other = open(plain.forService("booking"))
+                owner = open(plain)
+                let set: String = try await pool.query("select current_setting('deadlock_timeout')")
+                    .single()[0]
+                #expect(set == "20ms")
             }
 
             /// Runs the bodies in their order, each when the one before waits for a lock, and all
@@ -95,9 +94,7 @@ extension ServerTests {
 
             /// Sessions tell what they have counted when they end.
             func expectNoDeadlock(_ location: SourceLocation = #_sourceLocation) async throws {
-                await owner.close()
-                await other.close()
-                await fixture.pool.close()
+                for pool in [owner, other, pool, fixture.pool] { await pool.close() }
                 let database = "booking_\(fixture.name)"
                 let gone = try await eventually {
                     try PostgresClusterSQL.run(
@@ -234,7 +231,7 @@ extension ServerTests {
                 """,
                 [
                     {
-                        for outcome in await Insertion.run(batch, fixture.pool) {
+                        for outcome in await Insertion.run(batch, two.pool) {
                             outcomes.add(outcome)
                         }
                     },
@@ -252,7 +249,7 @@ extension ServerTests {
             }
             try await two.fixture.publish(slots, of: two.fixture.choir)
             try await two.fixture.pool.execute("update offering set policy = 'clinic'")
-            let services = [two.fixture.pool, two.other].map {
+            let services = [two.pool, two.other].map {
                 HoldService(
                     pool: $0, clock: .system, tokens: Fixture.tokens, committed: {})
             }
