@@ -87,11 +87,10 @@ final class HTTPClient: Sendable {
         return try await loop.run {
             let socket = try await StreamSocket.connect(to: address, on: loop)
             return try await withCheckedThrowingContinuation { continuation in
-                let exchange = HTTPExchange(method, continuation)
+                let exchange = HTTPExchange(method, socket, continuation)
                 socket.setHandler(exchange)
                 exchange.timer = loop.schedule(after: timeout) {
                     exchange.finish(.failure(ClientError("no answer within \(timeout)")))
-                    socket.close()
                 }
                 socket.startReading()
                 socket.write(bytes)
@@ -116,12 +115,17 @@ extension EventLoop {
 /// One request's socket; loop only.
 private final class HTTPExchange: StreamSocketHandler {
     var timer: LoopTimer?
+    private weak var socket: StreamSocket?
     private var parser = HTTPResponseParser()
     private var continuation: CheckedContinuation<Answer, any Error>?
     private var answer = Answer()
 
-    init(_ method: HTTPMethod, _ continuation: CheckedContinuation<Answer, any Error>) {
+    init(
+        _ method: HTTPMethod, _ socket: StreamSocket,
+        _ continuation: CheckedContinuation<Answer, any Error>
+    ) {
         parser.expect(method)
+        self.socket = socket
         self.continuation = continuation
     }
 
@@ -129,6 +133,7 @@ private final class HTTPExchange: StreamSocketHandler {
         timer?.cancel()
         continuation?.resume(with: result)
         continuation = nil
+        socket?.close()
     }
 
     func socketDidRead(_ bytes: UnsafeRawBufferPointer) {
