@@ -116,6 +116,7 @@ public final class PostgresCluster: Sendable {
         guard let postmaster = postmasterID else { return }
         // Stopped first, so that it neither starts a child that we do not see nor loses one.
         kill(postmaster, SIGSTOP)
+        PostgresProcess.waitUntilStopped(postmaster)
         let children = PostgresProcess.children(of: postmaster)
         kill(postmaster, SIGKILL)
         for child in children { kill(child, SIGKILL) }

@@ -97,16 +97,29 @@ enum PostgresProcess {
         }
     }
 
+    /// Waits until a process that was sent SIGSTOP has stopped: until then it may still fork.
+    static func waitUntilStopped(_ process: pid_t) {
+        wait { ["T", "Z", nil].contains(state(of: process)) }
+    }
+
     /// Waits until a killed process is gone; a zombie of somebody else counts as gone.
     static func waitUntilGone(_ process: pid_t) {
+        wait { ["Z", nil].contains(state(of: process)) }
+    }
+
+    private static func wait(until isSo: () -> Bool) {
         for _ in 0..<5000 {
-            guard kill(process, 0) == 0,
-                let text = contents(of: "/proc/\(process)/stat"),
-                let end = text.lastIndex(of: ")"),
-                text[text.index(after: end)...].split(separator: " ").first != "Z"
-            else { return }
+            if isSo() { return }
             usleep(2000)
         }
+    }
+
+    /// Nil when there is no such process.
+    private static func state(of process: pid_t) -> Substring? {
+        guard kill(process, 0) == 0, let text = contents(of: "/proc/\(process)/stat"),
+            let end = text.lastIndex(of: ")")
+        else { return nil }
+        return text[text.index(after: end)...].split(separator: " ").first
     }
 }
 
