@@ -15,7 +15,7 @@ public import Telemetry
 /// ```
 public struct Migrator: Sendable {
     private static let lockKey: Int64 = 0x6A61_6E6A_6901
-    private static let maxAttempts = 20
+    private static let maxAttempts = 100
 
     private let pool: PostgresPool
     private let schema: String
@@ -27,10 +27,11 @@ public struct Migrator: Sendable {
     /// - Parameters:
     ///   - pool: logged in as a user that may create schemas and roles; it will own the tables.
     ///   - role: the role of the service; the name of the schema when nil. Created when absent.
-    ///   - lockTimeout: the longest wait for one lock on a table.
+    ///   - lockTimeout: the longest wait for one lock on a table, in which all who come after queue
+    ///     behind it; shorter than they wait for a connection.
     public init(
         _ pool: PostgresPool, schema: String, role: String? = nil, roleCanLogin: Bool = false,
-        lockTimeout: Duration = .seconds(2), logger: Logger
+        lockTimeout: Duration = .milliseconds(500), logger: Logger
     ) {
         self.pool = pool
         self.schema = schema

@@ -79,7 +79,7 @@ struct BookingQueueStore: Sendable {
                 select \(SlotRow.columns) from \(SlotRow.tables)
                 where s.id = (select confirmed_slot_id from booking\(suffix) where id = \(id))
                 """,
-            ], options: TransactionOptions(isReadOnly: true))
+            ], options: .readOnly)
         guard let row = results[0].first else { return nil }
         var response = BookingV1.GetBookingResponse()
         response.booking = BookingV1.Booking(try BookingRow.read(row))

@@ -101,6 +101,10 @@ struct RoleParts {
     private func archiver(_ pool: PostgresPool) throws -> [Part] {
         let days = try host.configuration.number(.archiveDays, in: 0...36_500)
         guard days > 0 else { return [] }
+        // As long as callbacks are remembered: late money finds its booking in use.
+        guard days >= 180 else {
+            throw ConfigurationError("\(Setting.archiveDays.name) is \(days): 0, or 180 and more")
+        }
         return [
             (
                 "booking-archiver",

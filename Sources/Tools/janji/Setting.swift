@@ -91,7 +91,8 @@ struct Setting: Sendable {
             + "0: any free one; off: none", default: "0")
     static let archiveDays = Setting(
         "JANJI_ARCHIVE_DAYS",
-        "bookings that ended so many days ago, their money settled, move to the archive; 0: none",
+        "bookings that ended so many days ago (180 and more), their money settled, move to the archive; "
+            + "0: none",
         default: "400")
     static let redis = Setting("REDIS_URL", "accepted and ignored: nothing is kept in Redis (X-31)")
     static let webPort = Setting("WS_PORT", "accepted as another name of NOTIFICATION_PORT")

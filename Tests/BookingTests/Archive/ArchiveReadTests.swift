@@ -233,6 +233,7 @@ extension ServerTests {
                         let id = wanted[(reader * 60 + found) % wanted.count]
                         let answer = try await get(fixture, id)
                         #expect(answer.booking?.id == id.description)
+                        #expect(answer.slot?.id == past.description)
                         found += 1
                         reads.add()
                     }

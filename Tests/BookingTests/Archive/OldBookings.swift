@@ -134,14 +134,17 @@ struct OldBookings {
     }
 
     func refund(_ charge: UUID, _ status: String, _ amount: Int64 = 90_000) async throws {
+        try await fixture.pool.execute(Self.refund(charge, status, amount))
+    }
+
+    static func refund(_ charge: UUID, _ status: String, _ amount: Int64 = 90_000) -> SQL {
         let done = status == "completed" ? Instant.now() : nil
-        try await fixture.pool.execute(
-            """
+        return """
             insert into refund (id, payment_id, amount, reason, actor, status, idempotency_key,
                 requested_at, completed_at)
             values (\(UUID.random()), \(charge), \(amount), 'test', 'test', \(status), 'k', now(),
                 \(nullable: done))
-            """)
+            """
     }
 
     /// Rows of all tables that move: in use and in the archive.

@@ -49,7 +49,7 @@ struct AppointmentStore: Sendable {
                 select \(SlotRow.columns) from \(SlotRow.tables)
                 where s.id = (select confirmed_slot_id from booking\(suffix) where id = \(id))
                 """,
-            ], options: TransactionOptions(isReadOnly: true))
+            ], options: .readOnly)
         guard let row = results[0].first else { return nil }
         let rest = BookingRow.count + PolicyTerms.count
         return Appointment(

@@ -68,16 +68,18 @@ struct PaymentStore: Sendable {
         of booking: UUID, in tables: BookingTables
     ) async throws -> PaymentAccount {
         let line = Self.line(booking, tables)
-        let payments = try await pool.query("select \(PaymentRow.columns(tables)) \(line)")
-        let refunds = try await pool.query(
-            """
-            select \(RefundRow.columns) from refund\(tables.suffix) r
-            where r.payment_id in (select p.id \(line))
-            order by r.requested_at, r.id
-            """)
+        let rows = try await pool.atomically(
+            [
+                "select \(PaymentRow.columns(tables)) \(line)",
+                """
+                select \(RefundRow.columns) from refund\(tables.suffix) r
+                where r.payment_id in (select p.id \(line))
+                order by r.requested_at, r.id
+                """,
+            ], options: .readOnly)
         return try PaymentAccount(
-            payments: payments.map(PaymentRow.read).sorted { $0.createdAt < $1.createdAt },
-            refunds: refunds.map(RefundRow.read))
+            payments: rows[0].map(PaymentRow.read).sorted { $0.createdAt < $1.createdAt },
+            refunds: rows[1].map(RefundRow.read))
     }
 
     private static func line(_ booking: UUID, _ tables: BookingTables = .inUse) -> SQL {

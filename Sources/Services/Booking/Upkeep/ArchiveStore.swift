@@ -13,15 +13,24 @@ struct ArchiveStore: Sendable {
         /// Go on after it; nil when there are no more.
         var next: UUID?
         var archived = 0
-        /// Ended ones of that age that had to stay.
+        /// Lines that ended as long ago and had to stay.
         var waiting = 0
     }
+
+    /// Uploads that one transaction moves, bytes; more only when one line has more.
+    static let byteLimit = 16 << 20
+
+    /// Below the session's `statement_timeout`: another batch is smaller.
+    static let patience = Duration.seconds(25)
 
     private struct Line {
         let root: UUID
         let bookings: [UUID]
         let holds: [UUID]
+        let isOld: Bool
         let mayGo: Bool
+        /// Of its uploads.
+        let bytes: Int
     }
 
     private static let ended: SQL = """
@@ -31,22 +40,41 @@ struct ArchiveStore: Sendable {
     /// Looks at the next `limit` bookings that were made more than `days` ago, by id, which is the
     /// order of their making, and moves those that ended as long ago. Passes over what others work on.
     func move(after: UUID?, days: Int, limit: Int) async throws -> Batch {
-        try await pool.transaction { transaction in
+        try await pool.transaction(deadline: .after(Self.patience)) { transaction in
             let seen = try await transaction.query(
                 Self.made(after: after, days: days, limit: limit))
             let roots = try seen.filter { try $0[1] }.map { row -> UUID in try row[0] }
             var batch = Batch()
             if seen.count == limit { batch.next = try seen.last?[0] }
-            let found = try await lines(roots, days, transaction)
+            let (found, last) = Self.cut(try await lines(roots, days, transaction))
+            batch.next = last ?? batch.next
             let old = try await locked(found.filter(\.mayGo), days, transaction)
             batch.archived = old.reduce(0) { $0 + $1.bookings.count }
-            batch.waiting = found.count - old.count
+            batch.waiting = found.count { $0.isOld && !$0.mayGo }
             if !old.isEmpty {
                 try await transaction.commit(
                     with: Self.moves(old.flatMap(\.bookings), holds: old.flatMap(\.holds)))
             }
             return batch
         }
+    }
+
+    /// The booking to go on after when the one behind `after` cannot be dealt with.
+    func following(_ after: UUID?, days: Int) async throws -> UUID? {
+        try await pool.query(Self.made(after: after, days: days, limit: 1)).first?[0]
+    }
+
+    /// As many lines as go together, and the last of them when others have to wait for the next
+    /// batch.
+    private static func cut(_ lines: [Line]) -> ([Line], last: UUID?) {
+        var bytes = 0
+        for (index, line) in lines.enumerated() where line.mayGo {
+            bytes += line.bytes
+            if bytes > byteLimit, index > 0 {
+                return (Array(lines[..<index]), lines[index - 1].root)
+            }
+        }
+        return (lines, nil)
     }
 
     /// The next bookings by id, and whether each is the first of a line and has ended.
@@ -78,15 +106,19 @@ struct ArchiveStore: Sendable {
                 select l.root, b.id from line l join booking b on b.rescheduled_from = l.id)
             select l.root, array_agg(b.id),
                 coalesce(array_agg(b.hold_id) filter (where b.hold_id is not null), '{}'),
-                bool_and(b.status in \(Self.ended) and \(Self.end) < \(Self.limit(days))
-                    and not \(Self.isToCome) and not \(Self.isUnsettled))
+                bool_and(b.status in \(Self.ended) and \(Self.end) < \(Self.limit(days))),
+                bool_and(not \(Self.isToCome) and not \(Self.isUnsettled)),
+                coalesce(sum((select sum(p.size) from payment_proof p
+                    where p.booking_id = b.id)), 0)::bigint
             from line l join booking b on b.id = l.id
             left join slot s on s.id = b.confirmed_slot_id
             group by l.root order by l.root
             """
         ).map { row in
-            Line(
-                root: try row[0], bookings: try row[1], holds: try row[2], mayGo: try row[3])
+            let (isOld, isFree): (Bool, Bool) = (try row[3], try row[4])
+            return Line(
+                root: try row[0], bookings: try row[1], holds: try row[2], isOld: isOld,
+                mayGo: isOld && isFree, bytes: try row[5])
         }
     }
 
@@ -143,7 +175,8 @@ struct ArchiveStore: Sendable {
         let charges: SQL = "(select id from payment_record where booking_id = any(\(bookings)))"
         return [
             move("refund", "payment_id in \(charges)"),
-            move("payment_proof", "booking_id = any(\(bookings)) or payment_id in \(charges)"),
+            // One that belongs to a charge belongs to its booking, too.
+            move("payment_proof", "booking_id = any(\(bookings))"),
             move("payment_record", "booking_id = any(\(bookings))"),
             move("registration", "booking_id = any(\(bookings))"),
             move("contact", "booking_id = any(\(bookings))"),

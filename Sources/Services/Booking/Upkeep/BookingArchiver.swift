@@ -35,7 +35,8 @@ public struct BookingArchiver: Service {
             "janji_bookings_archived_total", help: "Bookings that were moved to the archive.")
         waiting = metrics.gauge(
             "janji_bookings_archive_waiting",
-            help: "Bookings that ended and are as old, and could not go in the last round.")
+            help: "Ended as long ago, and could not go in the last round: money, or a slot to come."
+        )
     }
 
     /// Bookings that one transaction looks at.
@@ -56,7 +57,7 @@ public struct BookingArchiver: Service {
         var (moved, left) = (0, 0)
         var next: UUID?
         repeat {
-            let batch = try await store.move(after: next, days: days, limit: Self.batch)
+            let batch = try await batch(after: next)
             archived.add(batch.archived)
             moved += batch.archived
             left += batch.waiting
@@ -70,5 +71,31 @@ public struct BookingArchiver: Service {
                 ["moved": LogValue(moved), "waiting": LogValue(left), "days": LogValue(days)])
         }
         return moved
+    }
+
+    /// The next batch, smaller while it fails: one booking that cannot be moved does not keep those
+    /// behind it.
+    private func batch(after next: UUID?) async throws -> ArchiveStore.Batch {
+        var limit = Self.batch
+        while true {
+            do {
+                return try await store.move(after: next, days: days, limit: limit)
+            } catch let error as PostgresError
+                where !error.isUnavailable && !Task.isCancelled
+            {
+                if limit > 1 {
+                    limit = max(1, limit / 10)
+                    continue
+                }
+                let booking = try await store.following(next, days: days)
+                recurrence.logger.error(
+                    "a booking cannot be archived",
+                    [
+                        "booking": .string(booking?.description ?? ""),
+                        "error": LogValue(describing: error),
+                    ])
+                return ArchiveStore.Batch(next: booking, waiting: 1)
+            }
+        }
     }
 }
