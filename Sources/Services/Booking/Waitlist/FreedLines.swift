@@ -25,6 +25,6 @@ extension BookingStore {
     }
 
     /// For all slots of one commit.
-    static let freedTime = Duration.milliseconds(250)
+    static let freedTime = Duration.seconds(1)
     static let freedLimit = 50
 }
