@@ -70,6 +70,12 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     case refusedKeepsSeat = "refused-keeps-seat"
     /// Who waited stays known when nothing can come of it any more.
     case waiterKept = "waiter-kept"
+    /// The key of a request is not locked before its slot.
+    case keyNotLocked = "key-not-locked"
+    /// Who waits for a seat whose resource becomes free is told by the sweeper only.
+    case freedLineForgotten = "freed-line-forgotten"
+    /// What is archived is not looked at again once it is locked.
+    case archiveUnchecked = "archive-unchecked"
     /// Only the selected events are published again, not what followed them.
     case replayWithoutRest = "replay-without-rest"
 

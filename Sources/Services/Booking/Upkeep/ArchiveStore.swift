@@ -1,3 +1,4 @@
+import Domain
 import Environment
 import Postgres
 
@@ -163,6 +164,7 @@ struct ArchiveStore: Sendable {
         // Whoever has a charge and not its booking does not wait for it.
         _ = try await transaction.query(
             lock("payment_record", "booking_id", free.flatMap(\.bookings), ""))
+        if PlantedBug.archiveUnchecked.isPlanted { return free }
         return try await self.lines(free.map(\.root), days, transaction).filter {
             $0.mayGo && got.isSuperset(of: $0.bookings + $0.holds)
         }

@@ -76,12 +76,16 @@ public enum IdempotencyTable {
 
     /// Takes the locks of keys that share a transaction, in one order; first of its statements. A
     /// twin of any of them is waited for here, and has committed its answer or ended without one.
-    public static func lock(_ uses: [Use]) -> SQL { AdvisoryLock.take(uses.map(\.lock)) }
+    public static func lock(_ uses: [Use]) -> SQL {
+        AdvisoryLock.take(PlantedBug.keyNotLocked.isPlanted ? [] : uses.map(\.lock))
+    }
 
     /// One row, when the lock of the key is held: what a statement that writes the key selects
     /// from.
     public static func held(_ use: Use) -> SQL {
-        "(select pg_advisory_xact_lock(\(use.lock)::bigint) offset 0) held"
+        PlantedBug.keyNotLocked.isPlanted
+            ? "(select 1) held"
+            : "(select pg_advisory_xact_lock(\(use.lock)::bigint) offset 0) held"
     }
 
     /// Keeps the answer for a key that ``begin(_:_:)`` has taken in this transaction.
