@@ -24,7 +24,7 @@ struct RaceVerdict: Sendable {
     func pass() async throws {
         try await rest()
         // Who was killed has forgotten what he knew of the tables; without it questions take minutes.
-        _ = try await race.world.stage.system.sql("analyze")
+        try await patiently("analyze")
         try await invariants()
         try await durable()
         try await effects()
@@ -75,7 +75,7 @@ struct RaceVerdict: Sendable {
 
     /// What would be done at some time is done now. Row by row: they are in use.
     private func hasten(_ table: String, _ column: String) async throws {
-        _ = try await race.world.stage.system.sql(
+        try await patiently(
             """
             do $$ declare due record; begin
                 perform set_config('search_path', 'booking', false);
@@ -86,6 +86,17 @@ struct RaceVerdict: Sendable {
                 end loop;
             end $$
             """)
+    }
+
+    /// Work on tables in use, some of them in parts that others make at the same time: whoever of
+    /// two is told of a deadlock tries again.
+    private func patiently(_ sql: String) async throws {
+        for attempt in 1... {
+            do {
+                _ = try await race.world.stage.system.sql(sql)
+                return
+            } catch  where attempt < 5 && "\(error)".contains("deadlock detected") {}
+        }
     }
 
     private func invariants() async throws {
