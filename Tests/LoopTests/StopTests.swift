@@ -108,17 +108,25 @@ import Testing
 
     @Test(.timeLimit(.minutes(1)))
     func `nothing of a stopped loop is left`() async throws {
-        // So many that what other suites open meanwhile does not count.
-        let count = 1000
-        let before = try Self.held()
-        for _ in 0..<count {
-            let loop = EventLoop()
-            try await loop.submit {}
-            await loop.stop()
+        // Loops that leave something do so every time; what other suites open meanwhile comes and
+        // goes. A loop that is left has two descriptors and the stack of its thread, 8 MiB.
+        let count = 100
+        var seen: [(descriptors: Int, kilobytes: Int)] = []
+        for _ in 0..<20 {
+            let before = try Self.held()
+            for _ in 0..<count {
+                let loop = EventLoop()
+                try await loop.submit {}
+                await loop.stop()
+            }
+            let after = try Self.held()
+            let left = (
+                after.descriptors - before.descriptors, after.kilobytes - before.kilobytes
+            )
+            if left.0 < count, left.1 < count * 4096 { return }
+            seen.append(left)
         }
-        let after = try Self.held()
-        #expect(after.descriptors - before.descriptors < count)
-        #expect(after.kilobytes - before.kilobytes < count * 4096)
+        Issue.record("each time something is left: \(seen)")
     }
 
     /// Open descriptors, and the address space: a thread that nobody joins keeps its stack in it.
