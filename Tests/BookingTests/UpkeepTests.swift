@@ -2,7 +2,6 @@ import Domain
 import Environment
 import Loop
 import Postgres
-import RPC
 import Schema
 import Telemetry
 import TestKit
@@ -268,52 +267,18 @@ extension ServerTests {
 
         @Test("X-105: the schema is migrated under load, and no request fails")
         func migrationUnderLoad() async throws {
-            let name = "booking_upkeep_load"
-            let url = try PostgresCluster.shared().database(named: name)
-            let logger = Logger(label: "test", sink: LogCapture().sink)
-            let owner = PostgresPool(
-                configuration: PostgresConfiguration(url: url), loop: Fixture.loop, logger: logger)
-            let migrator = Migrator(owner, schema: "booking", logger: logger)
             // The partitions come last: the code that makes the load needs the columns of today.
             let before =
                 BookingMigrations.all.filter { $0.version < 11 } + [
                     Migration(version: 11, name: "columns", sql: WaitlistMigration.sql)
                 ]
-            try await migrator.apply(before)
-            var configuration = PostgresConfiguration(url: url).forService("booking")
-            configuration.acquireTimeout = .seconds(5)
-            let pool = PostgresPool(
-                configuration: configuration, loop: Fixture.loop, logger: logger)
-            let course = UUID.random()
-            try await pool.execute(
-                """
-                insert into offering (id, code, title, claim_at, time_zone)
-                values (\(course), 'C', 'C', 'assign', 'UTC')
-                """)
-            let bookings = BookingService(
-                pool: pool, clock: .system, captcha: NoCaptcha(), tokens: Fixture.tokens,
-                committed: {})
-            let isMigrated = Count()
-            let writers = Task {
-                await allAtOnce(8) { writer -> Int in
-                    var done = 0
-                    // Goes on for a while afterwards: on the new tables.
-                    var more = 20
-                    while more > 0 {
-                        _ = try await bookings.registerCourse(
-                            form("w\(writer)-\(done)@example.com", course),
-                            ServerContext(method: BookingV1.BookingsMethods.registerCourse))
-                        done += 1
-                        if isMigrated.value > 0 { more -= 1 }
-                    }
-                    return done
-                }
+            let load = try await RegistrationLoad("booking_upkeep_load", at: before)
+            let pool = load.pool
+            let outcomes = try await load.during {
+                try await Fixture.loop.sleep(for: .milliseconds(200))
+                try await load.migrator.apply(
+                    before + [Migration(version: 12, name: "upkeep", sql: UpkeepMigration.sql)])
             }
-            try await Fixture.loop.sleep(for: .milliseconds(200))
-            try await migrator.apply(
-                before + [Migration(version: 12, name: "upkeep", sql: UpkeepMigration.sql)])
-            isMigrated.add()
-            let outcomes = await writers.value
             let failures = outcomes.compactMap(\.refusal)
             #expect(failures.isEmpty, "\(failures)")
             let done = outcomes.compactMap(\.value).reduce(0, +)
@@ -323,8 +288,7 @@ extension ServerTests {
                 "select count(*) from booking_history where version = 1",
             ].asyncMap { try await pool.query($0).single()[0] }
             #expect(kept == [done, done, done])
-            await pool.close()
-            await owner.close()
+            await load.close()
         }
     }
 }

@@ -1,10 +1,6 @@
 import Domain
 import Environment
-import Loop
 import Postgres
-import RPC
-import Schema
-import Telemetry
 import TestKit
 import Testing
 
@@ -122,47 +118,14 @@ extension ServerTests {
         @Test(
             "the archive is made under load, and no request fails; the figures are those of before")
         func migrationUnderLoad() async throws {
-            let url = try PostgresCluster.shared().database(named: "booking_archive_load")
-            let logger = Logger(label: "test", sink: LogCapture().sink)
-            let owner = PostgresPool(
-                configuration: PostgresConfiguration(url: url), loop: Fixture.loop, logger: logger)
-            let migrator = Migrator(owner, schema: "booking", logger: logger)
-            try await migrator.apply(BookingMigrations.all.filter { $0.version < 20 })
-            var configuration = PostgresConfiguration(url: url).forService("booking")
-            configuration.acquireTimeout = .seconds(5)
-            let pool = PostgresPool(
-                configuration: configuration, loop: Fixture.loop, logger: logger)
-            let course = UUID.random()
-            try await pool.execute(
-                """
-                insert into offering (id, code, title, claim_at, time_zone)
-                values (\(course), 'C', 'C', 'assign', 'UTC')
-                """)
-            let bookings = BookingService(
-                pool: pool, clock: .system, captcha: NoCaptcha(), tokens: Fixture.tokens,
-                committed: {})
-            @Sendable func register(_ name: String) async throws {
-                _ = try await bookings.registerCourse(
-                    form("\(name)@example.com", course),
-                    ServerContext(method: BookingV1.BookingsMethods.registerCourse))
-            }
-            try await register("first")
+            let load = try await RegistrationLoad(
+                "booking_archive_load", at: BookingMigrations.all.filter { $0.version < 20 })
+            let pool = load.pool
+            try await load.register("first")
             _ = try await pool.query("select refresh_analytics(interval '1 hour')")
-            let isMigrated = Count()
-            let writers = Task {
-                await allAtOnce(8) { writer -> Int in
-                    var (done, more) = (0, 20)
-                    while more > 0 {
-                        try await register("w\(writer)-\(done)")
-                        done += 1
-                        if isMigrated.value > 0 { more -= 1 }
-                    }
-                    return done
-                }
+            let outcomes = try await load.during {
+                try await load.migrator.apply(BookingMigrations.all)
             }
-            try await migrator.apply(BookingMigrations.all)
-            isMigrated.add()
-            let outcomes = await writers.value
             #expect(outcomes.compactMap(\.refusal).isEmpty)
             let done = outcomes.compactMap(\.value).reduce(1, +)
             #expect(done > 160)
@@ -172,8 +135,7 @@ extension ServerTests {
                 "select bookings from analytics_daily where basis = 'booking'"
             ).single()[0]
             #expect((1...done).contains(shown), "filled, and readable by the service")
-            await pool.close()
-            await owner.close()
+            await load.close()
         }
     }
 }
