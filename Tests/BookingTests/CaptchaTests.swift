@@ -10,10 +10,10 @@ import Testing
 
 @testable import Booking
 
-@Suite("Captcha", .timeLimit(.minutes(1))) struct CaptchaTests {
+@Suite("Captcha", .timeLimit(.minutes(3))) struct CaptchaTests {
     /// What one verification comes to, with the forms that the provider saw.
     private func verify(
-        _ token: String = "a token", timeout: Duration = .seconds(4),
+        _ token: String = "a token", timeout: Duration = .seconds(30),
         _ script: @escaping FakeSiteVerify.Script
     ) async throws -> (error: DomainError?, forms: [String]) {
         let provider = try await FakeSiteVerify.start(script)
@@ -64,7 +64,9 @@ import Testing
             "new-code", "500", "no json", "no success", "a word for success", "silence",
         ])
     func closed(_ fault: String) async throws {
-        let (error, forms) = try await verify(timeout: .milliseconds(300)) { _ in
+        // Long enough for the request to arrive.
+        let timeout: Duration = fault == "silence" ? .seconds(4) : .seconds(30)
+        let (error, forms) = try await verify(timeout: timeout) { _ in
             switch fault {
             case "500": FakeSiteVerify.json(["success": .bool(true)], status: .badGateway)
             case "no json":
@@ -108,7 +110,7 @@ import Testing
 }
 
 extension ServerTests {
-    @Suite("Captcha before the work", .serialized, .timeLimit(.minutes(1))) struct CaptchaGateTests
+    @Suite("Captcha before the work", .serialized, .timeLimit(.minutes(3))) struct CaptchaGateTests
     {
         @Test("X-12: register-course and uploads ask; a failed captcha leaves nothing and no key")
         func gate() async throws {

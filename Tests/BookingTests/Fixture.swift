@@ -49,8 +49,8 @@ struct Fixture {
         await owner.close()
         var configuration = PostgresConfiguration(url: url).forService("booking")
         configuration.poolSize = poolSize
-        configuration.acquireTimeout = .seconds(20)
-        configuration.defaultQueryTimeout = .seconds(30)
+        configuration.acquireTimeout = .seconds(60)
+        configuration.defaultQueryTimeout = .seconds(60)
         pool = PostgresPool(
             configuration: configuration, loop: Self.loop, logger: logger, metrics: Metrics())
         let poke: @Sendable () -> Void = { [pokes] in

@@ -25,7 +25,8 @@ struct RegistrationLoad {
         migrator = Migrator(owner, schema: "booking", logger: logger)
         try await migrator.apply(migrations)
         var configuration = PostgresConfiguration(url: url).forService("booking")
-        configuration.acquireTimeout = .seconds(5)
+        configuration.acquireTimeout = .seconds(60)
+        configuration.defaultQueryTimeout = .seconds(60)
         pool = PostgresPool(configuration: configuration, loop: Fixture.loop, logger: logger)
         try await pool.execute(
             """
@@ -43,17 +44,19 @@ struct RegistrationLoad {
             ServerContext(method: BookingV1.BookingsMethods.registerCourse))
     }
 
-    /// Eight register again and again while `migrate` runs, and for a while afterwards: on the new
-    /// tables.
+    /// Eight register again and again before `migrate` runs, meanwhile, and for a while afterwards:
+    /// on the new tables.
     /// - Returns: how often each has.
     func during(_ migrate: () async throws -> Void) async throws -> [Result<Int, any Error>] {
         let isMigrated = Count()
+        let all = Count()
         let writers = Task {
             await allAtOnce(8) { writer -> Int in
                 var (done, more) = (0, 20)
                 while more > 0 {
                     try await register("w\(writer)-\(done)")
                     done += 1
+                    all.add()
                     if isMigrated.value > 0 { more -= 1 }
                 }
                 return done
@@ -62,6 +65,7 @@ struct RegistrationLoad {
         do {
             // Also when it fails: they end.
             defer { isMigrated.add() }
+            _ = try await eventually { all.value > 8 }
             try await migrate()
         }
         return await writers.value

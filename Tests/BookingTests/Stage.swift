@@ -8,6 +8,7 @@ import Schema
 import Synchronization
 import Telemetry
 import TestKit
+import Testing
 
 @testable import Booking
 
@@ -40,21 +41,20 @@ final class Stage: Sendable {
         router.register(fixture.availability)
         client = BookingV1.AvailabilityClient(
             InProcessChannel(router: router, loop: Fixture.loop))
+        // A watcher gets another snapshot when the feed begins to follow the topic.
+        let feed = fixture.feed
+        let isReady = try await eventually { feed.isFollowing }
+        try #require(isReady, "the broker is there")
     }
 
-    /// Returns when everything that was committed so far has been published.
+    /// Returns when everything that was committed so far has reached the feed.
     func settle() async throws {
-        _ = try await eventually {
+        let isThere = try await eventually {
             try await self.fixture.number(
-                "select count(*) from outbox where published_at is null") == 0
+                "select count(*) from outbox where topic = \(AvailabilityFeed.topic)")
+                == self.fixture.feed.position?.count
         }
-        try await Fixture.loop.sleep(for: .milliseconds(300))
-    }
-
-    /// Returns when the feed follows the topic: a watcher gets another snapshot then.
-    func feedIsReady() async throws {
-        let isReady = try await eventually { self.fixture.feed.isFollowing }
-        precondition(isReady, "the broker is there")
+        try #require(isThere, "the feed has seen each change")
     }
 
     func close() async {

@@ -275,7 +275,6 @@ extension ServerTests {
             let load = try await RegistrationLoad("booking_upkeep_load", at: before)
             let pool = load.pool
             let outcomes = try await load.during {
-                try await Fixture.loop.sleep(for: .milliseconds(200))
                 try await load.migrator.apply(
                     before + [Migration(version: 12, name: "upkeep", sql: UpkeepMigration.sql)])
             }

@@ -13,7 +13,7 @@ import Testing
 @testable import Booking
 
 extension ServerTests {
-    @Suite(.serialized, .timeLimit(.minutes(2))) struct WatchTests {
+    @Suite(.serialized, .timeLimit(.minutes(5))) struct WatchTests {
         @Test("A-23, X-49: a snapshot, then what changes, through outbox, broker and feed")
         func watch() async throws {
             let stage = try await Stage("watch")
@@ -25,7 +25,6 @@ extension ServerTests {
             let foreign = SlotPlan(.random(), .random(), hour: 15)
             try await fixture.publish([foreign], of: fixture.choir)
             try await stage.settle()
-            try await stage.feedIsReady()
             var request = BookingV1.WatchRequest()
             request.courseId = "PIANO-101"
             let watcher = Watcher(try await stage.client.watch(request))
@@ -124,7 +123,6 @@ extension ServerTests {
             try await fixture.publish(slots)
             try await fixture.publish([foreign], of: fixture.choir)
             try await stage.settle()
-            try await stage.feedIsReady()
             func first(
                 _ token: String, _ count: Int
             ) async throws -> [BookingV1.WatchResponse] {

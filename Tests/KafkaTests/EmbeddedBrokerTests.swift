@@ -3,7 +3,7 @@ import Loop
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(3)))
 struct EmbeddedBrokerTests {
     @Test("the broker listens on exactly the port that was asked for, and again after a close")
     func fixedPort() async throws {
@@ -46,7 +46,7 @@ struct EmbeddedBrokerTests {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(3)))
 struct KafkaTopicsTests {
     @Test("topics come into being, twice is once")
     func ensure() async throws {

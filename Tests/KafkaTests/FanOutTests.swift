@@ -2,7 +2,7 @@ import Kafka
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct FanOutTests {
     @Test("X-47: every consumer sees every record written after its ready point, and no older one")
     func latest() async throws {

@@ -2,7 +2,7 @@ import Kafka
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct GroupTests {
     @Test("a group goes on after the last stored record, not after the last one read")
     func restart() async throws {
@@ -34,7 +34,7 @@ struct GroupTests {
         for member in members { try await member.ready }
         _ = await producer.send((0..<400).map { harness.record($0, key: "\($0)") })
         let seen = Seen()
-        try await harness.withDeadline(.seconds(40)) {
+        try await harness.withDeadline(.seconds(120)) {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for (index, member) in members.enumerated() {
                     group.addTask {

@@ -34,7 +34,7 @@ struct Harness {
 
     /// Reads until `count` records came or the time is over.
     func read(
-        _ count: Int, from consumer: KafkaConsumer, within time: Duration = .seconds(30)
+        _ count: Int, from consumer: KafkaConsumer, within time: Duration = .seconds(90)
     ) async throws -> [ConsumedRecord] {
         try await withDeadline(time) {
             var records: [ConsumedRecord] = []

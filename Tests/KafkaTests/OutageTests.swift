@@ -4,7 +4,7 @@ import Testing
 
 @testable import Kafka
 
-@Suite(.serialized, .timeLimit(.minutes(3)))
+@Suite(.serialized, .timeLimit(.minutes(5)))
 struct OutageTests {
     @Test(
         "sends wait while the broker is down and then succeed; none is lost, one log line each way")
@@ -22,7 +22,7 @@ struct OutageTests {
         }
         try await Self.wait(for: 2, "is not reachable", in: broker)
         try await broker.up()
-        let outcomes = try await harness.withDeadline(.seconds(40)) { await sending.value }
+        let outcomes = try await harness.withDeadline(.seconds(120)) { await sending.value }
         #expect(harness.numbers(of: outcomes) == 1000)
         let read = try await harness.read(1001, from: consumer)
         let isWhole = Set(read.map(harness.number)) == Set(0...1000)
@@ -51,7 +51,7 @@ struct OutageTests {
     func timeout() async throws {
         let harness = try await Harness("timeout", own: true)
         var configuration = harness.broker.configuration()
-        configuration.deliveryTimeout = .milliseconds(500)
+        configuration.deliveryTimeout = .seconds(5)
         let producer = try harness.broker.producer(on: harness.loop, configuration)
         _ = try await producer.send(harness.record(0))
         await harness.broker.down()
@@ -73,7 +73,7 @@ struct OutageTests {
         await harness.broker.down()
         let sending = Task { await producer.send((0..<100).map { harness.record($0) }) }
         try await Task.sleep(for: .milliseconds(200))
-        try await harness.withDeadline(.seconds(12)) {
+        try await harness.withDeadline(.seconds(60)) {
             await producer.close(timeout: .milliseconds(200))
             await consumer.close()
         }
@@ -90,7 +90,7 @@ struct OutageTests {
         let sending = Task { try await producer.send(harness.record(0)) }
         try await Task.sleep(for: .milliseconds(100))
         sending.cancel()
-        let result = try await harness.withDeadline(.seconds(2)) { await sending.result }
+        let result = try await harness.withDeadline(.seconds(30)) { await sending.result }
         #expect(throws: KafkaError.self) { try result.get() }
         await producer.close(timeout: .milliseconds(50))
         await harness.broker.stop()
@@ -104,7 +104,7 @@ struct OutageTests {
         let sending = Task { await producer.send((0..<10).map { harness.record($0) }) }
         try await Task.sleep(for: .milliseconds(200))
         await producer.injectFatalError()
-        let outcomes = try await harness.withDeadline(.seconds(10)) { await sending.value }
+        let outcomes = try await harness.withDeadline(.seconds(60)) { await sending.value }
         #expect(outcomes.count == 10)
         for outcome in outcomes {
             guard case .failure(let error) = outcome else {
@@ -142,7 +142,7 @@ struct OutageTests {
         let producer = try harness.broker.producer(on: harness.loop)
         try await Task.sleep(for: .milliseconds(1500))
         try await harness.broker.up()
-        try await harness.withDeadline(.seconds(15)) { try await consumer.ready }
+        try await harness.withDeadline(.seconds(60)) { try await consumer.ready }
         _ = try await producer.send(harness.record(5))
         #expect(try await harness.read(1, from: consumer).map(harness.number) == [5])
         await consumer.close()

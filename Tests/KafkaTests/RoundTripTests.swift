@@ -3,7 +3,7 @@ import Testing
 
 @testable import Kafka
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct RoundTripTests {
     @Test("a record comes back with key, value, headers, position and time")
     func roundTrip() async throws {
@@ -145,7 +145,7 @@ struct RoundTripTests {
     func closeWhileSending() async throws {
         let harness = try await Harness("close")
         let producer = try harness.broker.producer(on: harness.loop)
-        let outcomes = try await harness.withDeadline(.seconds(20)) {
+        let outcomes = try await harness.withDeadline(.seconds(60)) {
             await withTaskGroup(of: [Result<KafkaPosition, KafkaError>].self) { group in
                 for round in 0..<20 {
                     group.addTask {

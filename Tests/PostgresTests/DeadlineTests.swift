@@ -27,7 +27,7 @@ extension ServerTests {
                     "select pg_sleep(30)", deadline: .after(.milliseconds(200)))
             }
             #expect(error.code == .deadlineExceeded)
-            #expect(took >= .milliseconds(200) && took < .milliseconds(1000))
+            #expect(took >= .milliseconds(200) && took < .seconds(20))
             // The same connection serves the next caller, so the sleep has really ended.
             #expect(try await backend(pool) == before)
             #expect(try sleepers("deadline") == "0")
@@ -85,14 +85,16 @@ extension ServerTests {
             let pool = fixture.pool
             try await pool.execute("create table t (n int)")
             let before = try await backend(pool)
+            let isInside = Signal<Bool>()
             let task = Task {
                 try await pool.transaction { transaction in
                     try await transaction.execute("insert into t values (1)")
+                    await isInside.set(true)
                     try? await Fixture.loop.sleep(for: .seconds(30))
                     try await transaction.execute("insert into t values (2)")
                 }
             }
-            try await Fixture.loop.sleep(for: .milliseconds(200))
+            _ = try await isInside.wait()
             task.cancel()
             let error = await failure { try await task.value }
             #expect(error.code == .cancelled)
@@ -126,7 +128,7 @@ extension ServerTests {
                 _ = try await pool.query("select 1", deadline: .after(.milliseconds(200)))
             }
             #expect(error.code == .deadlineExceeded)
-            #expect(took < .milliseconds(1000))
+            #expect(took < .seconds(20))
             // The hung connection is given up and replaced.
             #expect(
                 try await eventually { (try? await backend(pool)).map { pid_t($0) != id } ?? false }

@@ -27,6 +27,14 @@ struct Fixture {
         pool = Self.pool(url, metrics, change)
     }
 
+    /// Returns when as many callers wait for a connection.
+    func waiting(_ count: Int) async throws {
+        let isSo = try await eventually {
+            metrics.render().contains("postgres_pool_waiting{pool=\"janji\"} \(count)\n")
+        }
+        #expect(isSo, "\(count) wait")
+    }
+
     static func pool(
         _ url: String, _ metrics: Metrics = Metrics(),
         _ change: (inout PostgresConfiguration) -> Void = { _ in }
@@ -36,6 +44,30 @@ struct Fixture {
         return PostgresPool(
             configuration: configuration, loop: loop,
             logger: Logger(label: "test", sink: log.sink), metrics: metrics)
+    }
+}
+
+/// A connection of the pool that is in use until ``end()``.
+struct Busy {
+    private let free = Signal<Bool>()
+    private let task: Task<Void, any Error>
+
+    /// Returns when the connection is taken.
+    init(_ pool: PostgresPool) async throws {
+        let (free, taken) = (free, Signal<Bool>())
+        task = Task {
+            try await pool.transaction { transaction in
+                try await transaction.execute("set local idle_in_transaction_session_timeout = 0")
+                await taken.set(true)
+                _ = try await free.wait()
+            }
+        }
+        _ = try await taken.wait()
+    }
+
+    func end() async throws {
+        await free.set(true)
+        try await task.value
     }
 }
 

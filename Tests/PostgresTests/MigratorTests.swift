@@ -126,13 +126,15 @@ extension ServerTests {
             let fixture = try Fixture("migrate_lock")
             let pool = fixture.pool
             try await migrator(pool, "m_lock").apply([first])
+            let isReading = Signal<Bool>()
             let traffic = Task {
                 try await pool.transaction { transaction in
                     _ = try await transaction.query("select * from m_lock.room")
+                    await isReading.set(true)
                     try await Fixture.loop.sleep(for: .milliseconds(700))
                 }
             }
-            try await Fixture.loop.sleep(for: .milliseconds(100))
+            _ = try await isReading.wait()
             let patient = Migrator(
                 pool, schema: "m_lock", lockTimeout: .milliseconds(100), logger: logger)
             #expect(try await patient.apply([first, second]) == [2])

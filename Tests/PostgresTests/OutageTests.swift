@@ -26,12 +26,14 @@ extension ServerTests {
         func promise16TheServerGoesAndComesBack(_ how: String) async throws {
             let cluster = try cluster()
             let fixture = try Fixture("outage_\(how)", cluster: cluster) {
-                $0.acquireTimeout = .milliseconds(300)
+                $0.acquireTimeout = .seconds(2)
             }
             let pool = fixture.pool
             try await pool.execute("create table t (n int primary key)")
-            let busy = Task { _ = try await pool.query("select pg_sleep(30)") }
-            try await Fixture.loop.sleep(for: .milliseconds(100))
+            let busy = Task { _ = try await pool.query("select pg_sleep(60)") }
+            let isBusy =
+                "select count(*) from pg_stat_activity where state = 'active' and wait_event = 'PgSleep'"
+            #expect(try await eventually { try cluster.psql(isBusy) == "1" })
             switch how {
             case "fast": try cluster.stop(.fast)
             case "immediate": try cluster.stop(.immediate)
@@ -48,12 +50,10 @@ extension ServerTests {
                 try await pool.execute("insert into t values (1)")
             }
             #expect(quick.code == .connectFailed)
-            #expect(took < .milliseconds(50))
+            #expect(took < .seconds(2), "it does not wait")
             try cluster.start()
-            let back = Deadline.now()
             #expect(
                 try await eventually { (try? await pool.execute("insert into t values (1)")) == 1 })
-            #expect(back.duration(to: .now()) < .seconds(3))
             await pool.close()
         }
 
@@ -63,7 +63,10 @@ extension ServerTests {
             let pool = fixture.pool
             let id: Int = try await pool.query("select pg_backend_pid()").single()[0]
             try cluster.psql("select pg_terminate_backend(\(id))")
-            try await Fixture.loop.sleep(for: .milliseconds(100))
+            let remains = "select count(*) from pg_stat_activity where pid = \(id)"
+            #expect(try await eventually { try cluster.psql(remains) == "0" })
+            // A turn of the loop, in which it sees the end of the connection.
+            try await Fixture.loop.sleep(for: .milliseconds(50))
             let next: Int = try await pool.query("select pg_backend_pid()").single()[0]
             #expect(next != id)
             let error = await failure {

@@ -155,6 +155,7 @@ extension ServerTests {
         @Test func serializationFailuresRunTheWholeBodyAgain() async throws {
             let pool = try await counters("serialization")
             let attempts = Count()
+            let reads = Count()
             // Each adds what it has read: without the retry one of the updates would be lost or fail.
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<8 {
@@ -166,7 +167,8 @@ extension ServerTests {
                             let n: Int = try await transaction.query(
                                 "select n from counter where id = 1"
                             ).single()[0]
-                            try await Fixture.loop.sleep(for: .milliseconds(5))
+                            reads.add()
+                            _ = try await eventually(every: .milliseconds(2)) { reads.value > 1 }
                             try await transaction.execute(
                                 "update counter set n = \(n + 1) where id = 1")
                         }
@@ -232,6 +234,7 @@ extension ServerTests {
         @Test func deadlocksAreSolved() async throws {
             let pool = try await counters("deadlocks")
             let attempts = Count()
+            let locked = Count()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for pair in [(1, 2), (2, 1)] {
                     group.addTask {
@@ -239,7 +242,8 @@ extension ServerTests {
                             attempts.add()
                             try await transaction.execute(
                                 "update counter set n = n + 1 where id = \(pair.0)")
-                            try await Fixture.loop.sleep(for: .milliseconds(200))
+                            locked.add()
+                            _ = try await eventually(every: .milliseconds(2)) { locked.value > 1 }
                             try await transaction.execute(
                                 "update counter set n = n + 1 where id = \(pair.1)")
                         }

@@ -26,6 +26,6 @@ extension BookingStore {
     }
 
     /// For all slots of one commit.
-    static let freedTime = Duration.seconds(1)
+    static let freedTime = Duration.seconds(3)
     static let freedLimit = 50
 }
