@@ -249,7 +249,7 @@ let package = Package(
             name: "RPCurlTests",
             dependencies: [
                 "rpcurl", "Certificates", "Schema", "BenchSchema", "InteropSchema", "RPC",
-                "RPCHTTP2", "TLS", "Protobuf", "Loop", "Telemetry", "Environment",
+                "RPCHTTP2", "TLS", "Protobuf", "Loop", "Telemetry", "Environment", "TestKit",
             ],
             path: "Tests/RPCurlTests", swiftSettings: settings),
         .testTarget(

@@ -84,6 +84,6 @@ enum InteropPeer: Sendable {
     private func run(
         _ program: String, _ words: [String], in folder: URL? = nil
     ) async throws -> (status: Int32, output: String, errors: String) {
-        try await BackgroundProcess.run(program, words, folder: folder, timeout: .seconds(60))
+        try await BackgroundProcess.run(program, words, folder: folder, timeout: .seconds(300))
     }
 }

@@ -5,7 +5,7 @@ import Testing
 
 /// gRPC's official interop cases, between real processes: our programs, Debian's gRPC C++ and
 /// PyPI's grpcio.
-@Suite("Official interop", .timeLimit(.minutes(5)))
+@Suite("Official interop", .timeLimit(.minutes(15)))
 struct InteropTests {
     private struct Pairing {
         let client: InteropPeer

@@ -3,7 +3,7 @@ import Loop
 import Telemetry
 import Testing
 
-@Suite struct RecurrenceTests {
+@Suite(.timeLimit(.minutes(5))) struct RecurrenceTests {
     struct Failure: Error {}
 
     @Test func `a round that fails is told once, the next comes all the same, cancelling ends it`()

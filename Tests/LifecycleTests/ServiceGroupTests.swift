@@ -27,7 +27,7 @@ private final class Recorder: Service {
         journal.add("+\(name)")
         defer { journal.add("-\(name)") }
         switch ending {
-        case .whenCancelled: try await loop.sleep(for: .seconds(60))
+        case .whenCancelled: try await loop.sleep(for: .seconds(600))
         case .fails:
             try await loop.sleep(for: .milliseconds(20))
             throw Failure()
@@ -46,7 +46,7 @@ private final class Journal: Sendable {
     func end() { state.withLock { $0.over = true } }
 }
 
-@Suite struct ServiceGroupTests {
+@Suite(.timeLimit(.minutes(5))) struct ServiceGroupTests {
     @Test func `services stop in the reverse order of their start`() async throws {
         let loop = EventLoop()
         let journal = Journal()
@@ -99,11 +99,12 @@ private final class Journal: Sendable {
         while journal.lines.count < 2 { try await loop.sleep(for: .milliseconds(2)) }
         task.cancel()
         try await task.value
-        #expect(journal.lines.contains("-last"))
         #expect(!journal.lines.contains("-deaf"))
+        // Its own grace may be over before a busy machine lets it stop.
+        while !journal.lines.contains("-last") { try await loop.sleep(for: .milliseconds(2)) }
         #expect(log.contains("did not drain in time"))
         journal.end()
-        try await loop.sleep(for: .milliseconds(30))
+        while !journal.lines.contains("-deaf") { try await loop.sleep(for: .milliseconds(2)) }
         await loop.stop()
     }
 }

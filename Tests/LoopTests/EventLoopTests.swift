@@ -4,7 +4,7 @@ import Testing
 
 @testable import Loop
 
-@Suite struct EventLoopTests {
+@Suite(.timeLimit(.minutes(5))) struct EventLoopTests {
     @Test func `jobs of a task that prefers the loop run on its thread and stay there`()
         async throws
     {
@@ -93,8 +93,7 @@ import Testing
         await loop.stop()
     }
 
-    @Test(.timeLimit(.minutes(1)))
-    func `a timer that its body starts again for this moment leaves the loop its turn`()
+    @Test func `a timer that its body starts again for this moment leaves the loop its turn`()
         async throws
     {
         let loop = EventLoop()

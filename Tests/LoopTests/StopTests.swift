@@ -7,7 +7,7 @@ import Testing
 
 /// The end of a loop, raced by those who still use it. Each waits for ever when it is lost.
 @Suite struct StopTests {
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `several that stop a loop at once all come back`() async {
         for _ in 0..<300 {
             let loop = EventLoop()
@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `work beside a stop runs, or its caller is told`() async {
         let workers = 9
         for _ in 0..<100 {
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `who sleeps while a loop stops is told, on the loop or beside it`() async throws {
         let loop = EventLoop()
         let waiting = Count()
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `a stopped loop refuses at once`() async {
         let loop = EventLoop()
         await loop.stop()
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `a task that waits for the thread pool comes back though its loop stops`() async throws {
         for _ in 0..<20 {
             let loop = EventLoop()
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `nothing of a stopped loop is left`() async throws {
         // Loops that leave something do so every time; what other suites open meanwhile comes and
         // goes. A loop that is left has two descriptors and the stack of its thread, 8 MiB.

@@ -41,7 +41,7 @@ private final class Collector: StreamSocketHandler, @unchecked Sendable {
     }
 }
 
-@Suite struct StreamSocketTests {
+@Suite(.timeLimit(.minutes(5))) struct StreamSocketTests {
     static let addresses: [SocketAddress] = [
         .ipv4(host: "127.0.0.1", port: 0), .ipv6(host: "::1", port: 0),
         .unix(path: "/tmp/janji-loop-test-\(getpid())"),
@@ -77,11 +77,8 @@ private final class Collector: StreamSocketHandler, @unchecked Sendable {
 
     @Test func `connecting to a closed port names the system's reason`() async throws {
         let loop = EventLoop()
-        let listener = try await Listener.bind(.ipv4(host: "127.0.0.1", port: 0), on: loop) { _ in }
-        let address = listener.address
-        await listener.close()
         let error = await #expect(throws: LoopError.self) {
-            _ = try await StreamSocket.connect(to: address, on: loop)
+            _ = try await StreamSocket.connect(to: .ipv4(host: "127.0.0.1", port: 1), on: loop)
         }
         #expect(error?.name == "ECONNREFUSED")
         await loop.stop()

@@ -6,7 +6,7 @@ import Telemetry
 import TestKit
 import Testing
 
-@Suite("Metrics of attempts (gRFC A66)", .timeLimit(.minutes(1)))
+@Suite("Metrics of attempts (gRFC A66)", .timeLimit(.minutes(5)))
 struct AttemptMetricsTests {
     private static let labels = #"grpc_method="test.T/Unary",grpc_target="t""#
 

@@ -8,7 +8,7 @@ import Telemetry
 import TestKit
 import Testing
 
-@Suite("gRPC over HTTP/2: calls over loopback", .timeLimit(.minutes(1)))
+@Suite("gRPC over HTTP/2: calls over loopback", .timeLimit(.minutes(5)))
 struct CallTests {
     @Test("all four kinds with generated stubs, 1 byte to 3 MB")
     func fourKinds() async throws {
@@ -136,7 +136,7 @@ struct CallTests {
                     hasBegun.withLock { $0 = true }
                     let remaining = call.context.remaining ?? .seconds(99)
                     #expect(remaining <= timeout)
-                    try? await call.loop.sleep(for: .seconds(20))
+                    try? await call.loop.sleep(for: .seconds(60))
                     await ended.set(call.context.isCancelled)
                 }
             }
@@ -158,7 +158,7 @@ struct CallTests {
         let server = try await TestServer { router in
             router.handle(Methods.unary) { call in
                 await started.set(true)
-                try? await call.loop.sleep(for: .seconds(20))
+                try? await call.loop.sleep(for: .seconds(60))
                 await ended.set(call.context.isCancelled)
             }
         }

@@ -7,7 +7,7 @@ import TestKit
 import Testing
 
 /// A client, a service, and the service behind it: two connections, three loops.
-@Suite("gRPC over HTTP/2: deadlines and cancellation through a chain", .timeLimit(.minutes(1)))
+@Suite("gRPC over HTTP/2: deadlines and cancellation through a chain", .timeLimit(.minutes(5)))
 struct ChainTests {
     /// A server whose `test.T/Unary` calls the same method of `below`.
     private func relay(
@@ -34,15 +34,18 @@ struct ChainTests {
             }
         }
         let relayed = try await relay(to: below)
-        let options = CallOptions.timeout(.seconds(40))
+        func seconds(_ answer: [UInt8]) -> Int {
+            Int(String(decoding: answer, as: UTF8.self)) ?? -1
+        }
+        let options = CallOptions.timeout(.seconds(200))
         let answer = try await relayed.channel().unary(Methods.unary, [1], options: options)
-        #expect(["39", "38", "37"].contains(String(decoding: answer, as: UTF8.self)))
+        #expect((101..<200).contains(seconds(answer)))
         let free = try await relay(to: below, options: CallOptions(inheritsDeadline: false))
         let other = try await free.channel().unary(Methods.unary, [1], options: options)
         #expect(other == Array("none".utf8))
-        let shorter = try await relay(to: below, options: .timeout(.seconds(20)))
+        let shorter = try await relay(to: below, options: .timeout(.seconds(100)))
         let third = try await shorter.channel().unary(Methods.unary, [1], options: options)
-        #expect(["19", "18", "17"].contains(String(decoding: third, as: UTF8.self)))
+        #expect((0..<100).contains(seconds(third)))
     }
 
     @Test("a client's cancelled task, and a deadline, end both handlers; both connections live on")

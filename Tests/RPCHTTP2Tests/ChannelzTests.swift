@@ -6,7 +6,7 @@ import Testing
 
 @testable import RPCHTTP2
 
-@Suite("channelz", .timeLimit(.minutes(1)))
+@Suite("channelz", .timeLimit(.minutes(5)))
 struct ChannelzTests {
     typealias Client = ChannelzV1.ChannelzClient
 

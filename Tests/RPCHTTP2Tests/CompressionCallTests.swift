@@ -11,7 +11,7 @@ private func frame(_ flag: UInt8, _ bytes: [UInt8]) -> [UInt8] {
 
 private let text = [UInt8](repeating: 7, count: 5000)
 
-@Suite("gRPC over HTTP/2: compressed messages", .timeLimit(.minutes(1)))
+@Suite("gRPC over HTTP/2: compressed messages", .timeLimit(.minutes(5)))
 struct CompressionCallTests {
     /// Echoes; the answer's first byte says whether the request came compressed.
     private func bed(

@@ -8,7 +8,7 @@ import Testing
 
 @testable import RPCHTTP2
 
-@Suite("Server connections: idle time, age, keepalive", .timeLimit(.minutes(1)))
+@Suite("Server connections: idle time, age, keepalive", .timeLimit(.minutes(5)))
 struct ConnectionLifeTests {
     private let call: [Frame] = [
         .request(1, path: "/test.T/Unary", extra: [("content-type", "application/grpc")]),
@@ -31,7 +31,7 @@ struct ConnectionLifeTests {
     func idle() async throws {
         var configuration = ServerConfiguration()
         configuration.maxConnectionIdle = .milliseconds(60)
-        let bed = try await HostileBed(configuration)
+        let bed = try await HostileBed(configuration, honestMayBeLate: true)
         let peer = try await FramePeer.connect(to: bed.server, first: call)
         #expect(await peer.next(.headers) != nil)
         try await expectGracefulEnd(of: peer, lastStream: 1, "max_idle")
@@ -63,11 +63,11 @@ struct ConnectionLifeTests {
     func age() async throws {
         var configuration = ServerConfiguration()
         configuration.maxConnectionAge = .milliseconds(60)
-        let bed = try await HostileBed(configuration)
+        let bed = try await HostileBed(configuration, honestMayBeLate: true)
         let gRPC = [("content-type", "application/grpc")]
         // On a busy machine the second call may be sent later than the second that the server gives
         // the notice: once more then.
-        for _ in 0..<5 {
+        for _ in 0..<20 {
             let peer = try await FramePeer.connect(to: bed.server, answersPings: false)
             try await peer.send([.request(1, path: "/test.T/Bidi", extra: gRPC)])
             #expect(await peer.next(.goaway)?.number == 0x7fff_ffff)
@@ -99,7 +99,7 @@ struct ConnectionLifeTests {
         var configuration = ServerConfiguration()
         configuration.maxConnectionAge = .milliseconds(40)
         configuration.maxConnectionAgeGrace = .milliseconds(40)
-        let bed = try await HostileBed(configuration)
+        let bed = try await HostileBed(configuration, honestMayBeLate: true)
         let call = try await bed.honest.start(
             Methods.bidi, metadata: Metadata(), options: CallOptions())
         let error = await failure { _ = try await call.receive() }
@@ -125,7 +125,7 @@ struct ConnectionLifeTests {
         var configuration = ServerConfiguration()
         configuration.keepaliveTime = .milliseconds(40)
         configuration.keepaliveTimeout = .milliseconds(40)
-        let bed = try await HostileBed(configuration)
+        let bed = try await HostileBed(configuration, honestMayBeLate: true)
         let dead = try await FramePeer.connect(to: bed.server, answersPings: false)
         #expect(await dead.next(.ping) != nil)
         #expect(await dead.next { _ in false } == nil)
@@ -152,7 +152,7 @@ struct ConnectionLifeTests {
             #expect(calls.first?.peer.hasPrefix("127.0.0.1:") == true)
             #expect(calls.first?.deadline?.remaining ?? .zero > .seconds(30))
         }
-        #expect(report.cancelled[0].age >= .milliseconds(50))
+        #expect(try #require(report.cancelled.first).age >= .milliseconds(50))
         #expect(await error?.code == .unavailable)
         #expect(await error?.message.contains("shutting down") == true)
     }

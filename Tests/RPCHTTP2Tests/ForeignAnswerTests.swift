@@ -5,7 +5,7 @@ import Testing
 
 @testable import RPCHTTP2
 
-@Suite("Answers that are not gRPC's", .timeLimit(.minutes(1)))
+@Suite("Answers that are not gRPC's", .timeLimit(.minutes(5)))
 struct ForeignAnswerTests {
     @Test("the header of a proxy's answer is in the error, with and without a body")
     func header() async throws {

@@ -14,7 +14,7 @@ final class FramePeer: StreamSocketHandler, @unchecked Sendable {
     private var waits = 0
 
     /// A frame that has not come by then does not come: the test fails instead of hanging.
-    private static let patience = Duration.seconds(30)
+    private static let patience = Duration.seconds(60)
 
     private init(_ socket: any ByteStream) {
         self.socket = socket
@@ -60,7 +60,7 @@ final class FramePeer: StreamSocketHandler, @unchecked Sendable {
     }
 
     /// The next frame that matches; those before it are dropped. Nil when the connection closed
-    /// without one, or none came in half a minute.
+    /// without one, or none came in a minute.
     func next(_ matches: @escaping @Sendable (Frame) -> Bool) async -> Frame? {
         await withCheckedContinuation { continuation in
             loop.execute { [self] in

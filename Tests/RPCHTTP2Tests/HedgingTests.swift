@@ -6,7 +6,7 @@ import Synchronization
 import TestKit
 import Testing
 
-@Suite("Hedging by service config (gRFC A6)", .timeLimit(.minutes(1)))
+@Suite("Hedging by service config (gRFC A6)", .timeLimit(.minutes(5)))
 struct HedgingTests {
     private func channel(
         _ server: RawServer, _ policy: HedgingPolicy, throttling: RetryThrottling? = nil

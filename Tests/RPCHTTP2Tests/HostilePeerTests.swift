@@ -8,7 +8,7 @@ import Testing
 
 /// rpc.md §7, table 1: each row against a real server, with an honest client beside it that is
 /// served during and after.
-@Suite("Hostile peers: an honest client beside them is served on", .timeLimit(.minutes(1)))
+@Suite("Hostile peers: an honest client beside them is served on", .timeLimit(.minutes(5)))
 struct HostilePeerTests {
     private static func configured(
         _ change: (inout HTTP2Configuration) -> Void
@@ -141,7 +141,7 @@ struct HostilePeerTests {
     func slowHeaders() async throws {
         var configuration = ServerConfiguration()
         configuration.headerTimeout = .milliseconds(50)
-        let bed = try await HostileBed(configuration)
+        let bed = try await HostileBed(configuration, honestMayBeLate: true)
         let peer = try await FramePeer.connect(to: bed.server)
         try await peer.send(bytes: Array(Self.request(1).bytes.dropLast(5)))
         #expect(await peer.farewell() == "header_timeout")
@@ -181,7 +181,7 @@ struct HostilePeerTests {
         configuration.permitsPingsWithoutCalls = true
         configuration.minPingInterval = .zero
         configuration.sendStallTimeout = .milliseconds(50)
-        let bed = try await HostileBed(configuration)
+        let bed = try await HostileBed(configuration, honestMayBeLate: true)
         let peer = try await FramePeer.connect(to: bed.server)
         try await peer.send([Self.request(1, "/test.T/Bidi")])
         try await peer.stopReading()
@@ -202,7 +202,7 @@ struct HostilePeerTests {
     func slowRead() async throws {
         var configuration = ServerConfiguration()
         configuration.sendStallTimeout = .milliseconds(100)
-        let bed = try await HostileBed(configuration)
+        let bed = try await HostileBed(configuration, honestMayBeLate: true)
         let wide: [(UInt16, UInt32)] = [(4, 0x7fff_ffff)]
         let peer = try await FramePeer.connect(to: bed.server, settings: wide)
         try await peer.stopReading()
@@ -221,7 +221,7 @@ struct HostilePeerTests {
     func stalledWindow() async throws {
         var configuration = ServerConfiguration()
         configuration.sendStallTimeout = .milliseconds(100)
-        let bed = try await HostileBed(configuration)
+        let bed = try await HostileBed(configuration, honestMayBeLate: true)
         let peer = try await FramePeer.connect(to: bed.server, settings: [(4, 0)])
         for id in Self.ids(2) {
             try await peer.send([Self.request(id), .data(id, [0, 0, 0, 0, 1, 7], end: true)])
@@ -275,7 +275,7 @@ struct HostilePeerTests {
     func silence() async throws {
         var configuration = ServerConfiguration()
         configuration.handshakeTimeout = .milliseconds(50)
-        let bed = try await HostileBed(configuration)
+        let bed = try await HostileBed(configuration, honestMayBeLate: true)
         let peer = try await FramePeer.connect(to: bed.server, settings: nil)
         #expect(await peer.next { _ in false } == nil)
         #expect(try await bed.closed("handshake_timeout"))
@@ -286,7 +286,7 @@ struct HostilePeerTests {
     func settingsTimeout() async throws {
         var configuration = ServerConfiguration()
         configuration.settingsTimeout = .milliseconds(500)
-        let bed = try await HostileBed(configuration)
+        let bed = try await HostileBed(configuration, honestMayBeLate: true)
         let peer = try await FramePeer.connect(to: bed.server, acknowledges: false)
         let goaway = await peer.next(.goaway)
         #expect(goaway?.secondNumber == HTTP2Code.settingsTimeout.rawValue)

@@ -5,7 +5,7 @@ import RPCHTTP2
 import TestKit
 import Testing
 
-@Suite("gRPC over HTTP/2: what a peer may get wrong", .timeLimit(.minutes(1)))
+@Suite("gRPC over HTTP/2: what a peer may get wrong", .timeLimit(.minutes(5)))
 struct ProtocolTests {
     private func bed() async throws -> (TestServer, RawPeer) {
         let server = try await TestServer { router in

@@ -47,7 +47,7 @@ final class RawPeer: StreamSocketHandler, HTTP2SessionHandler, @unchecked Sendab
     var onRequest: ((Int, Stream) -> Void)?
     private var count = 0
     private var streams: [Stream] = []
-    /// Server: streams that are open.
+    /// Streams that are open; a client's only when their request waits for its end.
     var openStreams: [Stream] { streams.filter { $0.session != nil } }
 
     init(
@@ -67,9 +67,11 @@ final class RawPeer: StreamSocketHandler, HTTP2SessionHandler, @unchecked Sendab
     }
 
     /// Sends a request and waits for the end of its stream.
+    /// - Parameter ends: whether the request ends behind the last piece, or by `endRequests`.
     func request(
         path: String = "/test.T/Unary", extra: [(String, String)] = [], method: String = "POST",
-        contentType: String? = "application/grpc", pieces: [[UInt8]] = [[0, 0, 0, 0, 1, 7]]
+        contentType: String? = "application/grpc", pieces: [[UInt8]] = [[0, 0, 0, 0, 1, 7]],
+        ends: Bool = true
     ) async throws -> Answer {
         await withCheckedContinuation { continuation in
             socket.loop.execute { [self] in
@@ -83,17 +85,28 @@ final class RawPeer: StreamSocketHandler, HTTP2SessionHandler, @unchecked Sendab
                 let stream = Stream()
                 stream.onClose = { continuation.resume(returning: $0) }
                 try? session?.request(stream, fields)
-                send(pieces[...], on: stream)
+                if !ends { streams.append(stream) }
+                send(pieces[...], on: stream, ends: ends)
             }
         }
     }
 
     /// Each piece in a DATA frame of its own: one per turn of the loop.
-    private func send(_ pieces: ArraySlice<[UInt8]>, on stream: Stream) {
-        guard let piece = pieces.first else { return stream.endBody(trailers: nil) }
+    private func send(_ pieces: ArraySlice<[UInt8]>, on stream: Stream, ends: Bool) {
+        guard let piece = pieces.first else {
+            if ends { stream.endBody(trailers: nil) }
+            return
+        }
         _ = piece.withUnsafeBytes { stream.write($0) }
         _ = socket.loop.schedule(after: .milliseconds(2)) { [self] in
-            if stream.session != nil { send(pieces.dropFirst(), on: stream) }
+            if stream.session != nil { send(pieces.dropFirst(), on: stream, ends: ends) }
+        }
+    }
+
+    /// Client: ends the requests that wait for it.
+    func endRequests() async throws {
+        try await socket.loop.submit { [self] in
+            for stream in openStreams { stream.endBody(trailers: nil) }
         }
     }
 

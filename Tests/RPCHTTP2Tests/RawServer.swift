@@ -1,6 +1,7 @@
 import HTTP2
 import Loop
 import Synchronization
+import TestKit
 
 /// A server whose every answer the test decides: what a real one would do only under load.
 final class RawServer: @unchecked Sendable {
@@ -113,15 +114,14 @@ final class RawServer: @unchecked Sendable {
     }
 }
 
+extension SocketAddress {
+    /// A port of the loopback that nobody else is given while its server is away.
+    static func kept() throws -> SocketAddress {
+        .ipv4(host: "127.0.0.1", port: try LocalPort.find())
+    }
+}
+
 /// Waits until the condition holds; the suite's time limit ends what never does.
 func until(_ condition: () async throws -> Bool) async throws {
     while try await !condition() { try await Task.sleep(for: .milliseconds(2)) }
-}
-
-/// A number that several tasks add to.
-final class Count: Sendable {
-    private let count = Mutex(0)
-
-    var value: Int { count.withLock { $0 } }
-    func add() { count.withLock { $0 += 1 } }
 }

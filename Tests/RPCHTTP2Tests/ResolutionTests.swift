@@ -6,7 +6,7 @@ import Testing
 
 @testable import RPCHTTP2
 
-@Suite("Name resolution", .timeLimit(.minutes(1)))
+@Suite("Name resolution", .timeLimit(.minutes(5)))
 struct ResolutionTests {
     @Test(
         "targets: authority and addresses",

@@ -6,7 +6,7 @@ import Testing
 
 @testable import RPCHTTP2
 
-@Suite("Retries by service config (gRFC A6)", .timeLimit(.minutes(1)))
+@Suite("Retries by service config (gRFC A6)", .timeLimit(.minutes(5)))
 struct RetryTests {
     static func configuration(
         _ policy: MethodConfig.Repetition, throttling: RetryThrottling? = nil

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// Handlers that run one after the other in one task must not notice each other.
-@Suite struct SharedTaskTests {
+@Suite(.timeLimit(.minutes(5))) struct SharedTaskTests {
     /// 60 calls leave in one write. Every third handler waits; of those one is cancelled.
     @Test func callsOfOneBatchAreApart() async throws {
         let waiting = Mutex<[Int: CheckedContinuation<Void, Never>]>([:])

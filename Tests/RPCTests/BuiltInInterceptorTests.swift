@@ -7,7 +7,7 @@ import Telemetry
 import TestKit
 import Testing
 
-@Suite("RPC built-in interceptors", .timeLimit(.minutes(1)))
+@Suite("RPC built-in interceptors", .timeLimit(.minutes(5)))
 struct BuiltInInterceptorTests {
     /// Numbers that count up, for ids that a test can name.
     private static func counting(from first: UInt64 = 1) -> @Sendable () -> UInt64 {

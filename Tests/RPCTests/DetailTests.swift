@@ -2,7 +2,7 @@ import Protobuf
 import RPC
 import Testing
 
-@Suite("google.rpc.Status details, typed", .timeLimit(.minutes(1)))
+@Suite("google.rpc.Status details, typed", .timeLimit(.minutes(5)))
 struct DetailTests {
     @Test("written in one line each, read in one line each, through a call")
     func typed() async throws {

@@ -3,7 +3,7 @@ import RPC
 import TestKit
 import Testing
 
-@Suite("RPC over the in-process channel", .timeLimit(.minutes(1)))
+@Suite("RPC over the in-process channel", .timeLimit(.minutes(5)))
 struct InProcessTests {
     @Test("unary: one message in, one out, on the loop, with the context as task-local")
     func unary() async throws {

@@ -3,7 +3,7 @@ import RPC
 import TestKit
 import Testing
 
-@Suite("RPC interceptors", .timeLimit(.minutes(1)))
+@Suite("RPC interceptors", .timeLimit(.minutes(5)))
 struct InterceptorTests {
     private enum ActorKey: ServerContextKey {
         typealias Value = String

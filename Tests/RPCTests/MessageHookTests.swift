@@ -5,7 +5,7 @@ import Synchronization
 import TestKit
 import Testing
 
-@Suite("RPC interceptors that see messages", .timeLimit(.minutes(1)))
+@Suite("RPC interceptors that see messages", .timeLimit(.minutes(5)))
 struct MessageHookTests {
     /// What happened, in order, on any thread.
     private final class Record: Sendable {

@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 /// The four kinds over one message type, as generated code would use them.
-@Suite("RPC calls that are owned, and calls within a scope", .timeLimit(.minutes(1)))
+@Suite("RPC calls that are owned, and calls within a scope", .timeLimit(.minutes(5)))
 struct OwnedCallTests {
     private typealias Word = HealthV1.HealthCheckRequest
 

@@ -3,7 +3,7 @@ import Protobuf
 import RPC
 import Testing
 
-@Suite("Health and reflection services", .timeLimit(.minutes(1)))
+@Suite("Health and reflection services", .timeLimit(.minutes(5)))
 struct ServiceTests {
     private func channel(_ services: any RPCService...) -> InProcessChannel {
         let router = Router()

@@ -5,8 +5,11 @@ import Synchronization
 
 /// bench.Bench; the request steers it: `n` of Echo is the code of the status to answer with.
 struct BenchMethods: Bench.BenchService {
+    /// Calls of Echo that came, and of PingPong of which a message came.
+    let echoes = Counted()
+    let chats = Counted()
     /// Calls of PingPong that ended because the client went away.
-    let cancelled: Counted
+    let cancelled = Counted()
 
     typealias Stream = @Sendable (Bench.Msg, ResponseWriter<Bench.Msg>) async throws -> Void
     /// Instead of the numbered messages of Stream.
@@ -14,9 +17,12 @@ struct BenchMethods: Bench.BenchService {
 
     final class Counted: Sendable {
         let count = Atomic<Int>(0)
+
+        var value: Int { count.load(ordering: .relaxed) }
     }
 
     func echo(_ request: Bench.Msg, _ context: ServerContext) async throws -> Bench.Msg {
+        echoes.count.add(1, ordering: .relaxed)
         context.responseMetadata.add(context.metadata.first("x-in") ?? "none", for: "x-seen")
         context.trailingMetadata.add(binary: [0, 255], for: "x-trail-bin")
         guard request.n > 0 else { return request }
@@ -55,7 +61,10 @@ struct BenchMethods: Bench.BenchService {
         _ responses: ResponseWriter<Bench.Msg>
     ) async throws {
         do {
+            var isFirst = true
             for try await request in requests {
+                if isFirst { chats.count.add(1, ordering: .relaxed) }
+                isFirst = false
                 // The call may end before the client has said everything.
                 guard request.n >= 0 else { throw RPCError(.aborted, "enough") }
                 try await responses.write(request)

@@ -1,11 +1,12 @@
 import BenchSchema
 import Loop
 import Protobuf
+import TestKit
 import Testing
 
 @testable import rpcurl
 
-@Suite(.timeLimit(.minutes(1))) struct BenchTests {
+@Suite(.timeLimit(.minutes(5))) struct BenchTests {
     @Test("every quantile is exact to 1 %") func quantiles() {
         var histogram = LatencyHistogram()
         for value in 1...100_000 { histogram.record(Int64(value) * 1000) }
@@ -84,20 +85,25 @@ import Testing
 
     @Test("failures by status, dropped calls, exit code 1") func failures() async throws {
         try await Fixture.with { server in
-            var result = try await server.run(
+            let result = try await server.run(
                 "ADDRESS", "bench", "bench.Bench/Echo", "{\"n\":5}", "-n", "7", "-c", "1",
                 "-warmup", "0")
             #expect(result.output.contains("  NOT_FOUND: 7\n  the first: NOT_FOUND: as asked"))
             #expect(result.code == 1)
-            // Endless streams hold both places: the other calls are not begun.
-            result = try await server.run(
-                "-json", "ADDRESS", "bench", "bench.Bench/Stream", "{\"n\":-1}", "-rate", "100",
-                "-duration", "0.3", "-warmup", "0", "-max-outstanding", "2", "-max-time", "0.5")
+        }
+        let idle = EventLoop(name: "idle")
+        let silent: BenchMethods.Stream = { _, _ in try await idle.sleep(for: .seconds(600)) }
+        try await Fixture.with(stream: silent) { server in
+            // Silent streams hold both places: the other calls are not begun.
+            let result = try await server.run(
+                "-json", "ADDRESS", "bench", "bench.Bench/Stream", "{}", "-rate", "100",
+                "-duration", "0.3", "-warmup", "0", "-max-outstanding", "2", "-max-time", "5")
             let json = try JSONValue.parse(Array(result.output.utf8))
             #expect(json["failures"]?["DEADLINE_EXCEEDED"] == 2, "\(result.output)")
             #expect(json["dropped"] == 28)
             #expect(result.code == 1)
         }
+        await idle.stop()
     }
 
     @Test("Ctrl-C ends the run with what was counted") func interrupt() async throws {
@@ -105,7 +111,8 @@ import Testing
             let bench = server.start(
                 "ADDRESS", "bench", "bench.Bench/Echo", "-rate", "200", "-duration", "1000",
                 "-warmup", "0")
-            try await server.loop.sleep(for: .milliseconds(300))
+            let isServed = try await eventually { server.echoes.value > 3 }
+            #expect(isServed)
             bench.interrupt()
             let result = await bench.result()
             #expect(result.output.contains("open loop, 200.000 calls/s wanted"))

@@ -3,7 +3,7 @@ import Testing
 
 @testable import rpcurl
 
-@Suite(.timeLimit(.minutes(1))) struct CallTests {
+@Suite(.timeLimit(.minutes(5))) struct CallTests {
     @Test(
         "lists services and methods, by both reflection versions",
         arguments: [Fixture.Schema.reflection, .alphaReflection])

@@ -7,7 +7,7 @@ import Testing
 
 @testable import rpcurl
 
-@Suite(.timeLimit(.minutes(1))) struct DoctorTests {
+@Suite(.timeLimit(.minutes(5))) struct DoctorTests {
     @Test("our own server is well") func healthy() async throws {
         try await Fixture.with { server in
             let result = try await server.run("ADDRESS", "doctor")

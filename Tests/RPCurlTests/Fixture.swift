@@ -22,6 +22,8 @@ struct Fixture {
     }
 
     let address: String
+    let echoes: BenchMethods.Counted
+    let chats: BenchMethods.Counted
     let cancelled: BenchMethods.Counted
     let loop: EventLoop
     private let server: RPCServer
@@ -34,8 +36,8 @@ struct Fixture {
     ) async throws -> T {
         let loop = EventLoop(name: "server")
         let router = Router()
-        let cancelled = BenchMethods.Counted()
-        BenchMethods(cancelled: cancelled, onStream: stream).register(in: router)
+        let methods = BenchMethods(onStream: stream)
+        methods.register(in: router)
         let health = HealthService()
         health.set(.serving)
         health.set(.notServing, for: "bench.Bench")
@@ -58,8 +60,8 @@ struct Fixture {
         let listener = try await server.listen(
             on: .ipv4(host: "127.0.0.1", port: 0), loop: loop, tls: tls)
         let fixture = Fixture(
-            address: "127.0.0.1:\(listener.address.port ?? 0)", cancelled: cancelled, loop: loop,
-            server: server)
+            address: "127.0.0.1:\(listener.address.port ?? 0)", echoes: methods.echoes,
+            chats: methods.chats, cancelled: methods.cancelled, loop: loop, server: server)
         do {
             let value = try await body(fixture)
             await fixture.stop()

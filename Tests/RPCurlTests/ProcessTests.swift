@@ -1,10 +1,11 @@
 import Glibc
 import Loop
 import Synchronization
+import TestKit
 import Testing
 
 /// The built program, as a shell sees it.
-@Suite(.timeLimit(.minutes(1))) struct ProcessTests: Sendable {
+@Suite(.timeLimit(.minutes(5))) struct ProcessTests: Sendable {
     /// rpcurl lies beside the test bundle.
     private static let program: String = {
         var buffer = [CChar](repeating: 0, count: 4096)
@@ -13,8 +14,12 @@ import Testing
         return path.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" } + "/rpcurl"
     }()
 
-    /// Runs a shell line in which `rpcurl` is the program. Blocks: only for what ends at once.
-    private func shell(_ line: String) throws -> (output: String, code: Int32) {
+    /// Runs a shell line in which `rpcurl` is the program.
+    private func shell(_ line: String) async throws -> (output: String, code: Int32) {
+        try await offThread { try Self.blocking(line) }
+    }
+
+    private static func blocking(_ line: String) throws -> (output: String, code: Int32) {
         let command = "rpcurl() { '\(Self.program)' \"$@\"; }; \(line)"
         let stream = try #require(popen("exec 2>&1; \(command)", "r"))
         var output: [UInt8] = []
@@ -25,25 +30,25 @@ import Testing
         return (String(decoding: output, as: UTF8.self), pclose(stream) >> 8)
     }
 
-    @Test func exitCodes() throws {
-        var result = try shell("rpcurl --help")
+    @Test func exitCodes() async throws {
+        var result = try await shell("rpcurl --help")
         #expect(result.code == 0 && result.output.contains("examples:"))
-        result = try shell("rpcurl")
+        result = try await shell("rpcurl")
         #expect(result.code == 2)
-        result = try shell("rpcurl 127.0.0.1:1 list")
+        result = try await shell("rpcurl 127.0.0.1:1 list")
         #expect(result.code == 1 && result.output.contains("nothing listens"))
-        result = try shell("rpcurl tap --help")
+        result = try await shell("rpcurl tap --help")
         #expect(result.code == 0 && result.output.contains("rpcurl [flags] tap LISTEN UPSTREAM"))
-        result = try shell("rpcurl -config /no/such 127.0.0.1:1 list")
+        result = try await shell("rpcurl -config /no/such 127.0.0.1:1 list")
         #expect(result.code == 2)
-        result = try shell("rpcurl replay /no/such 127.0.0.1:1")
+        result = try await shell("rpcurl replay /no/such 127.0.0.1:1")
         #expect(result.code == 1 && result.output.contains("cannot read /no/such"))
-        result = try shell("rpcurl 127.0.0.1:1 bench a.B/C -n 1")
+        result = try await shell("rpcurl 127.0.0.1:1 bench a.B/C -n 1")
         #expect(result.code == 1 && result.output.contains("nothing listens"))
     }
 
-    @Test("the completion script is one that bash can run") func completion() throws {
-        let result = try shell(
+    @Test("the completion script is one that bash can run") func completion() async throws {
+        let result = try await shell(
             "rpcurl completion bash >/tmp/rpcurl-$$.sh && bash -n /tmp/rpcurl-$$.sh; "
                 + "code=$?; rm /tmp/rpcurl-$$.sh; exit $code")
         #expect(result.code == 0, "\(result.output)")
@@ -58,7 +63,9 @@ import Testing
             COMP_WORDS=(rpcurl h:1 to); COMP_CWORD=2; _rpcurl; echo "${COMPREPLY[@]}"
             COMP_WORDS=(rpcurl h:1 top -); COMP_CWORD=3; _rpcurl; echo "${COMPREPLY[@]}"
             """
-        let result = try await Fixture.withFile(Array(script.utf8)) { try shell("bash \($0)") }
+        let result = try await Fixture.withFile(Array(script.utf8)) {
+            try await shell("bash \($0)")
+        }
         let lines = result.output.split(separator: "\n")
         #expect(lines.first == "top", "\(result.output)")
         let flags = Set(lines.last?.split(separator: " ") ?? [])
@@ -68,17 +75,31 @@ import Testing
 
     @Test("Ctrl-C cancels the call: the stream is reset") func interrupt() async throws {
         try await Fixture.with { server in
-            // A shell gives background jobs an empty input unless it comes from elsewhere; the
-            // pipe stays open meanwhile, so only the signal can end the call.
-            let line =
-                "exec 3<&0; '\(Self.program)' \(server.address) call bench.Bench/PingPong @ <&3 & "
-                + "p=$!; sleep 0.7; kill -INT $p; wait $p"
-            let result = try await server.loop.blocking {
-                try shell("sleep 1.5 | (\(line)); exit $?")
+            try await Fixture.withFile { go in
+                // A shell gives background jobs an empty input unless it comes from elsewhere; this
+                // one never ends, so only the signal can end the call.
+                async let interrupted = shell(
+                    """
+                    mkfifo \(go).in; exec 3<>\(go).in; rm \(go).in; echo '{"n":1}' >&3
+                    '\(Self.program)' \(server.address) call bench.Bench/PingPong @ <&3 & p=$!
+                    until [ -s \(go) ]; do sleep 0.05; done
+                    kill -INT $p; wait $p
+                    """)
+                let hasBegun = try await eventually { server.chats.value == 1 }
+                try Self.write("now", to: go)
+                let result = try await interrupted
+                #expect(hasBegun)
+                #expect(result.code == 65)
+                #expect(result.output.contains("CANCELLED (1)"))
+                // The handler hears of it after the client did.
+                #expect(try await eventually { server.cancelled.value == 1 })
             }
-            #expect(result.code == 65)
-            #expect(result.output.contains("CANCELLED (1)"))
-            #expect(server.cancelled.count.load(ordering: .relaxed) == 1)
         }
+    }
+
+    private static func write(_ text: String, to path: String) throws {
+        let file = try #require(fopen(path, "w"))
+        fputs(text, file)
+        fclose(file)
     }
 }

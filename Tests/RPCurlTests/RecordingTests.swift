@@ -7,7 +7,7 @@ import Testing
 
 @testable import rpcurl
 
-@Suite(.timeLimit(.minutes(1))) struct RecordingTests {
+@Suite(.timeLimit(.minutes(5))) struct RecordingTests {
     private static let events: [CallEvent] = {
         var metadata = Metadata()
         metadata.add("v", for: "x-a")

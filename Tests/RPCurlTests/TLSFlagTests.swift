@@ -4,7 +4,7 @@ import Testing
 
 @testable import rpcurl
 
-@Suite(.timeLimit(.minutes(1))) struct TLSFlagTests {
+@Suite(.timeLimit(.minutes(5))) struct TLSFlagTests {
     private let files = Certificates.shared
 
     @Test("https:// or a flag speaks TLS; nobody is believed without a reason") func server()

@@ -5,11 +5,12 @@ import Protobuf
 import RPC
 import RPCHTTP2
 import Synchronization
+import TestKit
 import Testing
 
 @testable import rpcurl
 
-@Suite(.timeLimit(.minutes(1))) struct TapTests {
+@Suite(.timeLimit(.minutes(5))) struct TapTests {
     @Test("every kind of call passes, with metadata, trailers and status, and is printed")
     func passes() async throws {
         try await Fixture.with { server in
@@ -93,12 +94,17 @@ import Testing
             #expect(try await call.receive() == [])
             call.cancel()
             await tap.wait(for: "(by the client)")
-            let late = try await channel.start(
-                ping, metadata: Metadata(), options: .timeout(.milliseconds(1500)))
-            await #expect {
-                _ = try await late.receive()
-            } throws: {
-                ($0 as? RPCError)?.code == .deadlineExceeded
+            try await growingDeadline { timeout in
+                let before = server.chats.value
+                let late = try await channel.start(
+                    ping, metadata: Metadata(), options: .timeout(timeout))
+                try? await late.send([])
+                await #expect {
+                    while try await late.receive() != nil {}
+                } throws: {
+                    ($0 as? RPCError)?.code == .deadlineExceeded
+                }
+                return server.chats.value > before
             }
             await tap.wait(for: "#2 = ")
             channel.close()
@@ -107,12 +113,7 @@ import Testing
             #expect(said.output.contains("#2 > /bench.Bench/PingPong"))
             #expect(said.output.contains(" ms left"), "\(said.output)")
             // The handler hears of it after the client did.
-            var looks = 0
-            while server.cancelled.count.load(ordering: .relaxed) < 2, looks < 500 {
-                try await loop.sleep(for: .milliseconds(20))
-                looks += 1
-            }
-            #expect(server.cancelled.count.load(ordering: .relaxed) == 2)
+            #expect(try await eventually { server.cancelled.value >= 2 })
         }
         await loop.stop()
     }

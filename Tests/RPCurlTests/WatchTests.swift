@@ -6,7 +6,7 @@ import Testing
 
 @testable import rpcurl
 
-@Suite(.timeLimit(.minutes(1))) struct WatchTests {
+@Suite(.timeLimit(.minutes(5))) struct WatchTests {
     /// Two messages from the position that is asked for, then the line breaks; at 4 the end.
     private static let breaking: BenchMethods.Stream = { request, responses in
         guard request.n < 4 else { throw RPCError(.failedPrecondition, "at the end") }

@@ -10,7 +10,7 @@ import TLS
 import Telemetry
 import Testing
 
-@Suite("gRPC over TLS", .timeLimit(.minutes(1))) struct SecureCallTests {
+@Suite("gRPC over TLS", .timeLimit(.minutes(5))) struct SecureCallTests {
     private let files = Certificates.shared
 
     @Test("unary, streams, and who the client is (mTLS)")

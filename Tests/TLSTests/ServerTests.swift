@@ -8,7 +8,7 @@ import TLS
 import Telemetry
 import Testing
 
-@Suite("A TLS server: reload, bad clients, other programs", .timeLimit(.minutes(1)))
+@Suite("A TLS server: reload, bad clients, other programs", .timeLimit(.minutes(5)))
 struct ServerTests {
     private let files = Certificates.shared
 
@@ -53,7 +53,9 @@ struct ServerTests {
         let server = try await SecureServer(
             files.server("localhost") { $0.handshakeTimeout = .seconds(1) })
         let channel = try server.channel(files.client())
-        #expect(try await channel.unary(Methods.echo, [1]) == [1])
+        // The limit is theirs, too, when the machine stalls: then they connect again.
+        let patient = CallOptions(waitForReady: true)
+        #expect(try await channel.unary(Methods.echo, [1], options: patient) == [1])
         let hello = try TLSSession(files.client(), host: "localhost")
         try hello.start()
         var half: [UInt8] = []
@@ -78,7 +80,7 @@ struct ServerTests {
         }
         #expect(try await channel.unary(Methods.echo, [2]) == [2])
         let second = try server.channel(files.client())
-        #expect(try await second.unary(Methods.echo, [3]) == [3])
+        #expect(try await second.unary(Methods.echo, [3], options: patient) == [3])
     }
 
     @Test("bytes that come one by one, both ways")

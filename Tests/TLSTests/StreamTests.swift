@@ -8,7 +8,7 @@ import Testing
 @testable import TLS
 
 /// Streams over real sockets, without gRPC.
-@Suite("TLS over a stream: back-pressure, limits and ends", .timeLimit(.minutes(1)))
+@Suite("TLS over a stream: back-pressure, limits and ends", .timeLimit(.minutes(5)))
 struct StreamTests {
     private let files = Certificates.shared
     private let loop = EventLoop(name: "test")

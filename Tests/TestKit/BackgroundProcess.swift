@@ -121,7 +121,7 @@ public final class BackgroundProcess: Sendable {
     /// - Returns: its exit code and what it wrote.
     public static func run(
         _ executable: String, _ arguments: [String], environment: [String: String]? = nil,
-        folder: URL? = nil, timeout: Duration = .seconds(60)
+        folder: URL? = nil, timeout: Duration = .seconds(180)
     ) async throws -> (status: Int32, output: String, errors: String) {
         let name = "janji-run-\(UUID().uuidString)"
         let temporary = FileManager.default.temporaryDirectory

@@ -1,7 +1,7 @@
 /// Repeats `condition` until it holds; false when it still does not after `time`. For what has no
 /// event to await: another process, a row that somebody else writes.
 public func eventually(
-    within time: Duration = .seconds(30), every pause: Duration = .milliseconds(20),
+    within time: Duration = .seconds(60), every pause: Duration = .milliseconds(20),
     _ condition: () async throws -> Bool
 ) async throws -> Bool {
     let end = ContinuousClock.now + time

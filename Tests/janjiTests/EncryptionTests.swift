@@ -8,7 +8,7 @@ import Testing
 
 @testable import janji
 
-@Suite(.timeLimit(.minutes(1))) struct EncryptionTests {
+@Suite(.timeLimit(.minutes(5))) struct EncryptionTests {
     private let files = Certificates.shared
     private static let echo = MethodDescriptor(service: "test.T", name: "Echo", kind: .unary)
 

@@ -8,7 +8,7 @@ import Testing
 
 /// The server against bytes written by hand, by section of RFC 9113 (HTTP/2) and RFC 7541 (HPACK):
 /// the cases of h2spec, and what our server does where the specification leaves a choice.
-@Suite("HTTP/2 frame by frame", .timeLimit(.minutes(1)))
+@Suite("HTTP/2 frame by frame", .timeLimit(.minutes(5)))
 struct ConformanceTests {
     private static let loop = EventLoop(name: "frames")
     private static let echo = MethodDescriptor(service: "test.T", name: "Echo", kind: .unary)
