@@ -19,7 +19,7 @@ enum Bench {
 
     static func pool(_ url: String, _ metrics: Metrics = Metrics()) -> PostgresPool {
         PostgresPool(
-            configuration: PostgresConfiguration(url: url).forService("shop"), loop: loop,
+            configuration: .patient(url).forService("shop"), loop: loop,
             logger: Logger(label: "test", sink: LogCapture().sink), metrics: metrics)
     }
 }

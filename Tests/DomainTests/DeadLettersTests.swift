@@ -6,7 +6,7 @@ import Testing
 @testable import Kafka
 
 extension ServerTests {
-    @Suite(.serialized, .timeLimit(.minutes(2))) struct DeadLettersTests {
+    @Suite(.serialized, .timeLimit(.minutes(5))) struct DeadLettersTests {
         @Test("X-52: letters are listed with reason and origin, sent back once, oldest first")
         func redrive() async throws {
             let broker = try await KafkaBroker.shared()

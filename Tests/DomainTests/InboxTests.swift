@@ -7,11 +7,16 @@ import Testing
 @testable import Domain
 
 extension ServerTests {
-    @Suite(.serialized, .timeLimit(.minutes(2))) struct InboxTests {
+    @Suite(.serialized, .timeLimit(.minutes(5))) struct InboxTests {
         private func effects(_ shop: Shop) async throws {
-            try PostgresCluster.shared().psql(
-                "create table shop.effect (event_id uuid not null); grant all on shop.effect to shop",
-                database: "inbox_\(shop.topic.split(separator: "_").last ?? "")")
+            let database = "inbox_\(shop.topic.split(separator: "_").last ?? "")"
+            try await offThread {
+                try PostgresCluster.shared().psql(
+                    """
+                    create table shop.effect (event_id uuid not null);
+                    grant all on shop.effect to shop
+                    """, database: database)
+            }
         }
 
         /// What a consumer does with an event.

@@ -7,7 +7,7 @@ import Testing
 @testable import Domain
 
 extension ServerTests {
-    @Suite(.serialized, .timeLimit(.minutes(2))) struct OutboxArchiveTests {
+    @Suite(.serialized, .timeLimit(.minutes(5))) struct OutboxArchiveTests {
         /// The list once no transaction from before holds it back.
         private func settled(
             _ shop: Shop, _ selection: OutboxArchive.Selection, _ count: Int
@@ -63,7 +63,7 @@ extension ServerTests {
                 isDone.add()
             }
             var seen: [OutboxArchive.Entry] = []
-            let patience = Deadline.after(.seconds(20))
+            let patience = Deadline.after(.seconds(120))
             while true {
                 let last = isDone.value > 0
                 let page = try await archive.list(.init(), after: seen.last?.cursor, limit: 50)

@@ -11,7 +11,7 @@ import Testing
 @testable import Domain
 
 extension ServerTests {
-    @Suite(.serialized, .timeLimit(.minutes(2))) struct OutboxRelayTests {
+    @Suite(.serialized, .timeLimit(.minutes(5))) struct OutboxRelayTests {
         @Test("events of a key arrive in the order of their transactions, once each")
         func order() async throws {
             let shop = try await Shop("relay_order")
@@ -61,10 +61,12 @@ extension ServerTests {
                     throw Undo()
                 }
             }
-            try await shop.commit(key: "real", version: 1)
-            #expect(try await eventually { shop.heard.count == 1 })
-            try await Bench.loop.sleep(for: .milliseconds(300))
-            #expect(shop.heard.keys == ["real"])
+            // Rows are published in the order of their ids: the second is read after the ghost's.
+            for version in 1...2 {
+                try await shop.commit(key: "real", version: version)
+                #expect(try await eventually { shop.heard.count == version })
+            }
+            #expect(shop.heard.keys == ["real", "real"])
             await relay.stop()
             await shop.close()
         }
@@ -75,10 +77,11 @@ extension ServerTests {
             let shop = try await Shop("relay_outage", broker: broker)
             let relay = try shop.relay(deliveryTimeout: .seconds(2))
             try await shop.commit(key: "k", version: 1)
-            #expect(try await eventually { shop.heard.count == 1 })
+            #expect(try await eventually { try await shop.unpublished() == 0 })
+            #expect(try await eventually { shop.heard.count >= 1 })
             await broker.down()
             for version in 2...20 { try await shop.commit(key: "k", version: version) }
-            try await Bench.loop.sleep(for: .milliseconds(600))
+            #expect(try await eventually { relay.failures > 0 })
             #expect(try await shop.unpublished() == 19)
             try await broker.up()
             #expect(try await eventually { Set(shop.heard.versions(of: "k")).count == 20 })
@@ -115,6 +118,9 @@ extension ServerTests {
                 try await eventually {
                     try await shop.number("select count(*) from outbox_lease") == 1
                 })
+            // However slow this test is, the lease does not run out in it.
+            try await shop.pool.execute(
+                "update outbox_lease set expires_at = clock_timestamp() + interval '1 hour'")
             let second = try shop.relay()
             for version in 1...30 {
                 try await shop.commit(key: "k", version: version)
@@ -125,11 +131,10 @@ extension ServerTests {
             #expect(try await eventually { first.published == 30 })
             #expect(second.published == 0)
             await first.stop()
-            let start = Deadline.now()
             try await shop.commit(key: "k", version: 31)
-            #expect(try await eventually { shop.heard.count == 31 })
-            let waited = start.duration(to: .now())
-            #expect(waited < .seconds(4), "a drained relay gives its lease back")
+            #expect(
+                try await eventually { shop.heard.count == 31 },
+                "a drained relay gives its lease back")
             #expect(try await eventually { second.published == 1 })
             #expect(shop.heard.versions(of: "k") == Array(1...31))
             await second.stop()
@@ -142,12 +147,13 @@ extension ServerTests {
             try await shop.pool.execute(
                 """
                 insert into outbox_lease (owner, expires_at)
-                values (\(UUID.random()), clock_timestamp() + interval '1500 milliseconds')
+                values (\(UUID.random()), clock_timestamp() + interval '1 hour')
                 """)
             let relay = try shop.relay()
             try await shop.commit(key: "k", version: 1)
             try await Bench.loop.sleep(for: .milliseconds(700))
             #expect(shop.heard.count == 0, "the lease of another is respected")
+            try await shop.pool.execute("update outbox_lease set expires_at = clock_timestamp()")
             #expect(try await eventually { shop.heard.count == 1 })
             await relay.stop()
             await shop.close()

@@ -24,11 +24,11 @@ final class Shop: Sendable {
     ]
 
     init(_ name: String, broker: KafkaBroker? = nil) async throws {
-        url = try PostgresCluster.shared().database(named: name)
+        url = try await PostgresCluster.sharedDatabase(name)
         topic = "test.\(name)"
         let logger = Logger(label: "test", sink: LogCapture().sink)
         let owner = PostgresPool(
-            configuration: PostgresConfiguration(url: url), loop: Bench.loop, logger: logger)
+            configuration: .patient(url), loop: Bench.loop, logger: logger)
         try await Migrator(owner, schema: "shop", logger: logger).apply(Self.migrations)
         await owner.close()
         pool = Bench.pool(url)
@@ -95,10 +95,12 @@ final class RunningRelay: Sendable {
     }
 
     /// Events delivered, from the relay's own counter.
-    var published: Int {
-        let line = metrics.render().split(separator: "\n").first {
-            $0.hasPrefix("janji_outbox_published_total{")
-        }
+    var published: Int { count("janji_outbox_published_total") }
+    /// Rounds that have failed.
+    var failures: Int { count("janji_outbox_failures_total") }
+
+    private func count(_ name: String) -> Int {
+        let line = metrics.render().split(separator: "\n").first { $0.hasPrefix(name + "{") }
         return line?.split(separator: " ").last.flatMap { Double($0) }.map { Int($0) } ?? -1
     }
 

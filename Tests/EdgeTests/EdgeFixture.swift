@@ -10,7 +10,8 @@ import Telemetry
 /// A real edge on a loopback port before fake services in the same process.
 ///
 /// The request steers the fake: a thing named `code:UNAVAILABLE` fails with that status,
-/// `reason:PENDING_BOOKING_EXISTS` with that reason, `slow` does not answer.
+/// `reason:PENDING_BOOKING_EXISTS` with that reason, `slow` does not answer, `held` does once it is
+/// released.
 final class EdgeFixture: Sendable {
     let loop: EventLoop
     let server: EdgeServer
@@ -124,6 +125,7 @@ final class FakeServices: Sendable {
         var cancelled = 0
         var sessions: [String: EdgeSession] = [:]
         var isReady = true
+        var isReleased = false
         var identityIsDown = false
         var subscribers: [Int: AsyncStream<Event>.Continuation] = [:]
         var subscriptions: [NotificationV1.SubscribeRequest] = []
@@ -141,6 +143,9 @@ final class FakeServices: Sendable {
         get { state.withLock { $0.identityIsDown } }
         set { state.withLock { $0.identityIsDown = newValue } }
     }
+
+    /// Lets calls go on that are `held`.
+    func release() { state.withLock { $0.isReleased = true } }
 
     // MARK: Sessions
 
@@ -215,6 +220,9 @@ final class FakeServices: Sendable {
                 state.withLock { $0.cancelled += 1 }
                 throw error
             }
+        }
+        while steer == "held", !state.withLock({ $0.isReleased }) {
+            try await call.loop.sleep(for: .milliseconds(5))
         }
         if steer == "replayed" {
             call.context.trailingMetadata.set("true", for: "idempotency-replayed")

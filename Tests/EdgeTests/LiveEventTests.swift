@@ -34,7 +34,7 @@ import Testing
     }
 
     private static func ready(_ edge: EdgeFixture, streams: Int = 1) async throws {
-        for _ in 0..<400
+        for _ in 0..<12_000
         where edge.services.subscriptions.count < streams
             || !edge.server.isFollowingEvents
         {

@@ -183,24 +183,36 @@ import WebSocket
 
     @Test("X-45: a session that expires or is revoked closes its socket with 4001")
     func sessionEnds() async throws {
-        try await EdgeFixture.with(
-            following: true,
-            {
-                $0.sessionRecheck = .milliseconds(50)
-                $0.headerTimeout = .milliseconds(400)
-            }
-        ) { edge in
-            for id in ["long", "short"] {
-                edge.services.signIn(id, for: id == "long" ? .seconds(3600) : .seconds(1))
-                let plug = edge.plug()
-                let answer = try plug.upgrade("/ws", Self.own + [("Cookie", "session_id=\(id)")])
-                #expect(answer.status == 101)
-                _ = try plug.message()
-                if id == "long" { edge.services.revoke("long") }
-                var last = try plug.hear()
-                while case .message = last { last = try plug.hear() }
-                #expect(last == .closed(4001), "\(id)")
-            }
+        try await EdgeFixture.with(following: true, { $0.sessionRecheck = .milliseconds(50) }) {
+            edge in
+            edge.services.signIn("long")
+            let plug = try #require(try Self.adminSocket(edge, "long"))
+            edge.services.revoke("long")
+            #expect(try Self.end(of: plug) == .closed(4001))
         }
+        // Nobody asks again: the expiry that is known is enough. On a busy machine a short session
+        // may be over before it is used.
+        try await EdgeFixture.with(following: true) { edge in
+            var short: Plug?
+            for seconds in [1, 5, 25] where short == nil {
+                edge.services.signIn("short\(seconds)", for: .seconds(seconds))
+                short = try Self.adminSocket(edge, "short\(seconds)")
+            }
+            #expect(try Self.end(of: try #require(short)) == .closed(4001))
+        }
+    }
+
+    /// An open socket of this session; nil when it is over already.
+    private static func adminSocket(_ edge: EdgeFixture, _ session: String) throws -> Plug? {
+        let plug = edge.plug()
+        let answer = try plug.upgrade("/ws", own + [("Cookie", "session_id=\(session)")])
+        guard answer.status == 101 else { return nil }
+        return plug
+    }
+
+    private static func end(of plug: Plug) throws -> Plug.Incoming {
+        var last = try plug.hear()
+        while case .message = last { last = try plug.hear() }
+        return last
     }
 }

@@ -23,7 +23,8 @@ extension EndToEnd {
             }
             let deadlocks = try await stage.system.sql(Self.deadlocks)
             let answers = try await parallel(100) { number in
-                try await stage.assign(bookings[number], course.slots[number % 40])
+                try await stage.assign(
+                    bookings[number], course.slots[number % 40], key: "race-\(number)")
             }
             let assigned = answers.count { $0.status == 200 }
             #expect(assigned > 3)
@@ -56,7 +57,8 @@ extension EndToEnd {
             let course = try await stage.course((0..<20).map { .init(hour: Double($0) * 2) })
             let id = try await stage.confirmed(course)
             let answers = try await parallel(20) { number in
-                try await stage.assign(id, course.slots[number], reason: "race")
+                try await stage.assign(
+                    id, course.slots[number], reason: "race", key: "race-\(number)")
             }
             #expect(answers.count { $0.status == 200 } == 1, "\(answers.map(\.status))")
             #expect(answers.allSatisfy { $0.status == 200 || $0.code == "INVALID_TRANSITION" })

@@ -53,16 +53,18 @@ extension Stage {
                 "-X", "-q", "-d", system.databaseURL, "-c",
                 """
                 begin; select 'locked' from booking.booking where id = '\(booking)' for update;
-                select pg_sleep(30); rollback
+                select pg_sleep(600); rollback
                 """,
             ], environment: ProcessInfo.processInfo.environment,
             logFile: system.folder.appendingPathComponent("psql-\(booking).log"))
-        _ = try await eventually {
-            try await system.sql(
-                "select count(*) from pg_stat_activity where query like '%\(booking)%pg_sleep%'"
-                    + " and wait_event = 'PgSleep'") != "0"
-        }
         do {
+            let isLocked = try await eventually {
+                try await system.sql(
+                    "select count(*) from pg_stat_activity"
+                        + " where query like '%\(booking)%pg_sleep%' and wait_event = 'PgSleep'")
+                    != "0"
+            }
+            guard isLocked else { throw ClientError("no lock: \(lock.log)") }
             try await body()
         } catch {
             await unlock(booking, lock)
@@ -75,7 +77,14 @@ extension Stage {
         _ = try? await system.sql(
             "select pg_terminate_backend(pid) from pg_stat_activity"
                 + " where query like '%\(booking)%pg_sleep%' and pid <> pg_backend_pid()")
-        await lock.stop(grace: .seconds(2))
+        await lock.stop()
+    }
+
+    /// Whether a call of ours waits for a row. It does so for two seconds at most.
+    func waitsForLock() async throws -> Bool {
+        try await system.sql(
+            "select count(*) from pg_stat_activity"
+                + " where application_name = 'janji-booking' and wait_event_type = 'Lock'") != "0"
     }
 
     func status(of booking: String) async throws -> String {

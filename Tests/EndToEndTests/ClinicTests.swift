@@ -38,11 +38,11 @@ extension EndToEnd {
                 let saved = try await stage.admin.send(
                     .put, "/api/locations/\(location)", body: place.encoded())
                 try #require(saved.status == 200, "\(saved)")
-                // Soon: nobody is checked in half a day before. Stage counts from the fourth day.
-                let now = Date().timeIntervalSince1970 / 3600
-                let soon = (now.truncatingRemainder(dividingBy: 24)).rounded(.up) - 96 + 1
+                // Nobody is checked in half a day before. In one hour: both on the same day there.
+                let soon = Stage.soon
                 course = try await stage.course(
-                    [.init(hour: soon), .init(hour: soon + 1)], claimAt: "publish",
+                    [.init(hour: soon, hours: 0.5), .init(hour: soon + 0.5, hours: 0.5)],
+                    claimAt: "publish",
                     more: [
                         ("location_id", .string(location)), ("policy", "clinic"),
                         ("price", "150000"), ("kind", "service"),

@@ -28,11 +28,15 @@ struct ClientError: Error, CustomStringConvertible {
 final class HTTPClient: Sendable {
     let port: UInt16
     let loop: EventLoop
+    /// How long it asks again, as the pages do, when it is told to come back later: 503, or 409
+    /// because another request holds what it needs.
+    private let patience: Duration
     private let jar = Mutex<[String: String]>([:])
 
-    init(port: UInt16, loop: EventLoop = .clients) {
+    init(port: UInt16, loop: EventLoop = .clients, patience: Duration = .seconds(60)) {
         self.port = port
         self.loop = loop
+        self.patience = patience
     }
 
     var cookies: [String: String] {
@@ -58,7 +62,21 @@ final class HTTPClient: Sendable {
 
     func send(
         _ method: HTTPMethod, _ path: String, body: [UInt8]? = nil,
-        headers: [(String, String)] = [], timeout: Duration = .seconds(20)
+        headers: [(String, String)] = [], timeout: Duration = .seconds(60)
+    ) async throws -> Answer {
+        let end = ContinuousClock.now + patience
+        while true {
+            let answer = try await sendOnce(method, path, body, headers, timeout)
+            guard answer.status == 503 || answer.code == "REQUEST_IN_PROGRESS",
+                ContinuousClock.now < end
+            else { return answer }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
+    private func sendOnce(
+        _ method: HTTPMethod, _ path: String, _ body: [UInt8]?, _ headers: [(String, String)],
+        _ timeout: Duration
     ) async throws -> Answer {
         var head = "\(method.rawValue) \(path) HTTP/1.1\r\nhost: 127.0.0.1:\(port)\r\n"
         head += "connection: close\r\n"
@@ -78,7 +96,7 @@ final class HTTPClient: Sendable {
 
     /// Sends these bytes and reads one response.
     func exchange(
-        _ bytes: [UInt8], _ method: HTTPMethod = .get, timeout: Duration = .seconds(20)
+        _ bytes: [UInt8], _ method: HTTPMethod = .get, timeout: Duration = .seconds(60)
     ) async throws -> Answer {
         guard let address = SocketAddress(host: "127.0.0.1", port: port) else {
             throw ClientError("no address")

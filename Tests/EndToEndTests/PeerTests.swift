@@ -26,7 +26,7 @@ extension EndToEnd {
             environment["no_proxy"] = "127.0.0.1,localhost"
             let result = try await BackgroundProcess.run(
                 command[0], Array(command.dropFirst()), environment: environment, folder: folder,
-                timeout: .seconds(60))
+                timeout: .seconds(300))
             #expect(result.status == 0, "\(result.output)\n\(result.errors)")
             let steps = Set(result.output.split(separator: "\n").map(String.init))
             guard result.status == 0 else { return }

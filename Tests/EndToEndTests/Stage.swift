@@ -119,6 +119,11 @@ struct Stage: Sendable {
 
     private static let start = (Date().timeIntervalSince1970 / 86_400).rounded(.down) * 86_400
 
+    /// The second full hour from now, however long the tests have run and whatever day it is now.
+    static var soon: Double {
+        ((Date().timeIntervalSince1970 - start) / 3_600).rounded(.up) + 1 - 4 * 24
+    }
+
     /// RFC 3339, this many hours after the start of the fourth day from now.
     static func time(_ hour: Double) -> String {
         ISO8601DateFormatter().string(
@@ -176,10 +181,16 @@ struct Stage: Sendable {
         return id
     }
 
-    func assign(_ booking: String, _ slot: String, reason: String = "") async throws -> Answer {
-        try await admin.post(
-            "/api/booking/admin/bookings/\(booking)/assign-slot",
-            ["schedule_id": .string(slot), "reason": .string(reason)])
+    /// - Parameter key: makes it safe to ask again where many ask at once.
+    func assign(
+        _ booking: String, _ slot: String, reason: String = "", key: String? = nil
+    ) async throws -> Answer {
+        var members: [(String, JSONValue)] = [
+            ("schedule_id", .string(slot)), ("reason", .string(reason)),
+        ]
+        if let key { members.append(("idempotency_key", .string("\(booking) \(key)"))) }
+        return try await admin.post(
+            "/api/booking/admin/bookings/\(booking)/assign-slot", .object(members))
     }
 
     /// The ids that find-slots offers for a course.

@@ -12,6 +12,7 @@ extension EndToEnd {
             arguments: Mode.allCases)
         func wholeStory(_ mode: Mode) async throws {
             let stage = try await Stage.shared(mode)
+            try await stage.followed()
             let course = try await stage.course([
                 .init(hour: 2), .init(hour: 2.5, room: 1), .init(hour: 5),
             ])

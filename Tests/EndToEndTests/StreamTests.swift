@@ -18,7 +18,7 @@ extension EndToEnd {
             var request = BookingV1.WatchRequest()
             request.courseId = course.code
             let client = BookingV1.AvailabilityClient(try stage.channel(.booking))
-            let stream = try await client.watch(request, options: .timeout(.seconds(30)))
+            let stream = try await client.watch(request, options: .timeout(.seconds(120)))
             var responses = stream.makeAsyncIterator()
             guard case .snapshot(let snapshot)? = try await responses.next()?.event else {
                 Issue.record("the first response is no snapshot")
@@ -72,7 +72,7 @@ extension EndToEnd {
             var request = NotificationV1.SubscribeRequest()
             request.topics = ["booking.created", "availability.updated"]
             request.courseIds = [course.code]
-            let stream = try await client.subscribe(request, options: .timeout(.seconds(30)))
+            let stream = try await client.subscribe(request, options: .timeout(.seconds(120)))
             var responses = stream.makeAsyncIterator()
             #expect(try await responses.next()?.kind == .ready(.init()))
             let booking = try await stage.register(course)
@@ -149,7 +149,7 @@ extension EndToEnd {
                     #expect(answer.status == .serving, "\(role) \(name)")
                 }
                 let call = try await ReflectionV1.ServerReflectionClient(channel)
-                    .serverReflectionInfo(options: .timeout(.seconds(10)))
+                    .serverReflectionInfo(options: .timeout(.seconds(60)))
                 var request = ReflectionV1.ServerReflectionRequest()
                 request.messageRequest = .listServices("")
                 try await call.send(request)

@@ -21,19 +21,19 @@ final class WebDriver: Sendable {
         process = try BackgroundProcess(
             Self.driver, ["--port=\(port)"], environment: ProcessInfo.processInfo.environment,
             logFile: folder.appendingPathComponent("chromedriver.log"), leadsGroup: true)
-        http = HTTPClient(port: port)
+        http = HTTPClient(port: port, patience: .zero)
         let isReady = try await eventually { (try? await self.http.get("/status"))?.status == 200 }
         guard isReady else { throw ClientError("chromedriver does not start: \(process.log)") }
     }
 
     /// Ends the driver and every browser that it started.
-    func stop() async { await process.stop(grace: .seconds(5)) }
+    func stop() async { await process.stop() }
 
     /// A browser of its own: cookies and storage are not shared with other windows.
     func window(language: String = "id") async throws -> BrowserWindow {
         let answer = try await http.send(
             .post, "/session",
-            body: Self.capabilities(language).encoded(), timeout: .seconds(60))
+            body: Self.capabilities(language).encoded(), timeout: .seconds(180))
         guard let id = answer.json["value"]?["sessionId"]?.string else {
             throw ClientError("no browser: \(answer)")
         }
@@ -77,18 +77,42 @@ struct BrowserWindow: Sendable {
 
     /// Clicks as a person does: the element must be there, visible and not covered.
     func click(_ selector: String) async throws {
-        try await wait(selector)
-        // Away from the header that stays at the top.
-        try await run(
-            "document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })",
-            .string(selector))
-        _ = try await command("element/\(try await element(selector))/click", .object([]))
+        try await untilItStays {
+            try await wait(selector)
+            // Away from the header that stays at the top.
+            try await run(
+                "document.querySelector(arguments[0])?.scrollIntoView({ block: 'center' })",
+                .string(selector))
+            _ = try await command("element/\(try await element(selector))/click", .object([]))
+        }
     }
 
     func type(_ text: String, into selector: String) async throws {
-        let id = try await element(selector)
-        _ = try await command("element/\(id)/clear", .object([]))
-        _ = try await command("element/\(id)/value", ["text": .string(text)])
+        try await untilItStays {
+            let id = try await element(selector)
+            _ = try await command("element/\(id)/clear", .object([]))
+            _ = try await command("element/\(id)/value", ["text": .string(text)])
+        }
+    }
+
+    /// The page draws while we look: what was found may be another element the moment after, or
+    /// lie below a message that goes away. Nothing has been done then.
+    private func untilItStays(_ body: () async throws -> Void) async throws {
+        let passing = [
+            "stale element reference", "element click intercepted", "element not interactable",
+            "no such element",
+        ]
+        let end = ContinuousClock.now + .seconds(30)
+        while true {
+            do {
+                return try await body()
+            } catch let error as ClientError
+                where passing.contains(where: error.description.contains)
+                && ContinuousClock.now < end
+            {
+                try await Task.sleep(for: .milliseconds(100))
+            }
+        }
     }
 
     /// An attribute or property; nil when there is no such element.
@@ -113,7 +137,7 @@ struct BrowserWindow: Sendable {
     }
 
     /// Waits for a visible element.
-    func wait(_ selector: String, within time: Duration = .seconds(30)) async throws {
+    func wait(_ selector: String, within time: Duration = .seconds(60)) async throws {
         let isThere = try await eventually(within: time) {
             try await self.run(
                 "const e = document.querySelector(arguments[0]);"
@@ -127,7 +151,7 @@ struct BrowserWindow: Sendable {
     }
 
     /// Waits until no such element is left.
-    func waitGone(_ selector: String, within time: Duration = .seconds(10)) async throws {
+    func waitGone(_ selector: String, within time: Duration = .seconds(60)) async throws {
         let isGone = try await eventually(within: time) { try await self.count(selector) == 0 }
         guard isGone else { throw ClientError("\(selector) stays") }
     }
@@ -143,7 +167,7 @@ struct BrowserWindow: Sendable {
 
     private func command(_ name: String, _ body: JSONValue) async throws -> JSONValue {
         let answer = try await http.send(
-            .post, "/session/\(session)/\(name)", body: body.encoded(), timeout: .seconds(40))
+            .post, "/session/\(session)/\(name)", body: body.encoded(), timeout: .seconds(120))
         guard answer.status == 200, let value = answer.json["value"] else {
             throw ClientError("WebDriver \(name) \(body.text): \(answer)")
         }

@@ -2,6 +2,7 @@ import HTTP1
 import Loop
 import Protobuf
 import Synchronization
+import TestKit
 import WebSocket
 
 /// One WebSocket from the browser's side: keeps every message until a test asks for it.
@@ -72,7 +73,7 @@ final class WebSocketClient: Sendable {
 
     /// The next message that `matches`; those before it are dropped.
     func next(
-        within time: Duration = .seconds(10), where matches: (JSONValue) -> Bool = { _ in true }
+        within time: Duration = .seconds(60), where matches: (JSONValue) -> Bool = { _ in true }
     ) async throws -> JSONValue {
         let end = ContinuousClock.now + time
         while true {
@@ -96,7 +97,7 @@ final class WebSocketClient: Sendable {
     }
 
     /// The next message of this type.
-    func next(_ type: String, within time: Duration = .seconds(10)) async throws -> JSONValue {
+    func next(_ type: String, within time: Duration = .seconds(60)) async throws -> JSONValue {
         try await next(within: time) { $0["type"]?.string == type }
     }
 
@@ -106,7 +107,7 @@ final class WebSocketClient: Sendable {
     var closeCode: UInt16? { state.withLock { $0.close } }
 
     /// Waits for the end of the socket.
-    func waitForClose(within time: Duration = .seconds(10)) async throws -> UInt16? {
+    func waitForClose(within time: Duration = .seconds(60)) async throws -> UInt16? {
         let end = ContinuousClock.now + time
         while !isOver {
             guard ContinuousClock.now < end else { throw ClientError("the socket stays open") }
@@ -129,6 +130,29 @@ final class WebSocketClient: Sendable {
             if state.close == nil { state.close = code }
             state.isOver = true
         }
+    }
+}
+
+extension Stage {
+    private static let followed = AsyncCache<Mode, Bool>()
+
+    /// Returns once the edge hears of what happens: its stream of events begins a little after it is
+    /// healthy, and before that sockets are told to fetch anew instead.
+    func followed() async throws {
+        let isFollowed = try await Self.followed.value(system.mode) {
+            let course = try await course([.init(hour: 1)])
+            let socket = try await WebSocketClient.open("/ws/availability", port: system.port)
+            defer { socket.close() }
+            socket.send(["type": "subscribe", "filters": ["course_id": .string(course.id)]])
+            _ = try await socket.next("subscribed")
+            for _ in 0..<60 {
+                try await register(course)
+                let news = try? await socket.next("booking.created", within: .seconds(2))
+                if news != nil { return true }
+            }
+            return false
+        }
+        guard isFollowed else { throw ClientError("the edge hears of nothing") }
     }
 }
 

@@ -24,16 +24,16 @@ struct Fixture {
     let caller: Caller
 
     init(_ name: String) async throws {
-        let url = try PostgresCluster.shared().database(
-            named: "\(name)_\(UInt32.random(in: 0 ... .max))")
+        let url = try await PostgresCluster.sharedDatabase(
+            "\(name)_\(UInt32.random(in: 0 ... .max))")
         let logger = Logger(label: "test", sink: LogCapture().sink)
         let owner = PostgresPool(
-            configuration: PostgresConfiguration(url: url), loop: Self.loop, logger: logger,
+            configuration: .patient(url), loop: Self.loop, logger: logger,
             metrics: Metrics())
         try await Migrator(owner, schema: "identity", logger: logger).apply(IdentityMigrations.all)
         await owner.close()
         pool = PostgresPool(
-            configuration: PostgresConfiguration(url: url).forService("identity"),
+            configuration: .patient(url).forService("identity"),
             loop: Self.loop, logger: logger, metrics: Metrics())
         service = IdentityService(
             pool: pool, clock: clock.clock, loop: Self.loop,

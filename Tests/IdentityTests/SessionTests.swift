@@ -1,6 +1,7 @@
 import Crypto
 import Domain
 import Environment
+import Glibc
 import Loop
 import Postgres
 import RPC
@@ -10,7 +11,7 @@ import Testing
 
 @testable import Identity
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct SessionTests {
     @Test("X-30: credentials become a session that can be verified, used and revoked")
     func life() async throws {
@@ -85,10 +86,23 @@ struct SessionTests {
         #expect(try nobody.matches("") == false)
         #expect(try nobody.matches("secret") == false)
         #expect(try someone.matches("secret"))
-        let clock = ContinuousClock()
-        let cost = try clock.measure { for _ in 0..<20 { _ = try nobody.matches("x") } }
-        let usual = try clock.measure { for _ in 0..<20 { _ = try someone.matches("x") } }
+        let cost = try leastWork { _ = try nobody.matches("x") }
+        let usual = try leastWork { _ = try someone.matches("x") }
         #expect(cost > usual / 4)
+    }
+
+    /// Nanoseconds of this thread, whatever else the machine does meanwhile.
+    private func leastWork(_ body: () throws -> Void) rethrows -> Int {
+        func now() -> Int {
+            var time = timespec()
+            clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+            return time.tv_sec * 1_000_000_000 + time.tv_nsec
+        }
+        return try (0..<20).map { _ in
+            let start = now()
+            try body()
+            return now() - start
+        }.min() ?? 0
     }
 
     @Test("failed attempts are limited for each address, known or not; successes are not")

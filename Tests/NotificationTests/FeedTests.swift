@@ -12,7 +12,7 @@ import Testing
 @testable import Notification
 
 /// The whole service: Kafka, feed, hub, RPC.
-@Suite(.timeLimit(.minutes(2)), .serialized)
+@Suite(.timeLimit(.minutes(5)), .serialized)
 struct FeedTests {
     private static let loop = EventLoop(name: "notification-tests")
 

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Notification
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct HubTests {
     private func hub(queue: Int = 1024, ring: Int = 100) -> EventHub {
         let hub = EventHub(

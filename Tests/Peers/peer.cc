@@ -41,7 +41,7 @@ static void check(const grpc::Status &status, const std::string &what) {
 }
 
 // A context with a deadline, and with staff's token when asked.
-static std::unique_ptr<grpc::ClientContext> context(int milliseconds = 10000, bool staff = false) {
+static std::unique_ptr<grpc::ClientContext> context(int milliseconds = 60000, bool staff = false) {
     auto context = std::make_unique<grpc::ClientContext>();
     context->set_deadline(std::chrono::system_clock::now()
                           + std::chrono::milliseconds(milliseconds));
@@ -104,7 +104,7 @@ int main() {
 
     events::SubscribeRequest topics;
     topics.add_topics("booking.created");
-    auto subscription = context(30000);
+    auto subscription = context(120000);
     auto deliveries = notification->Subscribe(subscription.get(), topics);
     events::SubscribeResponse delivery;
     check(deliveries->Read(&delivery) && delivery.has_ready(), "the subscription is not ready");
@@ -147,13 +147,13 @@ int main() {
     status = bookings->ListPending(context().get(), list, &pending);
     check(status.error_code() == grpc::UNAUTHENTICATED, "no token");
     ok("unauthenticated");
-    check(bookings->ListPending(context(10000, true).get(), list, &pending), "ListPending");
+    check(bookings->ListPending(context(60000, true).get(), list, &pending), "ListPending");
     check(pending.bookings_size() == 1 && pending.bookings(0).booking().id() == id, "its list");
     ok("pending");
 
     WatchRequest filter;
     filter.set_course_id(env("COURSE_CODE"));
-    auto watching = context(30000);
+    auto watching = context(120000);
     auto changes = availability->Watch(watching.get(), filter);
     WatchResponse change;
     check(changes->Read(&change) && change.snapshot().slots_size() == 2, "no snapshot");
@@ -161,12 +161,12 @@ int main() {
     ConfirmRequest confirm;
     confirm.set_booking_id(id);
     ConfirmResponse confirmed;
-    check(bookings->Confirm(context(10000, true).get(), confirm, &confirmed), "Confirm");
+    check(bookings->Confirm(context(60000, true).get(), confirm, &confirmed), "Confirm");
     AssignSlotRequest assign;
     assign.set_booking_id(id);
     assign.set_schedule_id(env("FIRST_SLOT"));
     AssignSlotResponse assigned;
-    check(bookings->AssignSlot(context(10000, true).get(), assign, &assigned), "AssignSlot");
+    check(bookings->AssignSlot(context(60000, true).get(), assign, &assigned), "AssignSlot");
     check(assigned.booking().assignment_basis() == ASSIGNMENT_BASIS_FIRST_CHOICE, "the basis");
     ok("assign");
 

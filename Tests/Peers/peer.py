@@ -72,16 +72,16 @@ def registration():
 
 
 slots = availability.FindSlots(
-    availability_pb2.FindSlotsRequest(course_id=env["COURSE_CODE"]), timeout=10).slots
+    availability_pb2.FindSlotsRequest(course_id=env["COURSE_CODE"]), timeout=60).slots
 assert [slot.id for slot in slots] == [env["FIRST_SLOT"], env["SECOND_SLOT"]], slots
 ok("find")
 
 events = notification.Subscribe(
-    notification_pb2.SubscribeRequest(topics=["booking.created"]), timeout=30)
+    notification_pb2.SubscribeRequest(topics=["booking.created"]), timeout=120)
 assert next(events).WhichOneof("kind") == "ready"
 
 request = registration()
-booking = bookings.RegisterCourse(request, timeout=10).booking
+booking = bookings.RegisterCourse(request, timeout=60).booking
 assert booking.status == booking_pb2.BOOKING_STATUS_PENDING
 assert not booking.HasField("confirmed_slot_id")
 ok("register")
@@ -93,7 +93,7 @@ for response in events:
 events.cancel()
 ok("subscribe")
 
-error = fails(grpc.StatusCode.ALREADY_EXISTS, bookings.RegisterCourse, request, timeout=10)
+error = fails(grpc.StatusCode.ALREADY_EXISTS, bookings.RegisterCourse, request, timeout=60)
 assert details(error)["ErrorInfo"].reason == "DUPLICATE_REQUEST"
 assert details(error)["OriginalBooking"].booking.id == booking.id
 ok("duplicate")
@@ -101,30 +101,30 @@ ok("duplicate")
 wrong = registration()
 wrong.email = "nobody"
 wrong.birth_date = "yesterday"
-error = fails(grpc.StatusCode.INVALID_ARGUMENT, bookings.RegisterCourse, wrong, timeout=10)
+error = fails(grpc.StatusCode.INVALID_ARGUMENT, bookings.RegisterCourse, wrong, timeout=60)
 fields = {violation.field for violation in details(error)["BadRequest"].field_violations}
 assert fields == {"email", "birth_date"}, fields
 ok("invalid")
 
 pending = booking_pb2.ListPendingRequest(course_id=env["COURSE_ID"])
-fails(grpc.StatusCode.UNAUTHENTICATED, bookings.ListPending, pending, timeout=10)
+fails(grpc.StatusCode.UNAUTHENTICATED, bookings.ListPending, pending, timeout=60)
 ok("unauthenticated")
 
-listed = bookings.ListPending(pending, metadata=staff, timeout=10)
+listed = bookings.ListPending(pending, metadata=staff, timeout=60)
 assert [entry.booking.id for entry in listed.bookings] == [booking.id]
 assert listed.bookings[0].applicant.full_name == "Putri Ayu"
 ok("pending")
 
 watch = availability.Watch(
-    availability_pb2.WatchRequest(course_id=env["COURSE_CODE"]), timeout=30)
+    availability_pb2.WatchRequest(course_id=env["COURSE_CODE"]), timeout=120)
 first = next(watch)
 assert first.WhichOneof("event") == "snapshot" and len(first.snapshot.slots) == 2
 
 bookings.Confirm(
-    booking_pb2.ConfirmRequest(booking_id=booking.id), metadata=staff, timeout=10)
+    booking_pb2.ConfirmRequest(booking_id=booking.id), metadata=staff, timeout=60)
 assigned = bookings.AssignSlot(
     booking_pb2.AssignSlotRequest(booking_id=booking.id, schedule_id=env["FIRST_SLOT"]),
-    metadata=staff, timeout=10)
+    metadata=staff, timeout=60)
 assert assigned.booking.assignment_basis == booking_pb2.ASSIGNMENT_BASIS_FIRST_CHOICE
 ok("assign")
 
@@ -144,9 +144,9 @@ ok("deadline")
 
 health = health_pb2_grpc.HealthStub(booking_channel)
 answer = health.Check(
-    health_pb2.HealthCheckRequest(service="janji.booking.v1.Bookings"), timeout=10)
+    health_pb2.HealthCheckRequest(service="janji.booking.v1.Bookings"), timeout=60)
 assert answer.status == health_pb2.HealthCheckResponse.SERVING
-updates = health.Watch(health_pb2.HealthCheckRequest(), timeout=10)
+updates = health.Watch(health_pb2.HealthCheckRequest(), timeout=60)
 assert next(updates).status == health_pb2.HealthCheckResponse.SERVING
 updates.cancel()
 ok("health")

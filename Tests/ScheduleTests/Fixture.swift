@@ -22,16 +22,16 @@ struct Fixture {
     let publisher: SchedulePublisher
 
     init(_ name: String) async throws {
-        let url = try PostgresCluster.shared().database(
-            named: "\(name)_\(UInt32.random(in: 0 ... .max))")
+        let url = try await PostgresCluster.sharedDatabase(
+            "\(name)_\(UInt32.random(in: 0 ... .max))")
         let logger = Logger(label: "test", sink: LogCapture().sink)
         let owner = PostgresPool(
-            configuration: PostgresConfiguration(url: url), loop: Self.loop, logger: logger,
+            configuration: .patient(url), loop: Self.loop, logger: logger,
             metrics: Metrics())
         try await Migrator(owner, schema: "schedule", logger: logger).apply(ScheduleMigrations.all)
         await owner.close()
         pool = PostgresPool(
-            configuration: PostgresConfiguration(url: url).forService("schedule"),
+            configuration: .patient(url).forService("schedule"),
             loop: Self.loop, logger: logger, metrics: Metrics())
         let remote = Router(logger: logger)
         remote.register(inventory)

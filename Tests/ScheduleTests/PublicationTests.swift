@@ -10,7 +10,7 @@ import Testing
 @testable import Schedule
 
 /// Own commit, publish, mark: what happens when one of the steps does not.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct PublicationTests {
     private static let away = RPCError(.unavailable, "away")
 

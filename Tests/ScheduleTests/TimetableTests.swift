@@ -9,7 +9,7 @@ import Testing
 
 @testable import Schedule
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct TimetableTests {
     @Test("D-06: a created course is published as an offering, listed and found by id and code")
     func course() async throws {

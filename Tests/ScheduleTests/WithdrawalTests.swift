@@ -13,7 +13,7 @@ import Testing
 @testable import Schedule
 
 /// What Inventory withdraws leaves the timetable, over a real broker.
-@Suite("Withdrawals", .serialized, .timeLimit(.minutes(2))) struct WithdrawalTests {
+@Suite("Withdrawals", .serialized, .timeLimit(.minutes(10))) struct WithdrawalTests {
     private func course(_ fixture: Fixture) async throws -> (id: String, schedules: [String]) {
         let made = try await fixture.client.createCourse(fixture.course())
         let id = try #require(made.course?.id)

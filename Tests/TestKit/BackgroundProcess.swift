@@ -104,16 +104,21 @@ public final class BackgroundProcess: Sendable {
         return status
     }
 
+    /// `kill -9`; returns when it is gone.
+    public func kill9() async {
+        signal(SIGKILL)
+        _ = await waitForExit(within: .seconds(60))
+    }
+
     /// SIGTERM, and after `grace` SIGKILL. The status, nil when it had to be killed.
     @discardableResult
-    public func stop(grace: Duration = .seconds(20)) async -> Int32? {
+    public func stop(grace: Duration = .seconds(60)) async -> Int32? {
         signal(SIGTERM)
         if let status = await waitForExit(within: grace) {
             if leadsGroup { signal(SIGKILL) }
             return status
         }
-        signal(SIGKILL)
-        _ = await waitForExit(within: .seconds(5))
+        await kill9()
         return nil
     }
 
@@ -121,7 +126,7 @@ public final class BackgroundProcess: Sendable {
     /// - Returns: its exit code and what it wrote.
     public static func run(
         _ executable: String, _ arguments: [String], environment: [String: String]? = nil,
-        folder: URL? = nil, timeout: Duration = .seconds(180)
+        folder: URL? = nil, timeout: Duration = .seconds(300)
     ) async throws -> (status: Int32, output: String, errors: String) {
         let name = "janji-run-\(UUID().uuidString)"
         let temporary = FileManager.default.temporaryDirectory
@@ -133,8 +138,7 @@ public final class BackgroundProcess: Sendable {
             environment: environment ?? ProcessInfo.processInfo.environment, logFile: output,
             errorFile: errors, folder: folder)
         guard let status = await process.waitForExit(within: timeout) else {
-            process.signal(SIGKILL)
-            _ = await process.waitForExit(within: .seconds(5))
+            await process.kill9()
             throw Failure(
                 description: "\(executable) \(arguments) runs longer than \(timeout): "
                     + contents(errors).suffix(500))

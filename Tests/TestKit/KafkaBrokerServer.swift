@@ -21,12 +21,12 @@ final class KafkaServer: Sendable {
     private let folder: URL
     private let process = Mutex<BackgroundProcess?>(nil)
 
-    private static let startTimeout = Duration.seconds(60)
+    private static let startTimeout = Duration.seconds(180)
 
     init() throws {
         guard let home = Self.home else { throw StartError(description: "KAFKA_HOME is not set") }
         self.home = home
-        port = try Self.freePorts()
+        port = try LocalPort.find()
         address = "127.0.0.1:\(port)"
         folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("janji-kafka-\(getpid())-\(port)")
@@ -42,8 +42,8 @@ final class KafkaServer: Sendable {
         """
         process.roles=broker,controller
         node.id=1
-        controller.quorum.voters=1@127.0.0.1:\(port + 1)
-        listeners=CLIENT://127.0.0.1:\(port),CONTROLLER://127.0.0.1:\(port + 1)
+        controller.quorum.voters=1@127.0.0.1:\(port + 1_000)
+        listeners=CLIENT://127.0.0.1:\(port),CONTROLLER://127.0.0.1:\(port + 1_000)
         advertised.listeners=CLIENT://127.0.0.1:\(port)
         listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
         inter.broker.listener.name=CLIENT
@@ -86,7 +86,7 @@ final class KafkaServer: Sendable {
             logFile: logFile, folder: folder)
         process.withLock { $0 = server }
         let deadline = ContinuousClock.now + Self.startTimeout
-        while !isListening {
+        while !LocalPort.answers(port) {
             guard server.isRunning, ContinuousClock.now < deadline else {
                 throw StartError(description: "Kafka did not start, see \(logFile.path)")
             }
@@ -110,7 +110,7 @@ final class KafkaServer: Sendable {
         }
         guard let server else { return }
         server.signal(signal)
-        _ = await server.waitForExit(within: .seconds(30))
+        if await server.waitForExit(within: .seconds(60)) == nil { await server.kill9() }
     }
 
     private func script(_ name: String) -> String { "\(home)/bin/\(name)" }
@@ -129,35 +129,5 @@ final class KafkaServer: Sendable {
                 description: "\(name) \(arguments) exits \(outcome.status): \(outcome.errors)")
         }
         return outcome.output.trimmingCharacters(in: .whitespacesAndNewlines)
-    }
-
-    private var isListening: Bool { Self.withSocket(port) { connect($0, $1, $2) == 0 } }
-
-    /// The first of two neighbouring free ports.
-    private static func freePorts() throws -> UInt16 {
-        for _ in 0..<200 {
-            let port = UInt16.random(in: 20_000..<32_000)
-            let areFree =
-                withSocket(port) { bind($0, $1, $2) == 0 }
-                && withSocket(port + 1) { bind($0, $1, $2) == 0 }
-            if areFree { return port }
-        }
-        throw StartError(description: "no two neighbouring free ports")
-    }
-
-    private static func withSocket(
-        _ port: UInt16, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Bool
-    ) -> Bool {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        return withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
     }
 }

@@ -6,7 +6,7 @@ import Synchronization
 public enum LocalPort {
     private static let next = Mutex<UInt16>(UInt16(10_000 + (Int(getpid()) * 37) % 9_000))
 
-    /// A free port whose neighbour at +1000 (metrics) is free too.
+    /// A free port whose neighbour at +1000 (metrics, Kafka's controller) is free too.
     public static func find() throws -> UInt16 {
         for _ in 0..<2_000 {
             let port = next.withLock { next in
@@ -21,6 +21,11 @@ public enum LocalPort {
     /// Whether a server could listen there.
     public static func isFree(_ port: UInt16) -> Bool {
         withAddress(port) { bind($0, $1, $2) == 0 }
+    }
+
+    /// Whether somebody listens there.
+    static func answers(_ port: UInt16) -> Bool {
+        withAddress(port) { connect($0, $1, $2) == 0 }
     }
 
     /// GET by a plain blocking socket: the status, nil when nobody answers in time.

@@ -112,7 +112,7 @@ public enum PeerPrograms {
 
     private static func must(_ program: String, _ arguments: [String]) async throws {
         let result = try await BackgroundProcess.run(
-            program, arguments, timeout: .seconds(300))
+            program, arguments, timeout: .seconds(900))
         guard result.status == 0 else {
             throw BackgroundProcess.Failure(
                 description: "\(program): \(result.errors.suffix(3_000))")

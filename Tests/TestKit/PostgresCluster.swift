@@ -38,7 +38,7 @@ public final class PostgresCluster: Sendable {
         Self.removeLeftovers()
         let number = Self.counter.add(1, ordering: .relaxed).newValue
         directory = "/tmp/\(Self.namePrefix)\(getpid()).\(number)"
-        port = try FreePort.find()
+        port = try LocalPort.find()
         try PostgresProcess.run(["/usr/bin/install", "-d", "-m", "700", directory])
         try PostgresProcess.run(
             [
@@ -97,7 +97,7 @@ public final class PostgresCluster: Sendable {
     public func start() throws {
         try PostgresProcess.run(
             [
-                "\(Self.binaries)/pg_ctl", "-D", dataDirectory, "-l", logPath, "-w", "-t", "60",
+                "\(Self.binaries)/pg_ctl", "-D", dataDirectory, "-l", logPath, "-w", "-t", "300",
                 "start",
             ], log: logPath)
     }
@@ -107,7 +107,7 @@ public final class PostgresCluster: Sendable {
         try PostgresProcess.run(
             [
                 "\(Self.binaries)/pg_ctl", "-D", dataDirectory, "-m", mode.rawValue, "-w", "-t",
-                "60", "stop",
+                "300", "stop",
             ])
     }
 

@@ -108,7 +108,7 @@ enum PostgresProcess {
     }
 
     private static func wait(until isSo: () -> Bool) {
-        for _ in 0..<5000 {
+        for _ in 0..<30_000 {
             if isSo() { return }
             usleep(2000)
         }
@@ -120,27 +120,5 @@ enum PostgresProcess {
             let end = text.lastIndex(of: ")")
         else { return nil }
         return text[text.index(after: end)...].split(separator: " ").first
-    }
-}
-
-/// A TCP port of the loopback that nobody listens on right now.
-public enum FreePort {
-    public static func find() throws -> UInt16 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let code = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
-                let code = bind(descriptor, raw, length)
-                return code == 0 ? getsockname(descriptor, raw, &length) : code
-            }
-        }
-        guard code == 0 else {
-            throw PostgresProcessError(command: "bind 127.0.0.1", status: errno, output: "")
-        }
-        return UInt16(bigEndian: address.sin_port)
     }
 }

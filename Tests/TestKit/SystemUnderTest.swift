@@ -229,7 +229,7 @@ public final class SystemUnderTest: Sendable {
         public var log: String { process.withLock { $0 }?.log ?? "" }
 
         /// Starts it, again if need be, and returns once it is healthy.
-        public func launch(within time: Duration = .seconds(60)) async throws {
+        public func launch(within time: Duration = .seconds(180)) async throws {
             let new = try start()
             process.withLock { $0 = new }
             let end = ContinuousClock.now + time
@@ -242,11 +242,7 @@ public final class SystemUnderTest: Sendable {
             }
         }
 
-        public func kill9() async {
-            guard let process = process.withLock({ $0 }) else { return }
-            process.signal(SIGKILL)
-            _ = await process.waitForExit(within: .seconds(5))
-        }
+        public func kill9() async { await process.withLock { $0 }?.kill9() }
 
         @discardableResult
         public func stop() async -> Int32? { await process.withLock { $0 }?.stop() }
@@ -268,7 +264,7 @@ public final class SystemUnderTest: Sendable {
 
     /// Waits for `/health`; throws with the end of the log when it does not come.
     public func waitUntilHealthy(
-        _ role: Role = .gateway, within time: Duration = .seconds(60)
+        _ role: Role = .gateway, within time: Duration = .seconds(180)
     ) async throws {
         let end = ContinuousClock.now + time
         let port = ports[role] ?? 0
@@ -298,7 +294,7 @@ public final class SystemUnderTest: Sendable {
     public func kill9() async {
         let all = processes.withLock { $0.map(\.process) }
         for process in all { process.signal(SIGKILL) }
-        for process in all { _ = await process.waitForExit(within: .seconds(5)) }
+        for process in all { await process.kill9() }
     }
 
     /// Ends everything and removes it.

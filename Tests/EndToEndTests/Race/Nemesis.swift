@@ -27,6 +27,9 @@ final class Nemesis: Sendable {
         "process killed", "database stopped at once", "database killed", "sessions ended",
     ]
 
+    /// With fewer of them a race is void.
+    static let least = 3
+
     /// Waits a little, then does one of its deeds to the end.
     func strike() async throws {
         let (pause, deed, which) = random.withLock {
@@ -69,8 +72,7 @@ final class Nemesis: Sendable {
             return
         }
         guard let process = system.process(.booking) else { return }
-        process.signal(9)
-        _ = await process.waitForExit(within: .seconds(5))
+        await process.kill9()
         try await system.launch()
     }
 

@@ -11,20 +11,26 @@ import Testing
 final class Race: Sendable {
     let world: RaceWorld
     let caller: RaceCaller
+    let nemesis: Nemesis
     let seed: UInt64
     /// How many attempts it is over after.
     let limit: Int
     /// How long it takes at least: what lapses, and who is killed, needs its time.
     static let leastTime = Duration.seconds(20)
+    /// How long it waits for what has not happened yet: a slow machine has fewer of everything.
+    static let mostTime = Duration.seconds(1800)
     private let began = ContinuousClock.now
     private let keys = Atomic<UInt64>(0)
     private let told = Atomic<Int>(0)
     private let lost = Mutex<[String]>([])
     private let mark = UUID().uuidString.prefix(8)
 
-    init(_ world: RaceWorld, _ caller: RaceCaller, seed: UInt64, limit: Int) {
+    init(
+        _ world: RaceWorld, _ caller: RaceCaller, _ nemesis: Nemesis, seed: UInt64, limit: Int
+    ) {
         self.world = world
         self.caller = caller
+        self.nemesis = nemesis
         self.seed = seed
         self.limit = limit
     }
@@ -38,7 +44,20 @@ final class Race: Sendable {
         {
             say("\(attempts) attempts after \(took)")
         }
-        return attempts >= limit && began.duration(to: .now) >= Self.leastTime
+        let time = began.duration(to: .now)
+        guard attempts >= limit, time >= Self.leastTime, hasSeenAll || time > Self.mostTime else {
+            return false
+        }
+        caller.pace.close()
+        return true
+    }
+
+    /// Whether everything has happened without which the race is void.
+    private var hasSeenAll: Bool {
+        let done = caller.done
+        return nemesis.strikes >= Nemesis.least && caller.settled > 0 && caller.replays > 0
+            && caller.refusedBodies > 0 && caller.overEdge > 0 && done["callback", default: 0] >= 60
+            && RaceVerdict.awaited.subtracting(["replay"]).isSubset(of: done.keys)
     }
 
     var took: String { "\(began.duration(to: .now).components.seconds) s" }

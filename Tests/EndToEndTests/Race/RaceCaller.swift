@@ -31,6 +31,8 @@ final class RaceCaller: Sendable {
         var overEdge = 0
         var refusedBodies = 0
         var replays = 0
+        /// Acknowledged, by operation.
+        var done: [String: Int] = [:]
         /// Refusals by operation and reason.
         var reasons: [String: Int] = [:]
         /// By context of the service.
@@ -47,18 +49,26 @@ final class RaceCaller: Sendable {
     }
 
     let journal: Journal
+    let pace = RacePace()
     private let stage: Stage
+    /// Every try is this file's business.
+    private let edge: HTTPClient
     private let channels: [HTTP2Channel]
     private let state: Mutex<State>
 
     /// How many acknowledged requests are remembered to be sent again.
     private static let memory = 512
+    /// What waits for its turn; everything else goes on with one of these.
+    private static let beginnings: Set = ["register", "place", "join"]
+    /// How long somebody tries; only a machine that stands still takes so long.
+    private static let patience = Duration.seconds(300)
 
     init(
         _ stage: Stage, _ replicas: [SystemUnderTest.Replica], _ journal: Journal
     ) async throws {
         self.stage = stage
         self.journal = journal
+        edge = HTTPClient(port: stage.system.port, patience: .zero)
         channels =
             [try stage.channel(.booking)]
             + (try replicas.map { try HTTP2Channel(target: $0.target, loop: .clients) })
@@ -76,6 +86,7 @@ final class RaceCaller: Sendable {
     var replays: Int { state.withLock { $0.replays } }
     var answers: [Checker.Answer] { state.withLock { $0.answers } }
     var reasons: [String: Int] { state.withLock { $0.reasons } }
+    var done: [String: Int] { state.withLock { $0.done } }
 
     // MARK: One request
 
@@ -91,6 +102,12 @@ final class RaceCaller: Sendable {
         original: ((RPCError) -> Response?)? = nil
     ) async -> Response? {
         let body = request.encoded()
+        if Self.beginnings.contains(name) {
+            guard await pace.begin() else { return nil }
+        } else {
+            pace.goOn()
+        }
+        defer { pace.leave() }
         let id = journal.begin(client, name, key, argument)
         let mayBeRefusedUnseen = ["place", "assign"].contains(name)
         let outcome = await settle(name, client, trusts: !mayBeRefusedUnseen) { target in
@@ -112,7 +129,9 @@ final class RaceCaller: Sendable {
             }
         }
         switch outcome {
-        case .done(let response): journal.end(id, .ok, naming(response))
+        case .done(let response):
+            journal.end(id, .ok, naming(response))
+            state.withLock { $0.done[name, default: 0] += 1 }
         case .refused(let reason): journal.end(id, .fail, reason)
         case .unknown(let reason): journal.end(id, .info, reason)
         }
@@ -123,7 +142,7 @@ final class RaceCaller: Sendable {
     enum Outcome<Response> {
         case done(Response)
         case refused(String)
-        /// Nobody answered in a minute; or the retry was refused, which says nothing about a first
+        /// Nobody answered; or the retry was refused, which says nothing about a first
         /// try that may still be on its way.
         case unknown(String)
     }
@@ -136,18 +155,24 @@ final class RaceCaller: Sendable {
     ) async -> Outcome<Response> {
         var target = client
         var isOpen = false
-        let end = ContinuousClock.now + .seconds(60)
+        let end = ContinuousClock.now + Self.patience
         while ContinuousClock.now < end {
             state.withLock { $0.calls += 1 }
+            let start = ContinuousClock.now
             do {
-                return .done(try await call(target % channels.count))
+                let response = try await call(target % channels.count)
+                pace.note(start.duration(to: .now), isAnswered: true)
+                return .done(response)
             } catch let refusal as Refusal {
+                pace.note(start.duration(to: .now), isAnswered: true)
                 state.withLock { $0.reasons["\(name) \(refusal.reason)", default: 0] += 1 }
                 return isOpen
                     ? .unknown("refused when sent again: \(refusal.reason)")
                     : .refused(refusal.reason)
             } catch let error as RPCError {
-                if let reason = Self.refusal(error) {
+                let reason = Self.refusal(error)
+                pace.note(start.duration(to: .now), isAnswered: reason != nil)
+                if let reason {
                     if error.code == .internalError || error.code == .unknown {
                         Issue.record("\(name): \(error)")
                     }
@@ -157,11 +182,12 @@ final class RaceCaller: Sendable {
                 }
                 isOpen = isOpen || !trusts || error.code == .deadlineExceeded
             } catch {
+                pace.note(start.duration(to: .now), isAnswered: false)
                 isOpen = true
             }
             state.withLock { $0.settled += 1 }
             target += 1
-            try? await Task.sleep(for: .milliseconds(50))
+            try? await Task.sleep(for: pace.pause(.milliseconds(50)))
         }
         return .unknown("nobody answers")
     }
@@ -178,7 +204,7 @@ final class RaceCaller: Sendable {
     private struct NoAnswer: Error {}
 
     private func overEdge<Response>(_ form: JSONForm<Response>) async throws -> Response {
-        let answer = try await stage.visitor.send(
+        let answer = try await edge.send(
             .post, form.path, body: form.body, headers: form.headers, timeout: .seconds(6))
         if (200..<300).contains(answer.status) {
             state.withLock { $0.overEdge += 1 }
@@ -207,15 +233,22 @@ final class RaceCaller: Sendable {
     func read<Response: Message>(
         _ method: MethodDescriptor, _ request: some Message, mustExist: Bool = false
     ) async -> Response? {
-        for target in 0..<20 {
+        let end = ContinuousClock.now + Self.patience
+        var target = 0
+        while ContinuousClock.now < end {
+            let start = ContinuousClock.now
             do {
-                return try await channels[target % channels.count].unary(
+                let response: Response = try await channels[target % channels.count].unary(
                     method, request, options: .timeout(.seconds(5)))
+                pace.note(start.duration(to: .now), isAnswered: true)
+                return response
             } catch let error as RPCError where Self.refusal(error) != nil {
                 if mustExist { Issue.record("\(method.name): \(error)") }
                 return nil
             } catch {
-                try? await Task.sleep(for: .milliseconds(100))
+                pace.note(start.duration(to: .now), isAnswered: false)
+                target += 1
+                try? await Task.sleep(for: pace.pause(.milliseconds(100)))
             }
         }
         return nil

@@ -79,7 +79,8 @@ struct RaceLine {
                 // Nothing is offered; and another's token is no token.
                 if patience > 96 { await claim(forging: sights.count % 2 == 0) }
                 try? await Task.sleep(
-                    for: .milliseconds(Int.random(in: 400..<1200, using: &random)))
+                    for: race.caller.pace.pause(
+                        .milliseconds(Int.random(in: 400..<1200, using: &random))))
             case .offered:
                 await decide(until: Self.seconds(now))
                 return
@@ -136,10 +137,10 @@ struct RaceLine {
     private mutating func use(_ claimed: BookingV1.ClaimOfferResponse?) async {
         guard let claimed, let hold = claimed.hold else { return }
         if random.chance(20) {
-            let sight = await look()
-            if sight?.entry?.status != .claimed
-                || sight?.hold.map({ $0.id != hold.id }) ?? false
-                || sight?.holdToken.map({ $0 != claimed.holdToken }) ?? false
+            if let sight = await look(),
+                sight.entry?.status != .claimed
+                    || sight.hold.map({ $0.id != hold.id }) ?? false
+                    || sight.holdToken.map({ $0 != claimed.holdToken }) ?? false
             {
                 Issue.record("claimed, but told otherwise: \(entry.id)")
             }

@@ -87,6 +87,9 @@ extension RaceVerdict {
     /// No seat is lost either: of a slot that everybody wanted, exactly those that are free can be
     /// had, by everybody at once.
     func winners() async throws {
+        // However long they take, the first have not lost theirs when the last asks.
+        try await race.world.stage.system.sql(
+            "update booking.policy set hold_seconds = 600 where code = 'race'")
         for slot in race.world.hot.slots.prefix(4) {
             let taken = try await number("select taken from slot where id = '\(slot)'")
             let won = try await parallel(RaceWorld.hotCapacity + 4) { [race] client in

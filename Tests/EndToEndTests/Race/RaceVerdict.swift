@@ -69,7 +69,7 @@ struct RaceVerdict: Sendable {
         ]
         #expect(
             try await Checker.liveness(
-                within: .seconds(90),
+                within: .seconds(600),
                 queries.map { what, sql in (what, { try await number(sql) }) }) == [])
     }
 

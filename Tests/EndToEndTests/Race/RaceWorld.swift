@@ -59,9 +59,8 @@ struct RaceWorld: Sendable {
                     hour: Double(number) / 2, instructor: number / 2, room: number,
                     capacity: 1 + number % 4)
             })
-        // Soon, since nobody is checked in half a day before. Stage counts from the fourth day.
-        let now = Date().timeIntervalSince1970 / 3600
-        let soon = now.truncatingRemainder(dividingBy: 24).rounded(.up) - 96 + 1
+        // Nobody is checked in half a day before.
+        let soon = Stage.soon
         func clinic(
             _ policy: String, _ claimAt: String, _ lessons: [Stage.Lesson]
         ) async throws -> Stage.Course {

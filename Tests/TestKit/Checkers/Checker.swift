@@ -199,7 +199,7 @@ public enum Checker {
 
     /// After the faults have stopped everything comes to rest in time.
     public static func liveness(
-        within time: Duration = .seconds(10),
+        within time: Duration = .seconds(60),
         _ waiting: [(what: String, count: () async throws -> Int)]
     ) async throws -> [String] {
         let clock = ContinuousClock()
