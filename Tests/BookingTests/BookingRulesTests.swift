@@ -78,6 +78,7 @@ struct BookingRulesTests {
                 "rejected/failed": "rejected/paid", "expired/pending": "expired/paid",
                 "expired/failed": "expired/paid",
             ],
+            // Of a visit that has begun the debt stays: nobody asks (PaymentRulesTests).
             .paymentFailed: [
                 "pending/pending": "pending/failed",
                 "pending_payment/pending": "pending_payment/failed",

@@ -140,6 +140,42 @@ import Testing
         }
     }
 
+    // MARK: What follows for the booking
+
+    @Test("what is reported can be written down whatever has become of the booking")
+    func follows() throws {
+        let (failed, open) = (Self.payment(500, .failed), Self.payment(500, .pending))
+        let (paid, again) = (Self.payment(500), Self.payment(500))
+        let accounts = [
+            PaymentAccount(payments: [failed]), PaymentAccount(payments: [failed, open]),
+            PaymentAccount(payments: [paid]), PaymentAccount(payments: [paid, again]),
+            PaymentAccount(payments: [paid], refunds: [Self.refund(paid, 500, .completed)]),
+            PaymentAccount(payments: [paid], refunds: [Self.refund(paid, 200, .completed)]),
+            PaymentAccount(payments: [paid], refunds: [Self.refund(paid, 200, .requested)]),
+        ]
+        for (status, payments) in BookingState.legal where status != .rescheduled {
+            for payment in payments {
+                for account in accounts where payment != .notRequired || account.charged == 0 {
+                    var booking = BookingRulesTests.booking(status, payment, for: .confirm)
+                    booking.total = 500
+                    // A charge is opened under rules of its own.
+                    guard let command = PaymentRules.command(booking, account),
+                        command != .paymentOpened
+                    else { continue }
+                    #expect(throws: Never.self, "\(status) \(payment) \(command)") {
+                        try BookingRules.decide(booking, command, now: BookingRulesTests.now)
+                    }
+                }
+            }
+        }
+        for status in [Booking.Status.inProgress, .completed, .noShow] {
+            var booking = BookingRulesTests.booking(status, .pending, for: .confirm)
+            booking.total = 500
+            #expect(PaymentRules.command(booking, accounts[0]) == nil, "\(status): still owed")
+            #expect(PaymentRules.command(booking, accounts[2]) == .paid)
+        }
+    }
+
     @Test(
         "amounts of providers: whole minor units or nothing",
         arguments: [

@@ -120,6 +120,43 @@ final class PaymentStage: Sendable {
         return try await deliver(try #require(provider.kept.last))
     }
 
+    /// The provider says that nothing comes by this charge.
+    @discardableResult
+    func fail(_ payment: PaymentV1.Payment) async throws -> String {
+        provider.change(payment.id, to: .failed)
+        return try await deliver(try #require(provider.kept.last))
+    }
+
+    /// The customer says that it was paid by other means.
+    func submitProof(_ booking: UUID) async throws -> PaymentV1.Payment {
+        var upload = PaymentV1.UploadProofRequest()
+        upload.file = GoogleApi.HttpBody()
+        upload.file?.data = Array("%PDF-1.7\n".utf8)
+        upload.captchaToken = "token"
+        let kept = try await service.uploadProof(
+            upload, ServerContext(method: PaymentV1.PaymentsMethods.uploadProof))
+        var request = PaymentV1.SubmitProofRequest()
+        request.bookingId = booking.description
+        request.manageToken = PaymentStage.tokens.manage(booking)
+        request.proofId = kept.proofId
+        return try #require(
+            try await service.submitProof(
+                request, ServerContext(method: PaymentV1.PaymentsMethods.submitProof)
+            ).payment)
+    }
+
+    @discardableResult
+    func review(_ payment: PaymentV1.Payment, approve: Bool) async throws -> PaymentV1.Payment {
+        var request = PaymentV1.ReviewProofRequest()
+        request.paymentId = payment.id
+        request.approve = approve
+        request.reason = approve ? "" : "cannot be read"
+        return try #require(
+            try await service.reviewProof(
+                request, Fixture.admin(PaymentV1.PaymentsMethods.reviewProof)
+            ).payment)
+    }
+
     func refund(
         _ booking: UUID, _ amount: Int64?, key: String? = nil
     ) async throws -> [PaymentV1.Refund] {
@@ -158,6 +195,23 @@ final class PaymentStage: Sendable {
         try await BookingTransitions(
             store: BookingStore(pool: fixture.pool), clock: .system
         ).expire(booking)
+    }
+
+    /// Staff moves the booking.
+    func move(_ booking: UUID, _ command: BookingCommand) async throws {
+        _ = try await BookingTransitions(
+            store: BookingStore(pool: fixture.pool), clock: .system
+        ).run(BookingTransitions.Order(booking: booking, command: command, actor: "admin:7")) {
+            BookingV1.Booking($0.booking)
+        }
+    }
+
+    /// The visit begins, whenever its slot does.
+    func checkIn(_ booking: UUID) async throws {
+        let now = Instant.now()
+        try await move(
+            booking,
+            .checkIn(startsAt: now, endsAt: now + .seconds(3600), lead: .seconds(3600)))
     }
 
     /// "status payment_status".

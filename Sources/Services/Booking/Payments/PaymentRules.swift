@@ -63,8 +63,21 @@ public enum PaymentRules {
     }
 
     /// The command that brings a booking's payment status in line with its account; nil when it
-    /// is.
+    /// is, or when the booking is too far for it: what was reported is a fact all the same. Of a
+    /// visit that has begun, the debt stays.
     public static func command(_ booking: Booking, _ account: PaymentAccount) -> BookingCommand? {
+        guard let command = wanted(booking, account) else { return nil }
+        let next: Booking.PaymentStatus? =
+            switch command {
+            case .paymentFailed: .failed
+            case .refunded(let entire): entire ? .refunded : .partiallyRefunded
+            default: nil
+            }
+        if let next, !BookingState.isLegal(booking.status, next) { return nil }
+        return command
+    }
+
+    private static func wanted(_ booking: Booking, _ account: PaymentAccount) -> BookingCommand? {
         let net = account.charged - account.refunded
         switch booking.paymentStatus {
         case .notRequired: return account.open == nil ? nil : .paymentOpened

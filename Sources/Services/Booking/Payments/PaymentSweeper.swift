@@ -54,7 +54,8 @@ public struct PaymentSweeper: Service {
             || proofs == Self.proofBatch || events == Self.eventBatch
     }
 
-    /// One provider that does not answer must not keep the others' turn.
+    /// One provider that does not answer, or one case that cannot be written down, must not keep
+    /// the others' turn: theirs comes a minute later at the earliest, once they were chosen.
     private func attempt(
         _ what: String, _ id: UUID, _ body: () async throws -> Bool
     ) async throws {
@@ -64,7 +65,17 @@ public struct PaymentSweeper: Service {
             recurrence.logger.warning(
                 "\(what) is asked about again later",
                 ["id": .string("\(id)"), "error": LogValue(describing: error)])
+        } catch let error as DomainError {
+            complain(what, id, error)
+        } catch let error as PostgresError where error.sqlState != nil {
+            complain(what, id, error)
         }
+    }
+
+    private func complain(_ what: String, _ id: UUID, _ error: any Error) {
+        recurrence.logger.error(
+            "\(what) cannot be brought up to date",
+            ["id": .string("\(id)"), "error": LogValue(describing: error)])
     }
 
     private func make(_ refund: Refund, of payment: Payment) async throws -> Bool {
