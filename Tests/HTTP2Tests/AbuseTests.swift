@@ -35,6 +35,48 @@ struct AbuseTests {
         #expect(recorder.session?.abuse == .pings)
     }
 
+    /// As grpc-go measures the bandwidth by default: a ping for the DATA of each round trip.
+    @Test("a ping for each answer, by a client, and for each request, by a server, is no flood")
+    func pingsForData() throws {
+        var configuration = HTTP2Configuration()
+        configuration.pings = AbuseBudget(burst: 2, perSecond: 0)
+        let ping = Frame(kind: .ping, payload: [UInt8](repeating: 7, count: 8))
+        let server = try Recorder.server(configuration)
+        server.onEnd = { $0.session?.respondOnly($0, .ok) }
+        let client = try Recorder(.client, configuration)
+        try client.exchange([Frame(kind: .settings), Frame(kind: .settings, flags: Frame.ack)])
+        for index in UInt32(0)..<1000 {
+            let id = index * 2 + 1
+            #expect(!endsWithCalm(try server.exchange([.request(id, end: true)])))
+            #expect(!endsWithCalm(try server.exchange([ping])))
+            try client.request().endBody(trailers: nil)
+            try client.output()
+            #expect(!endsWithCalm(try client.exchange([ping, .reset(id, 8)])))
+        }
+        for recorder in [server, client] {
+            // What was saved up ends, too.
+            let ends = try (0..<11).contains { _ in
+                endsWithCalm(try recorder.exchange([Frame](repeating: ping, count: 100)))
+            }
+            #expect(ends)
+        }
+    }
+
+    @Test("a server may reset any number of our calls, not of streams that are none")
+    func resetsOfCalls() throws {
+        var configuration = HTTP2Configuration()
+        configuration.resets = AbuseBudget(burst: 5, perSecond: 0)
+        let client = try Recorder(.client, configuration)
+        try client.exchange([Frame(kind: .settings), Frame(kind: .settings, flags: Frame.ack)])
+        for index in UInt32(0)..<100 {
+            let stream = try client.request()
+            try client.output()
+            #expect(!endsWithCalm(try client.exchange([.reset(index * 2 + 1, 7)])))
+            #expect(stream.closed == .refusedStream)
+        }
+        #expect(client.session?.abuse == nil)
+    }
+
     @Test("empty DATA frames are counted")
     func emptyData() throws {
         var configuration = HTTP2Configuration()

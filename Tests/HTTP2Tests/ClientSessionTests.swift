@@ -29,13 +29,7 @@ struct ClientSessionTests {
         }
 
         func request() throws -> Recorder.Stream {
-            let fields = HTTP2Fields()
-            for (name, value) in [
-                (":method", "POST"), (":scheme", "http"), (":path", "/a.B/C"), (":authority", "x"),
-            ] { fields.append(name, value) }
-            let stream = Recorder.Stream()
-            try client.session?.request(stream, fields)
-            return stream
+            try client.request()
         }
     }
 

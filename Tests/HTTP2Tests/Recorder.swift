@@ -70,6 +70,17 @@ final class Recorder: HTTP2SessionHandler {
         pongs.append(payload)
     }
 
+    /// A client's stream with a request, whose body has not ended.
+    func request() throws -> Stream {
+        let fields = HTTP2Fields()
+        for (name, value) in [
+            (":method", "POST"), (":scheme", "http"), (":path", "/a.B/C"), (":authority", "x"),
+        ] { fields.append(name, value) }
+        let stream = Stream()
+        try session?.request(stream, fields)
+        return stream
+    }
+
     /// Feeds bytes and returns the frames that come out.
     @discardableResult
     func exchange(_ frames: [Frame], preface: Bool = false) throws -> [Frame] {

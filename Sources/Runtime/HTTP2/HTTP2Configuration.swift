@@ -14,11 +14,14 @@ public struct HTTP2Configuration: Sendable {
     public var maxOutputBytes = 256 << 10
     /// Streams that the peer may reset (rapid reset). gRPC clients cancel a lot: what bounds their
     /// work is the count of running handlers, this only ends what never stops.
+    /// A client counts only those of streams that it does not know.
     public var resets = AbuseBudget(burst: 10_000, perSecond: 1_000)
     /// Streams that we may have to reset because of the peer (MadeYouReset).
     public var forcedResets = AbuseBudget(burst: 500, perSecond: 50)
     /// Streams that we may have to refuse (REFUSED_STREAM), which clients repeat.
     public var refusedStreams = AbuseBudget(burst: 10_000, perSecond: 1_000)
+    /// PING frames beyond one for each HEADERS or DATA frame that we sent: peers measure the
+    /// bandwidth with a ping per round trip while data comes (grpc-go does by default).
     public var pings = AbuseBudget(burst: 200, perSecond: 20)
     public var settings = AbuseBudget(burst: 32, perSecond: 1)
     /// DATA without bytes, and informational (1xx) responses.

@@ -5,6 +5,8 @@ import Glibc
 public final class HTTP2Fields: @unchecked Sendable {  // changed only while it is built
     @exclusivity(unchecked) private var raw: [nghttp2_nv] = []
     private var owned: [UnsafeMutablePointer<UInt8>] = []
+    /// As SETTINGS_MAX_HEADER_LIST_SIZE counts it: name + value + 32 each (RFC 9113 §6.5.2).
+    public private(set) var listBytes = 0
     /// Whether the library may keep pointers into this block until its frame has been sent.
     private let isImmortal: Bool
 
@@ -35,6 +37,7 @@ public final class HTTP2Fields: @unchecked Sendable {  // changed only while it 
     }
 
     public func append(_ name: StaticString, _ value: StaticString) {
+        listBytes += name.utf8CodeUnitCount + value.utf8CodeUnitCount + 32
         raw.append(
             nghttp2_nv(
                 name: UnsafeMutablePointer(mutating: name.utf8Start),
@@ -53,6 +56,7 @@ public final class HTTP2Fields: @unchecked Sendable {  // changed only while it 
         if let start = name.baseAddress { memcpy(memory, start, name.count) }
         if let start = value.baseAddress { memcpy(memory + name.count, start, value.count) }
         owned.append(memory)
+        listBytes += name.count + value.count + 32
         raw.append(
             nghttp2_nv(
                 name: memory, value: memory + name.count, namelen: name.count,

@@ -104,6 +104,12 @@ extension HTTP2Session {
                 raw, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
     }
 
+    /// The largest header list, counted as `HTTP2Fields.listBytes`, that can be sent: what the peer
+    /// takes, and never more than the library does. Larger ones would be dropped or refused.
+    public var maxSentHeaderListBytes: Int {
+        min(Int(peerSettings.maxHeaderListBytes), SessionOptions.maxSentHeaderBytes - 64)
+    }
+
     /// What the peer's SETTINGS said last, or RFC 9113's defaults.
     public var peerSettings: PeerSettings {
         func value(_ id: nghttp2_settings_id) -> UInt32 {

@@ -59,7 +59,9 @@ extension HTTP2Session {
                 code: HTTP2Code(rawValue: goaway.error_code),
                 debug: String(decoding: debug, as: UTF8.self))
         case NGHTTP2_RST_STREAM.rawValue:
-            if !configuration.resets.spend() { refuse(.resets) }
+            // A server that resets calls of ours ends those, and nothing else.
+            let isOurs = role == .client && stream(frame.pointee.hd.stream_id) != nil
+            if !isOurs, !configuration.resets.spend() { refuse(.resets) }
         case NGHTTP2_WINDOW_UPDATE.rawValue:
             if expectedWindowUpdates > 0 {
                 expectedWindowUpdates -= 1
@@ -124,11 +126,17 @@ extension HTTP2Session {
                 UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self))
             }
             handler.session(self, didReceivePingAck: payload)
-        } else if !configuration.pings.spend() {
+        } else if expectedPings == 0, !configuration.pings.spend() {
             refuse(.pings)
         } else {
+            expectedPings = max(0, expectedPings - 1)
             handler.sessionDidReceivePing(self)
         }
+    }
+
+    /// The rest of the block is not looked at, and the library resets the stream.
+    func headersAreTooLarge(_ id: Int32) {
+        stream(id)?._withUnsafeGuaranteedRef { $0.headersAreTooLarge = true }
     }
 
     func didCloseStream(_ id: Int32, _ code: HTTP2Code) -> Int32 {
@@ -156,6 +164,7 @@ extension HTTP2Session {
             }
             hasSentPayload = true
             expectedWindowUpdates += 2
+            expectedPings = min(expectedPings + 1, 1000)
             guard role == .server else {
                 lastRequest = max(lastRequest, header.stream_id)
                 break
@@ -165,6 +174,19 @@ extension HTTP2Session {
         default:
             break
         }
+        return 0
+    }
+
+    /// The library drops what it cannot send, a header block beyond its limit for one, and tells
+    /// nobody: the peer would wait for ever.
+    func didNotSend(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
+        let header = frame.pointee.hd
+        guard role == .server, UInt32(header.type) == NGHTTP2_HEADERS.rawValue,
+            stream(header.stream_id) != nil
+        else { return 0 }
+        nghttp2_submit_rst_stream(
+            raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), header.stream_id,
+            HTTP2Code.internalError.rawValue)
         return 0
     }
 
@@ -231,6 +253,7 @@ extension HTTP2Session {
         if stream.wasFull { didSendPart(of: stream, count) }
         return 0
     }
+
     private func didSendPart(of stream: HTTP2Stream, _ count: Int) {
         largeBodies -= count
         guard stream.body.count < HTTP2Stream.bodyHighWatermark / 2 else { return }

@@ -61,6 +61,8 @@ public final class HTTP2Session {
     @exclusivity(unchecked) public var hasSentPayload = false
     /// WINDOW_UPDATE frames that DATA of ours explains.
     @exclusivity(unchecked) var expectedWindowUpdates = 0
+    /// PING frames that HEADERS or DATA of ours explain.
+    @exclusivity(unchecked) var expectedPings = 0
     /// Streams that were ever opened.
     public var openedStreams: Int { opened }
     @exclusivity(unchecked) private var opened = 0

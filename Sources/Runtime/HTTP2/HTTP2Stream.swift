@@ -25,6 +25,8 @@ open class HTTP2Stream {
     @exclusivity(unchecked) public internal(set) final var remoteEnded = false
     /// Where the session keeps it.
     @exclusivity(unchecked) final var index = 0
+    /// The peer's header block was so large that the rest was not looked at: the stream was reset.
+    @exclusivity(unchecked) public internal(set) final var headersAreTooLarge = false
     /// We have sent END_STREAM.
     @exclusivity(unchecked) final var localEnded = false
 
@@ -88,6 +90,12 @@ open class HTTP2Stream {
         return false
     }
 
+    /// Whether the peer, and the library, take such a header block. Small ones everybody takes.
+    public final func fits(_ fields: HTTP2Fields) -> Bool {
+        guard fields.listBytes > 2048, let link else { return true }
+        return link._withUnsafeGuaranteedRef { fields.listBytes <= $0.maxSentHeaderListBytes }
+    }
+
     /// Ends the body; with trailers they carry END_STREAM.
     public final func endBody(trailers: HTTP2Fields?) {
         bodyEnded = true
@@ -125,6 +133,7 @@ open class HTTP2Stream {
     public final func prepareForReuse() {
         precondition(link == nil, "a stream was reused while it was open")
         remoteEnded = false
+        headersAreTooLarge = false
         localEnded = false
         body.removeAll()
         body.trim(to: 4 << 10)

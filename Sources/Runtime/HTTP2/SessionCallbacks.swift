@@ -13,6 +13,7 @@ enum SessionCallbacks {
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, onDataChunk)
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, onStreamClose)
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, onFrameSent)
+        nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, onFrameNotSent)
         nghttp2_session_callbacks_set_send_data_callback(callbacks, onSendData)
         return callbacks
     }()
@@ -31,13 +32,15 @@ enum SessionCallbacks {
     }
 
     private static let onHeader: nghttp2_on_header_callback = {
-        _, _, name, nameCount, value, valueCount, _, user in
+        _, frame, name, nameCount, value, valueCount, _, user in
         guard let name, let value else { return 0 }
         return with(user) {
             let goesOn = $0.openBlock?._withUnsafeGuaranteedRef {
                 $0.append(name, nameCount, value, valueCount)
             }
-            return goesOn ?? true ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+            if goesOn ?? true { return 0 }
+            if let frame { $0.headersAreTooLarge(frame.pointee.hd.stream_id) }
+            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
         }
     }
 
@@ -62,6 +65,11 @@ enum SessionCallbacks {
     private static let onFrameSent: nghttp2_on_frame_send_callback = { _, frame, user in
         guard let frame else { return 0 }
         return with(user) { $0.didSend(frame) }
+    }
+
+    private static let onFrameNotSent: nghttp2_on_frame_not_send_callback = { _, frame, _, user in
+        guard let frame else { return 0 }
+        return with(user) { $0.didNotSend(frame) }
     }
 
     private static let onSendData: nghttp2_send_data_callback = {

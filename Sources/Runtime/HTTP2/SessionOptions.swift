@@ -13,6 +13,9 @@ enum SessionOptions {
     nonisolated(unsafe) private static let continuationsSymbol = dlsym(
         nil, "nghttp2_option_set_max_continuations")
 
+    /// What the library sends in one header block, by its own pessimistic estimate.
+    static let maxSentHeaderBytes = 64 << 10
+
     static func make(_ configuration: HTTP2Configuration) -> OpaquePointer? {
         var option: OpaquePointer?
         guard nghttp2_option_new(&option) == 0, let option else { return nil }
@@ -22,7 +25,7 @@ enum SessionOptions {
         nghttp2_option_set_max_outbound_ack(option, 200)
         nghttp2_option_set_max_settings(option, 32)
         nghttp2_option_set_peer_max_concurrent_streams(option, 100)
-        nghttp2_option_set_max_send_header_block_length(option, 64 << 10)
+        nghttp2_option_set_max_send_header_block_length(option, maxSentHeaderBytes)
         if let symbol = resetRateSymbol {
             // Its default is too low for gRPC (grpc-node #2872) and says INTERNAL_ERROR: resets
             // are counted by the session.

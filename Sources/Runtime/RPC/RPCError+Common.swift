@@ -19,6 +19,9 @@ extension RPCError {
         .resourceExhausted, "the connection holds too many unread or unfinished messages",
         blame: .caller)
 
+    package static let metadataTooLarge = RPCError(
+        .resourceExhausted, "the response's metadata is more than the client takes", blame: .us)
+
     package static let noRequest = RPCError(
         .unimplemented, "the client sent no request message", blame: .peer)
 

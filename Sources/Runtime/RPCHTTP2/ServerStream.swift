@@ -212,21 +212,46 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
 
     private func refuse(_ error: RPCError) {
         connection.count(error)
-        refuse(ResponseFields.status(error, nil, only: true))
+        refuse(status(error, nil, only: true))
+    }
+
+    /// Without details and metadata when those are more than the client takes: the status must
+    /// reach it.
+    private func status(_ error: RPCError, _ context: ServerContext?, only: Bool) -> HTTP2Fields {
+        let fields = ResponseFields.status(error, context, only: only)
+        if fits(fields) { return fields }
+        let bare = RPCError(
+            error.code,
+            "\(error.message) (its details and the metadata, \(fields.listBytes) bytes, were left out)",
+            blame: error.blame)
+        return ResponseFields.status(bare, nil, only: only)
     }
 
     func sendHeaders(of call: ServerCall) {
-        if headersSent || !isOpen { return }
-        headersSent = true
+        if !begin(call) { _ = refuseMetadata(of: call) }
+    }
+
+    private func refuseMetadata(of call: ServerCall) -> Bool {
+        if !call.isOver { call.fail(.metadataTooLarge) }
+        return true
+    }
+
+    /// False when the metadata is more than the client takes.
+    private func begin(_ call: ServerCall) -> Bool {
+        if headersSent || !isOpen { return true }
         let policy = withConnection { $0.configuration.compression }
         let wanted = call.context.responseCompression ?? policy.algorithm
         if wanted != .identity, accepted.contains(wanted) { responseCompression = wanted }
-        respond(ResponseFields.headers(call.context, responseCompression, policy))
+        let fields = ResponseFields.headers(call.context, responseCompression, policy)
+        guard fits(fields) else { return false }
+        headersSent = true
+        respond(fields)
+        return true
     }
 
     func send(_ message: [UInt8], compress: Bool?, of call: ServerCall) -> Bool {
         guard isOpen else { return true }
-        sendHeaders(of: call)
+        guard begin(call) else { return refuseMetadata(of: call) }
         messagesSent &+= 1
         let mayGoOn: Bool
         if responseCompression == .identity {
@@ -242,7 +267,7 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
 
     func send(_ message: UnsafeRawBufferPointer, of call: ServerCall) -> Bool {
         guard isOpen else { return true }
-        sendHeaders(of: call)
+        guard begin(call) else { return refuseMetadata(of: call) }
         guard responseCompression == .identity else {
             return send([UInt8](message), compress: nil, of: call)
         }
@@ -260,20 +285,20 @@ final class ServerStream: HTTP2Stream, ServerCallTransport, @unchecked Sendable 
     }
 
     func finish(_ call: ServerCall, error: RPCError?) {
+        let trailers = error == nil ? ResponseFields.trailers(call.context) : nil
+        var error = error
+        if let trailers, !fits(trailers) || !begin(call) { error = .metadataTooLarge }
         withConnection { $0.count(error) }
         dropBuffered()
         guard isOpen else { return }
-        guard let error else {
-            sendHeaders(of: call)
-            return endBody(trailers: ResponseFields.trailers(call.context))
-        }
+        guard let error else { return endBody(trailers: trailers) }
         if !headersSent {
-            refuse(ResponseFields.status(error, call.context, only: true))
+            refuse(status(error, call.context, only: true))
         } else if waitingBytes > 0, error.code == .deadlineExceeded || error.code == .cancelled {
             // The client does not read: it would never see the trailers.
             reset(.cancel)
         } else {
-            endBody(trailers: ResponseFields.status(error, call.context, only: false))
+            endBody(trailers: status(error, call.context, only: false))
         }
     }
 

@@ -141,9 +141,16 @@ final class ChannelCore: @unchecked Sendable {
     private func send(_ stream: ClientStream, on connection: ClientConnection) {
         sentCalls &+= 1
         if let tally = connection.tally { stream.tally = tally }
+        let fields = fields.make(stream)
+        if fields.listBytes > 2048, fields.listBytes > connection.maxRequestHeaderBytes {
+            return stream.fail(
+                RPCError(
+                    .resourceExhausted,
+                    "the request headers are \(fields.listBytes) bytes, "
+                        + "\(connection.maxRequestHeaderBytes) can be sent", blame: .caller))
+        }
         do {
-            try connection.open(
-                stream, fields.make(stream))
+            try connection.open(stream, fields)
         } catch {
             stream.fail(
                 RPCError(.unavailable, "cannot open a stream to \(authority)", cause: "\(error)"))

@@ -73,6 +73,9 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
 
     /// Opens the call's stream. The caller has asked `hasRoom`.
     @inline(__always)
+    /// The largest header list of a request that this server takes.
+    var maxRequestHeaderBytes: Int { session?.maxSentHeaderListBytes ?? .max }
+
     func open(_ stream: ClientStream, _ fields: HTTP2Fields) throws(HTTP2Error) {
         if let session {
             try session.request(stream, fields)

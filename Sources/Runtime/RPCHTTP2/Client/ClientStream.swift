@@ -140,7 +140,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     override func didReceiveHeaders(_ block: HeaderBlock, endStream: Bool) {
         guard !isOver else { return }
         if block.isTooLarge {
-            return abort(RPCError(.resourceExhausted, "the response headers are too large"))
+            return abort(ClientStream.headersTooLarge)
         }
         let received = ResponseHead.read(block)
         if endStream { return finish(received) }
@@ -204,7 +204,9 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
 
     /// What the call learns from the end of the stream when no status came.
     private func settle(_ code: HTTP2Code) {
-        if let loss = channel.losing {
+        if headersAreTooLarge {
+            end(ClientStream.headersTooLarge)
+        } else if let loss = channel.losing {
             if id > channel.lastSent, retry() { return }
             // The server may have seen the call: only the caller knows whether to repeat it.
             end(loss)
@@ -224,6 +226,9 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
                     blame: .peer, cause: "RST_STREAM \(code)"))
         }
     }
+
+    private static let headersTooLarge = RPCError(
+        .resourceExhausted, "the response headers are too large")
 
     private func abort(_ error: RPCError) {
         reset(.cancel)
