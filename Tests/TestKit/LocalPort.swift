@@ -13,9 +13,25 @@ public enum LocalPort {
                 next = next >= 19_900 ? 10_000 : next + 1
                 return next
             }
-            if isFree(port), isFree(port + 1_000) { return port }
+            if reserve(port), reserve(port + 1_000), isFree(port), isFree(port + 1_000) {
+                return port
+            }
         }
         throw BackgroundProcess.Failure(description: "no free port on the loopback")
+    }
+
+    /// A byte for each port, locked by the test process that chose it and until that ends: test
+    /// runs beside each other choose different ones.
+    private static let reservations = open(
+        "/tmp/janji-test-ports.\(getuid())", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+
+    private static func reserve(_ port: UInt16) -> Bool {
+        var lock = flock()
+        lock.l_type = Int16(F_WRLCK)
+        lock.l_whence = Int16(SEEK_SET)
+        lock.l_start = off_t(port)
+        lock.l_len = 1
+        return fcntl(reservations, F_SETLK, &lock) == 0 || errno == EBADF
     }
 
     /// Whether a server could listen there.

@@ -11,7 +11,7 @@ extension Patient {
         guard let stream = await openCall([("grpc-timeout", "200m")]) else {
             return Patient.nothingToCall
         }
-        guard await stream.end(within: limit + .seconds(2)) else {
+        guard await stream.end(within: limit + .seconds(5)) else {
             stream.reset(.cancel)
             return .warn("a call goes on after its grpc-timeout: handlers work for nobody")
         }

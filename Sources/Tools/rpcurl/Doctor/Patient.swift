@@ -10,7 +10,7 @@ import TLS
 /// earlier checks have found. Used by the command's task, on the loop.
 final class Patient {
     /// An answer that takes longer counts as none.
-    static let patience = Duration.seconds(5)
+    static let patience = Duration.seconds(20)
 
     private let session: Session
     private var connection: ProbeConnection?
@@ -93,8 +93,7 @@ final class Patient {
         else { return nil }
         if let message { stream.send(message, isCompressed: isCompressed) }
         stream.finish()
-        _ = await stream.end(within: Patient.patience)
-        if !stream.isClosed, !stream.hasEnded { stream.reset(.cancel) }
+        if await !stream.end(within: Patient.patience) { stream.giveUp() }
         return stream
     }
 

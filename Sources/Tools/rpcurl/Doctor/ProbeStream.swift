@@ -12,6 +12,7 @@ final class ProbeStream: HTTP2Stream, @unchecked Sendable {  // confined to its 
     private(set) var body: [UInt8] = []
     private(set) var hasEnded = false
     private(set) var isClosed = false
+    private var isGivenUp = false
     /// The peer reset the stream, or the connection ended.
     private(set) var resetCode: HTTP2Code?
 
@@ -36,6 +37,12 @@ final class ProbeStream: HTTP2Stream, @unchecked Sendable {  // confined to its 
     /// - Returns: whether it came.
     func end(within limit: Duration) async -> Bool {
         await connection.wait(limit) { hasEnded || isClosed }
+    }
+
+    /// Nobody waits for the end any more.
+    func giveUp() {
+        isGivenUp = true
+        reset(.cancel)
     }
 
     // MARK: What came
@@ -67,6 +74,7 @@ final class ProbeStream: HTTP2Stream, @unchecked Sendable {  // confined to its 
     /// How the call ended, in a few words.
     var outcome: String {
         if let code { return "\(code.name) (\(code.rawValue))" }
+        if isGivenUp { return "no answer within \(Patient.patience)" }
         if let resetCode { return connection.end ?? "RST_STREAM \(resetCode)" }
         if let httpStatus, httpStatus != "200" { return "HTTP status \(httpStatus)" }
         return hasEnded ? "an end without grpc-status" : "no answer"
