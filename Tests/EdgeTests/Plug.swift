@@ -24,6 +24,8 @@ final class Plug {
     }
 
     struct Timeout: Error {}
+    /// The server ended the connection before the whole answer was there.
+    struct Ended: Error {}
 
     private let descriptor: Int32
     private var responses = HTTPResponseParser()
@@ -78,7 +80,9 @@ final class Plug {
     /// False at the end of the connection.
     private func read() throws -> [UInt8]? {
         var buffer = [UInt8](repeating: 0, count: 65536)
-        let count = recv(descriptor, &buffer, buffer.count, 0)
+        var count = recv(descriptor, &buffer, buffer.count, 0)
+        // A process that is stopped and goes on is interrupted where a time limit is set.
+        while count < 0, errno == EINTR { count = recv(descriptor, &buffer, buffer.count, 0) }
         if count > 0 { return Array(buffer[..<count]) }
         if count < 0, errno == EAGAIN { throw Timeout() }
         return nil
@@ -131,7 +135,7 @@ final class Plug {
                     return Answer(status: head.status.rawValue, headers: head.headers, body: body)
                 }
             }
-            guard let bytes = try read() else { throw Timeout() }
+            guard let bytes = try read() else { throw Ended() }
             bytes.withUnsafeBytes { responses.feed($0) }
         }
     }
