@@ -71,6 +71,12 @@ extension ServerTests {
             Rule(
                 "A-27: an end before the start", "23514", "update slot set ends_at = starts_at"),
             Rule("X-103: a negative price", "23514", "update slot set price = -1"),
+            Rule(
+                "E-08: a slot's price above the limit", "23514",
+                "update slot set price = \(Money.priceLimit + 1)"),
+            Rule(
+                "E-08: an offering's price above the limit", "23514",
+                "update offering set price = \(Money.priceLimit + 1)"),
             Rule("X-95: a slot that is booked", "23503", "delete from slot"),
             Rule(
                 "E-21, D-07, X-82: a resource twice at one time", "23P01",

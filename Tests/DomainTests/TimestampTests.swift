@@ -19,4 +19,10 @@ struct TimestampTests {
         #expect(timestamp.nanos == nanos)
         #expect(Instant(timestamp) == instant)
     }
+
+    @Test("beyond the years of the message, the nearest of them")
+    func ends() {
+        #expect(GoogleProtobuf.Timestamp(Instant(microseconds: .min)).seconds == -62_135_596_800)
+        #expect(GoogleProtobuf.Timestamp(Instant(microseconds: .max)).seconds == 253_402_300_799)
+    }
 }

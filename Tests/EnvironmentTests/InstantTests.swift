@@ -78,6 +78,21 @@ import Testing
         #expect(Instant(microseconds: 1_999_999).secondsSinceEpoch == 1)
     }
 
+    @Test("arithmetic saturates instead of trapping")
+    func ends() {
+        let (first, last) = (Instant(microseconds: .min), Instant(microseconds: .max))
+        #expect(last + .seconds(1) == last)
+        #expect(last - .seconds(-1) == last)
+        #expect(first - .seconds(1) == first)
+        #expect(first + .seconds(-1) == first)
+        #expect(Instant.now() + .seconds(Int64.max) == last)
+        #expect(Instant.now() - .seconds(Int64.max) < .earliestText)
+        #expect(Instant(secondsSinceEpoch: .max) == last)
+        #expect(Instant(secondsSinceEpoch: .min) == first)
+        #expect(first.duration(to: last) == .microseconds(Int64.max))
+        #expect(last.duration(to: first) == .microseconds(Int64.min))
+    }
+
     @Test("now() agrees with itself and lies after this was written")
     func now() {
         let first = Instant.now()

@@ -70,6 +70,7 @@ struct RulesTests {
             ("start", "schedules[0].start_time"), ("seats", "schedules[0].capacity"),
             ("id", "schedules[0].id"), ("room", "schedules[0].room_id"),
             ("twice", "schedules[1].id"), ("none", "schedules"), ("many", "schedules"),
+            ("price", "schedules[0].price"),
         ])
     func schedules(broken: String, field: String) throws {
         var schedule = ScheduleV1.NewClassSchedule()
@@ -86,6 +87,7 @@ struct RulesTests {
         case "seats": schedule.capacity = -1
         case "id": schedule.id = "x"
         case "room": schedule.roomId = ""
+        case "price": schedule.price = Money.priceLimit + 1
         default: break
         }
         var request = ScheduleV1.CreateClassSchedulesRequest()
@@ -104,6 +106,30 @@ struct RulesTests {
         let error = try #require(throws: DomainError.self) { try NewClassSchedules(request) }
         #expect(error.code == .validationFailed)
         #expect(error.violations.map(\.field) == [field])
+    }
+
+    @Test("courses and series cost at most the limit; a series ends with the last year there is")
+    func limits() throws {
+        var request = ScheduleV1.CreateCourseRequest()
+        (request.code, request.title, request.maxStudents) = ("PIANO-101", "Piano", 1)
+        request.price = Money.priceLimit
+        _ = try CourseRules.course(request, defaultTimeZone: "UTC")
+        request.price += 1
+        let error = try #require(throws: DomainError.self) {
+            try CourseRules.course(request, defaultTimeZone: "UTC")
+        }
+        #expect(error.violations == [.init("price", "is more than 1000000000000")])
+        var series = ScheduleV1.GenerateSeriesRequest()
+        var rule = ScheduleV1.WeeklyRule()
+        (rule.days, rule.times, rule.minutes) = (["monday"], ["10:00"], 60)
+        series.rules = [rule]
+        series.resourceIds = [UUID.random().description]
+        (series.fromDate, series.count) = ("9999-12-20", 1000)
+        let last = try SeriesOrder(series).series.until
+        #expect(last.description == "9999-12-31")
+        series.price = .max
+        let dear = try #require(throws: DomainError.self) { try SeriesOrder(series) }
+        #expect(dear.violations.map(\.field) == ["price"])
     }
 
     @Test("a search is words, and a bounded number of them")

@@ -1056,6 +1056,7 @@ extension BookingV1 {
         public var status: BookingV1.SlotStatus = BookingV1.SlotStatus(rawValue: 0)
         /// At least the seats that are taken.
         public var capacity: Swift::Int32?
+        /// Of one seat, in minor units of the currency: at most 10^12.
         public var price: Swift::Int64?
         /// Refused with VERSION_CONFLICT when the slot has another version.
         public var ifVersion: Swift::Int64?

@@ -92,7 +92,7 @@ extension BookingV1 {
         /// More resources, at most 20 altogether. One with a name and a kind is made known; one without
         /// must be known.
         public var resources: [BookingV1.NamedResource] = []
-        /// The offering's when absent.
+        /// The offering's when absent; at most 10^12.
         public var price: Swift::Int64?
         public var unknownFields = Protobuf::UnknownFields()
 

@@ -116,7 +116,7 @@ extension BookingV1 {
         public var locationId: Swift::String?
         /// The code of the policy it is booked by; `school` when empty.
         public var policy: Swift::String = ""
-        /// Of one seat, in minor units of `currency`; a slot may have its own.
+        /// Of one seat, in minor units of `currency`, at most 10^12 of them; a slot may have its own.
         public var price: Swift::Int64 = 0
         /// ISO 4217; `IDR` when empty.
         public var currency: Swift::String = ""

@@ -139,7 +139,7 @@ extension ScheduleV1 {
         public var locationId: Swift::String?
         /// The policy it is booked by.
         public var policy: Swift::String = ""
-        /// Of one seat, in minor units of `currency`.
+        /// Of one seat, in minor units of `currency`: at most 10^12.
         public var price: Swift::Int64 = 0
         /// ISO 4217.
         public var currency: Swift::String = ""

@@ -25,18 +25,23 @@ public struct Instant: Sendable, Hashable, Comparable {
         return remainder < 0 ? quotient - 1 : quotient
     }
 
+    /// Saturates, as all arithmetic here does (292,000 years): what is added comes from tables and
+    /// from peers.
     public init(secondsSinceEpoch seconds: Int64) {
-        microseconds = seconds * 1_000_000
+        microseconds = Duration.seconds(seconds).microseconds
     }
 
-    /// Adds a duration. The part below one microsecond is cut off; traps on overflow (292,000
-    /// years).
+    /// Adds a duration. The part below one microsecond is cut off.
     public static func + (instant: Instant, duration: Duration) -> Instant {
-        Instant(microseconds: instant.microseconds + duration.microseconds)
+        let delta = duration.microseconds
+        let (sum, overflow) = instant.microseconds.addingReportingOverflow(delta)
+        return Instant(microseconds: overflow ? (delta < 0 ? .min : .max) : sum)
     }
 
     public static func - (instant: Instant, duration: Duration) -> Instant {
-        Instant(microseconds: instant.microseconds - duration.microseconds)
+        let delta = duration.microseconds
+        let (difference, overflow) = instant.microseconds.subtractingReportingOverflow(delta)
+        return Instant(microseconds: overflow ? (delta < 0 ? .max : .min) : difference)
     }
 
     public static func += (instant: inout Instant, duration: Duration) {
@@ -49,7 +54,9 @@ public struct Instant: Sendable, Hashable, Comparable {
 
     /// How long from here until `other`; negative when `other` is earlier.
     public func duration(to other: Instant) -> Duration {
-        .microseconds(other.microseconds - microseconds)
+        let (difference, overflow) =
+            other.microseconds.subtractingReportingOverflow(microseconds)
+        return .microseconds(overflow ? (other < self ? .min : .max) : difference)
     }
 
     public static func < (left: Instant, right: Instant) -> Bool {

@@ -24,6 +24,8 @@ public enum BookingMigrations {
         Migration(version: 20, name: "archive", sql: ArchiveMigration.sql),
         Migration(version: 21, name: "figures of the archive", sql: AnalyticsArchiveMigration.sql),
         Migration(version: 22, name: "age of waiting lists", sql: WaitlistStore.age),
+        Migration(version: 25, name: "limit of prices", sql: PriceMigration.limit),
+        Migration(version: 27, name: "prices of before", sql: PriceMigration.rows),
     ]
 
     /// Offers (slots) may overlap; occupations (claims) may not. Claims hold live

@@ -2,9 +2,11 @@ public import Environment
 public import Protobuf
 
 extension GoogleProtobuf.Timestamp {
-    /// Microsecond precision: what PostgreSQL keeps.
+    /// Microsecond precision: what PostgreSQL keeps. Beyond the years 0001 to 9999, which are all
+    /// that the message may hold, the nearest of them.
     public init(_ instant: Instant) {
         self.init()
+        let instant = min(max(instant, .earliestText), .latestText)
         let seconds = instant.microseconds.flooredDivision(by: 1_000_000)
         self.seconds = seconds
         nanos = Int32((instant.microseconds - seconds * 1_000_000) * 1000)

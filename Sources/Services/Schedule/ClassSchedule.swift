@@ -65,7 +65,7 @@ struct NewClassSchedules: Sendable {
         let staff = Staff(
             instructor: schedule.instructorId, room: schedule.roomId,
             resources: schedule.resourceIds, "\(path).", &rules)
-        if let price = schedule.price, price < 0 { rules.refuse("\(path).price", "is negative") }
+        rules.price(schedule.price, "\(path).price")
         if schedule.capacity != 0 {
             CourseRules.checkSeats(schedule.capacity, "\(path).capacity", &rules)
         }

@@ -127,7 +127,7 @@ enum CourseRules {
         if !policy.isEmpty { course.policy = policy }
         if !isKind(course.policy) { rules.refuse("policy", "is not a word in lower case") }
         course.price = price
-        if price < 0 { rules.refuse("price", "is negative") }
+        rules.price(price, "price")
         if !currency.isEmpty { course.currency = currency }
         if !Currency.isCode(course.currency) {
             rules.refuse("currency", "is not a code of ISO 4217")

@@ -9,7 +9,27 @@ public enum ScheduleMigrations {
         Migration(version: 3, name: "queue order", sql: Outbox.queueOrder),
         Migration(version: 4, name: "offerings", sql: offerings),
         Migration(version: 5, name: "months", sql: months),
+        Migration(version: 6, name: "limit of prices", sql: priceLimit),
+        Migration(version: 7, name: "prices of before", sql: prices),
     ]
+
+    /// ``Money/priceLimit``, for what is written from now on: the lock is held for a moment.
+    private static let priceLimit = """
+        lock table courses, class_schedules in access exclusive mode;
+        alter table courses
+            add constraint courses_price_limit check (price <= 1000000000000) not valid;
+        alter table class_schedules
+            add constraint class_schedules_price_limit check (price <= 1000000000000) not valid;
+        """
+
+    /// The rows of before, in a transaction of its own. One above the limit could not be changed
+    /// any more.
+    private static let prices = """
+        update courses set price = 1000000000000 where price > 1000000000000;
+        update class_schedules set price = 1000000000000 where price > 1000000000000;
+        alter table courses validate constraint courses_price_limit;
+        alter table class_schedules validate constraint class_schedules_price_limit;
+        """
 
     /// Outbox and inbox by month; and what Inventory has withdrawn.
     private static let months =

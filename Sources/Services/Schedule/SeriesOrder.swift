@@ -33,7 +33,8 @@ struct SeriesOrder: Sendable {
         let from = rules.date(request.fromDate, "from_date")
         let until =
             request.untilDate.isEmpty
-            ? from?.adding(days: Series.longestDays) : rules.date(request.untilDate, "until_date")
+            ? from.map { min($0.adding(days: Series.longestDays), Instant.latestText.date) }
+            : rules.date(request.untilDate, "until_date")
         if request.untilDate.isEmpty, request.count == 0 {
             rules.refuse("until_date", "is required, or count")
         }
@@ -55,7 +56,7 @@ struct SeriesOrder: Sendable {
         if request.capacity != 0 {
             CourseRules.checkSeats(request.capacity, "capacity", &rules)
         }
-        if let price = request.price, price < 0 { rules.refuse("price", "is negative") }
+        rules.price(request.price, "price")
         guard rules.areKept, let from, let until else { throw rules.refusal }
         self.id = id ?? .timeOrdered()
         series = Series(

@@ -22,7 +22,7 @@ struct EventProjection {
         action = payload.action
         data = payload.data?.fields ?? [:]
         let time = event.timestamp.map {
-            Instant(microseconds: $0.seconds * 1_000_000 + Int64($0.nanos) / 1000)
+            Instant(secondsSinceEpoch: $0.seconds) + .nanoseconds(Int64($0.nanos))
         }
         timestamp = .string((time ?? .now()).rfc3339)
         let at = delivery.position

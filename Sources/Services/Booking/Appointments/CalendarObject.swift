@@ -69,12 +69,7 @@ struct CalendarObject: Sendable, Hashable {
 
     /// `20251202T100000Z`; parts of a second are cut off.
     static func utc(_ instant: Instant) -> String {
-        let whole = Instant(
-            microseconds: instant.microseconds - mod(instant.microseconds, 1_000_000))
+        let whole = Instant(secondsSinceEpoch: instant.secondsSinceEpoch)
         return whole.rfc3339.filter { $0 != "-" && $0 != ":" }
-    }
-
-    private static func mod(_ number: Int64, _ divisor: Int64) -> Int64 {
-        (number % divisor + divisor) % divisor
     }
 }

@@ -258,7 +258,7 @@ public struct CatalogueService: BookingV1.CatalogueService {
         if let capacity = request.capacity, !(1...10_000).contains(capacity) {
             rules.refuse("capacity", "is not between 1 and 10000")
         }
-        if let price = request.price, price < 0 { rules.refuse("price", "is negative") }
+        rules.price(request.price, "price")
         var status: Slot.Status?
         switch request.status {
         case .unspecified: break

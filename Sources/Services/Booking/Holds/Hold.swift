@@ -53,8 +53,10 @@ enum HoldRules {
     /// - Parameter live: live holds of the holder.
     /// - Throws: SLOT_UNAVAILABLE, VALIDATION_FAILED, HOLD_LIMIT_REACHED.
     static func check(
-        _ quantity: Int, _ terms: PolicyTerms, live: Int
+        _ quantity: Int, _ offer: HoldOffer, live: Int
     ) throws(DomainError) {
+        try check(price: offer.price)
+        let terms = offer.terms
         guard terms.entry == .hold else {
             throw DomainError(.slotUnavailable, "this slot is not booked by holds")
         }
@@ -69,6 +71,15 @@ enum HoldRules {
             throw DomainError(
                 .holdLimitReached, "there are \(live) live holds already",
                 retryAfter: terms.holdTime)
+        }
+    }
+
+    /// A price of before there was a limit is nobody's to pay.
+    /// - Throws: SLOT_UNAVAILABLE.
+    static func check(price: Int64) throws(DomainError) {
+        guard price <= Money.priceLimit else {
+            throw DomainError(
+                .slotUnavailable, "the price of this slot is above \(Money.priceLimit)")
         }
     }
 
@@ -105,7 +116,7 @@ extension BookingV1.Hold {
             }
         expiresAt = GoogleProtobuf.Timestamp(hold.expiresAt)
         extensionsLeft = Int32(clamping: max(0, terms.holdExtensions - hold.extensions))
-        total = price * Int64(hold.quantity)
+        total = Money.times(price, hold.quantity)
         self.currency = currency
     }
 }

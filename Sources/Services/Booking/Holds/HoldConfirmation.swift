@@ -55,7 +55,7 @@ struct HoldConfirmation: Sendable {
     }
 
     /// - Throws: HOLD_NOT_FOUND, HOLD_TOKEN_MISMATCH, HOLD_EXPIRED, INVALID_TRANSITION for a hold
-    ///   that has become a booking, SLOT_ALREADY_BOOKED_BY_USER.
+    ///   that has become a booking, SLOT_UNAVAILABLE, SLOT_ALREADY_BOOKED_BY_USER.
     func run(_ order: Order) async throws -> BookingV1.ConfirmHoldResponse {
         try await IdempotencyTable.perform(order.use, on: store.pool) { transaction, last in
             try await attempt(order, transaction, &last)
@@ -82,6 +82,7 @@ struct HoldConfirmation: Sendable {
         guard let hold = found, let slot = ledger.entries[slotID]?.next,
             let offer = try HoldOffer.read(rows[1])[slotID]
         else { throw DomainError(.holdNotFound, "there is no such hold") }
+        try HoldRules.check(price: offer.price)
         guard rows[2].isEmpty else {
             throw DomainError(
                 .slotAlreadyBookedByUser, "there is a booking of this slot for this e-mail already")
@@ -106,7 +107,7 @@ struct HoldConfirmation: Sendable {
     static func booking(
         _ order: Order, _ hold: Hold, _ offer: HoldOffer, _ slot: Slot, at now: Instant
     ) -> Booking {
-        let total = offer.price * Int64(hold.quantity)
+        let total = Money.times(offer.price, hold.quantity)
         let (status, payment): (Booking.Status, Booking.PaymentStatus) =
             switch offer.terms.payment {
             case _ where total == 0: (.confirmed, .notRequired)

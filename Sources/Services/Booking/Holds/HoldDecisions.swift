@@ -31,7 +31,7 @@ struct HoldDecisions {
             }
             let holder = Hex.encode(order.holderKey)
             try HoldRules.check(
-                order.quantity, offer.terms, live: live[holder, default: 0])
+                order.quantity, offer, live: live[holder, default: 0])
             try ledger.take(order.quantity, of: order.slot)
             live[holder, default: 0] += 1
             let hold = Hold(

@@ -92,7 +92,7 @@ public struct InventoryService: BookingV1.InventoryService {
         rules.text(message.timeZone, "offering.time_zone", limit: 64)
         let location = rules.optionalUUID(message.locationId, "offering.location_id")
         rules.text(message.policy, "offering.policy", limit: 40, required: false)
-        if message.price < 0 { rules.refuse("offering.price", "is negative") }
+        rules.price(message.price, "offering.price")
         let currency = message.currency.isEmpty ? "IDR" : message.currency
         if !Currency.isCode(currency) {
             rules.refuse("offering.currency", "is not a code of ISO 4217")

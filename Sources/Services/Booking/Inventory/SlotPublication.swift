@@ -33,9 +33,7 @@ struct SlotPublication: Sendable, Hashable {
         if !(1...10_000).contains(message.capacity) {
             rules.refuse("\(path).capacity", "is not between 1 and 10000")
         }
-        if let price = message.price, price < 0 {
-            rules.refuse("\(path).price", "is negative")
-        }
+        rules.price(message.price, "\(path).price")
         guard rules.violations.count == before, let id, let start, let end else { return nil }
         (self.id, startsAt, endsAt) = (id, start, end)
         capacity = Int(message.capacity)

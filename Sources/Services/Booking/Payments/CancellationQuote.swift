@@ -1,3 +1,4 @@
+import Domain
 public import Environment
 
 /// What a cancellation gives back. Pure.
@@ -31,7 +32,7 @@ public struct CancellationQuote: Sendable, Hashable {
         let percent = policy.percent(startsAt: startsAt, now: now)
         let base = min(price, account.charged)
         let entitled = Self.share(percent, of: base) + (account.charged - base)
-        let gone = account.refunded + account.due
+        let gone = Money.sum(account.refunded, account.due)
         self.init(
             account, refund: min(max(0, entitled - gone), account.kept), percent: percent,
             policy: policy.code)

@@ -1,3 +1,5 @@
+import Domain
+
 /// All charges and refunds of one booking, and of those whose place it has taken: what a
 /// customer's money is. A pure value; every sum is derived.
 public struct PaymentAccount: Sendable, Hashable {
@@ -11,7 +13,7 @@ public struct PaymentAccount: Sendable, Hashable {
 
     /// What has come.
     public var charged: Int64 {
-        payments.reduce(0) { $1.status == .completed ? $0 + $1.amount : $0 }
+        payments.reduce(0) { $1.status == .completed ? Money.sum($0, $1.amount) : $0 }
     }
 
     /// What has gone back.
@@ -21,10 +23,10 @@ public struct PaymentAccount: Sendable, Hashable {
     public var due: Int64 { sum(.requested) }
 
     /// What is left for us once all that is due has gone back.
-    public var kept: Int64 { charged - refunded - due }
+    public var kept: Int64 { charged - Money.sum(refunded, due) }
 
     private func sum(_ status: Refund.Status) -> Int64 {
-        refunds.reduce(0) { $1.status == status ? $0 + $1.amount : $0 }
+        refunds.reduce(0) { $1.status == status ? Money.sum($0, $1.amount) : $0 }
     }
 
     /// What can still go back of one charge.
