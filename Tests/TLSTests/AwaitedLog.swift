@@ -23,6 +23,9 @@ final class AwaitedLog: Sendable {
         }
     }
 
+    /// So far.
+    var all: [String] { state.withLock { $0.lines } }
+
     /// The first line that contains `part`, now or later.
     func line(with part: String) async -> String {
         await withCheckedContinuation { continuation in

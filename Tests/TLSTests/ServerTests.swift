@@ -48,6 +48,26 @@ struct ServerTests {
         #expect(try await ping() == 3)
     }
 
+    @Test("files that could not be used are tried again; the log names each trouble once")
+    func triedAgain() async throws {
+        let files = Certificates()
+        copy("localhost", over: "live", in: files)
+        let interval = Duration.milliseconds(2)
+        let server = try await SecureServer(files.server("live") { $0.reloadInterval = interval })
+        func troubles() -> Int { server.log.all.count { $0.contains("not reloaded") } }
+        _ = system("mv \(files.path("live.key")) \(files.path("away.key"))")
+        _ = await server.log.line(with: "live.key")
+        // Looks that only weaken the test when they do not come.
+        for _ in 0..<20 { try await server.loop.sleep(for: interval) }
+        #expect(troubles() == 1)
+        _ = system("echo rubbish > \(files.path("live.pem"))")
+        copy("server1", over: "live", in: files)
+        _ = await server.log.line(with: "test.google.com")
+        let told = troubles()
+        for _ in 0..<20 { try await server.loop.sleep(for: interval) }
+        #expect(troubles() == told)
+    }
+
     @Test("garbage, silence and half a hello: the honest client beside them is served")
     func badClients() async throws {
         let server = try await SecureServer(

@@ -39,7 +39,7 @@ extension DynamicMessage {
         let expected = field.kind.wireType
         if type == .bytes, expected != .bytes, field.isRepeated {
             var packed = try reader.nested()
-            var list = self[field]?.listValue ?? []
+            var list = take(field)?.listValue ?? []
             while !packed.isAtEnd {
                 list.append(try DynamicMessage.scalar(field, &packed))
             }
@@ -51,13 +51,11 @@ extension DynamicMessage {
             try readEntry(field, try reader.nested())
         } else if field.isRepeated {
             let element = try DynamicMessage.element(field, &reader)
-            var list = self[field]?.listValue ?? []
-            // Freed before appending, or the append would copy the whole list.
-            self[field] = nil
+            var list = take(field)?.listValue ?? []
             list.append(element)
             self[field] = .list(list)
         } else if let inner = field.messageType {
-            var message = self[field]?.messageValue ?? DynamicMessage(inner)
+            var message = take(field)?.messageValue ?? DynamicMessage(inner)
             try message.merge(try reader.nested())
             self[field] = .message(message)
         } else {
@@ -67,6 +65,13 @@ extension DynamicMessage {
         return true
     }
 
+    /// The field's value, which the message gives up: what others hold as well, adding to it would
+    /// copy, and bytes that add a thousand times would copy a thousand times.
+    private mutating func take(_ field: FieldSchema) -> DynamicValue? {
+        defer { self[field] = nil }
+        return self[field]
+    }
+
     private mutating func readEntry(
         _ field: FieldSchema, _ reader: WireReader
     ) throws(ProtobufError) {
@@ -74,8 +79,7 @@ extension DynamicMessage {
         var entry = DynamicMessage(inner)
         try entry.merge(reader)
         var map: [DynamicValue: DynamicValue] = [:]
-        if case .map(let known)? = self[field] { map = known }
-        self[field] = nil
+        if case .map(let known)? = take(field) { map = known }
         map[entry.value(inner.fields[0])] = entry.value(inner.fields[1])
         self[field] = .map(map)
     }

@@ -10,6 +10,8 @@ public final class CertificateWatch: @unchecked Sendable {
     private let logger: Logger
     private var timer: LoopTimer?
     private var isLooking = false
+    /// What was told last about files that cannot be used; nil: they can.
+    private var trouble: String?
 
     public init(_ context: TLSServerContext, _ listener: Listener, _ logger: Logger) {
         self.context = context
@@ -39,10 +41,14 @@ public final class CertificateWatch: @unchecked Sendable {
                 let isNew = try await listener.loop.blocking { [context] in
                     try context.reloadIfChanged()
                 }
+                trouble = nil
                 guard isNew else { return }
                 logger.info(
                     "certificates reloaded", ["subject": .string(context.certificate.subject)])
             } catch {
+                // Each look says the same until somebody mends it.
+                guard trouble != "\(error)" else { return }
+                trouble = "\(error)"
                 logger.error(
                     "certificates not reloaded, the old ones stay", ["cause": .string("\(error)")])
             }

@@ -44,14 +44,24 @@ public enum TLSSource: Sendable, Hashable {
     }
 }
 
-/// What tells one version of a file from the next; also through the symbolic links by which
+/// What tells one version of a file from the next, with who may read it (its change time moves with
+/// `chmod`, and when the time of modification is set back); also through the symbolic links by which
 /// Kubernetes swaps secrets.
 struct FileStamp: Hashable {
     private let device: UInt
     private let inode: UInt
     private let size: Int
-    private let seconds: Int
-    private let nanoseconds: Int
+    private let modified: Time
+    private let changed: Time
+
+    private struct Time: Hashable {
+        let seconds: Int
+        let nanoseconds: Int
+
+        init(_ time: timespec) {
+            (seconds, nanoseconds) = (Int(time.tv_sec), Int(time.tv_nsec))
+        }
+    }
 
     /// Nil when there is no such file.
     init?(path: String) {
@@ -60,8 +70,8 @@ struct FileStamp: Hashable {
         device = UInt(status.st_dev)
         inode = UInt(status.st_ino)
         size = Int(status.st_size)
-        seconds = Int(status.st_mtim.tv_sec)
-        nanoseconds = Int(status.st_mtim.tv_nsec)
+        modified = Time(status.st_mtim)
+        changed = Time(status.st_ctim)
     }
 
     static func all(_ sources: [TLSSource?]) -> [String: FileStamp?] {

@@ -4,7 +4,7 @@ import Synchronization
 final class Reloadable<Material: Sendable>: Sendable {
     private struct State {
         var material: Material
-        /// Of the files when they were last read, whether or not they could be used.
+        /// Of the files from which it was made.
         var stamps: [String: FileStamp?]
     }
 
@@ -25,17 +25,13 @@ final class Reloadable<Material: Sendable>: Sendable {
 
     var current: Material { state.withLock { $0.material } }
 
-    /// Files that cannot be used change nothing, and are tried again when they change again.
+    /// Files that cannot be used change nothing, and are tried again at the next look: what was in
+    /// the way may be something that no file shows, such as the rights of a folder.
     func reloadIfChanged() throws(TLSError) -> Bool {
         let stamps = FileStamp.all(sources)
-        let isNew = state.withLock { state in
-            if state.stamps == stamps { return false }
-            state.stamps = stamps
-            return true
-        }
-        guard isNew else { return false }
+        guard state.withLock({ $0.stamps != stamps }) else { return false }
         let material = try load()
-        state.withLock { $0.material = material }
+        state.withLock { $0 = State(material: material, stamps: stamps) }
         return true
     }
 }

@@ -16,7 +16,7 @@ public final class TLSServerContext: Sendable {
     /// Reads the files again if one of them has changed since they were read last. Blocks.
     ///
     /// New connections use what is new, connections that live are not touched. Files that cannot
-    /// be used change nothing; they are tried again when they change again.
+    /// be used change nothing; they are tried again at each look.
     /// - Returns: whether there is something new.
     /// - Throws: `TLSError` naming the file and what is wrong with it.
     public func reloadIfChanged() throws(TLSError) -> Bool { try files.reloadIfChanged() }
