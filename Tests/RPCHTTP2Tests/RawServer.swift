@@ -62,7 +62,7 @@ final class RawServer: @unchecked Sendable {
         var configuration = HTTP2Configuration()
         configuration.maxConcurrentStreams = maxStreams
         let settings = configuration
-        let listener = try await Listener.bind(address, on: loop) { [self] socket in
+        let listener = try await RawServer.bind(address, on: loop) { [self] socket in
             guard let peer = try? RawPeer(socket, .server, settings) else { return }
             let connection = accepted
             accepted += 1
@@ -76,6 +76,22 @@ final class RawServer: @unchecked Sendable {
         }
         self.listener = listener
         self.address = listener.address
+    }
+
+    /// A port that was ours may be taken for a moment: a child process has our descriptors until it
+    /// runs its program.
+    private static func bind(
+        _ address: SocketAddress, on loop: EventLoop,
+        _ accept: @escaping @Sendable (StreamSocket) -> Void
+    ) async throws -> Listener {
+        for _ in 0..<1000 {
+            do {
+                return try await Listener.bind(address, on: loop, accept)
+            } catch let error as LoopError where error.name == "EADDRINUSE" {
+                try await loop.sleep(for: .milliseconds(20))
+            }
+        }
+        return try await Listener.bind(address, on: loop, accept)
     }
 
     /// Connections so far.

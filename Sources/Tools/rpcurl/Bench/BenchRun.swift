@@ -148,7 +148,8 @@ final class BenchRun: @unchecked Sendable {
         outstanding -= 1
         if outstanding == 0 || isOver { signal.fire() }
         guard isCounted else { return }
-        if isOver, status?.code == .cancelled {
+        // Ctrl-C reaches the calls before it reaches `isOver`.
+        if isOver || Task.isCancelled, status?.code == .cancelled {
             result.unfinished += 1
             return
         }
