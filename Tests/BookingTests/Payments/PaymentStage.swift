@@ -157,6 +157,7 @@ final class PaymentStage: Sendable {
             ).payment)
     }
 
+    @discardableResult
     func refund(
         _ booking: UUID, _ amount: Int64?, key: String? = nil
     ) async throws -> [PaymentV1.Refund] {

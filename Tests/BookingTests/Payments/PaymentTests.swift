@@ -319,6 +319,29 @@ extension ServerTests {
             await stage.close()
         }
 
+        @Test("a refund that its booking cannot follow is refused before the provider is asked")
+        func refundTooEarly() async throws {
+            let stage = try await PaymentStage("too_early")
+            let booking = try await stage.booking(status: "pending")
+            let payment = try await stage.create(booking)
+            try await stage.pay(payment)
+            #expect(try await stage.state(booking) == "pending paid")
+            for amount in [1, 50_000, nil] as [Int64?] {
+                let error = await refusal { _ = try await stage.refund(booking, amount) }
+                #expect(error.code == .invalidTransition)
+                #expect(error.message.contains("rejected"), "what can be done instead")
+            }
+            try await stage.sweep()
+            #expect(stage.provider.charge(payment.id)?.refunds.isEmpty == true)
+            try await stage.fixture.confirm(booking.description)
+            try await stage.refund(booking, 50_000)
+            try await stage.sweep()
+            #expect(try await stage.state(booking) == "confirmed partially_refunded")
+            #expect(stage.provider.charge(payment.id)?.refunds.count == 1)
+            try await stage.checkInvariants()
+            await stage.close()
+        }
+
         @Test("a lost callback: the provider is asked; a charge that nobody paid expires")
         func poll() async throws {
             let stage = try await PaymentStage("poll")

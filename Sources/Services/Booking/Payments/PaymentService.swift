@@ -249,15 +249,24 @@ public struct PaymentService: PaymentV1.PaymentsService {
             throw DomainError(
                 .invalidTransition, "only \(account.kept) of what was paid is left")
         }
-        if quote.kept == 0,
-            !BookingState.isLegal(subject.booking.status, .refunded)
-        {
-            throw DomainError(
-                .invalidTransition,
-                "a booking that is \(subject.booking.status.rawValue) is cancelled to give "
-                    + "everything back")
+        // Before a provider is asked: what it has given back must be written down.
+        let status = subject.booking.status
+        guard BookingState.isLegal(status, quote.kept == 0 ? .refunded : .partiallyRefunded) else {
+            throw DomainError(.invalidTransition, Self.instead(of: status))
         }
         return quote
+    }
+
+    /// What can be done where a refund cannot.
+    private static func instead(of status: Booking.Status) -> String {
+        switch status {
+        case .pending:
+            "a request that is pending is rejected or cancelled to give money back, or confirmed "
+                + "first"
+        case .inProgress:
+            "a visit that is in progress is completed first, to give everything back"
+        default: "a booking that is \(status.rawValue) is cancelled to give everything back"
+        }
     }
 
     public func settleRefund(
