@@ -87,7 +87,8 @@ struct RoleParts {
                 "payment-sweeper",
                 PaymentSweeper(
                     pool: pool, providers: payments.providers, clock: host.clock,
-                    loop: host.loop, logger: host.logger, committed: committed)
+                    loop: host.loop, logger: host.logger, metrics: host.metrics,
+                    committed: committed)
             ),
             (
                 "expiry-sweeper",

@@ -18,6 +18,7 @@ final class PaymentStage: Sendable {
     let client: HTTPClient
     let service: PaymentService
     let sweeper: PaymentSweeper
+    let metrics = Metrics()
     let slot: SlotPlan
     static let tokens = Fixture.tokens
     static let price: Int64 = 100_001
@@ -41,7 +42,7 @@ final class PaymentStage: Sendable {
             captcha: NoCaptcha(), site: "https://school.example", committed: {})
         sweeper = PaymentSweeper(
             pool: fixture.pool, providers: providers, clock: .system, loop: Fixture.loop,
-            logger: Logger(label: "test", sink: .discarding), committed: {})
+            logger: Logger(label: "test", sink: .discarding), metrics: metrics, committed: {})
         slot = SlotPlan(.random(), .random(), capacity: capacity)
         try await fixture.publish([slot])
     }
@@ -169,6 +170,19 @@ final class PaymentStage: Sendable {
         return try await service.refund(
             request, Fixture.admin(PaymentV1.PaymentsMethods.refund)
         ).refunds
+    }
+
+    @discardableResult
+    func settle(_ refund: String, completed: Bool) async throws -> PaymentV1.RefundStatus {
+        var request = PaymentV1.SettleRefundRequest()
+        request.refundId = refund
+        request.completed = completed
+        request.reason = "no answer"
+        return try #require(
+            try await service.settleRefund(
+                request, Fixture.admin(PaymentV1.PaymentsMethods.settleRefund)
+            ).refund
+        ).status
     }
 
     func ledger(_ booking: UUID) async throws -> PaymentV1.ListResponse {

@@ -5,6 +5,7 @@ import Postgres
 import Protobuf
 import RPC
 import Schema
+import Telemetry
 import TestKit
 import Testing
 
@@ -462,17 +463,95 @@ extension ServerTests {
             let refund = try #require(open.refunds.first)
             #expect(refund.status == .requested && refund.amount == 90_000)
             #expect(refund.failure.contains("Midtrans refuses"))
-            var settle = PaymentV1.SettleRefundRequest()
-            settle.refundId = refund.id
-            settle.completed = true
-            _ = try await stage.service.settleRefund(
-                settle, Fixture.admin(PaymentV1.PaymentsMethods.settleRefund))
+            #expect(try await stage.settle(refund.id, completed: true) == .completed)
             #expect(try await stage.state(booking) == "cancelled partially_refunded")
             #expect(
-                await refusal {
-                    _ = try await stage.service.settleRefund(
-                        settle, Fixture.admin(PaymentV1.PaymentsMethods.settleRefund))
-                }.code == .invalidTransition)
+                await refusal { try await stage.settle(refund.id, completed: true) }.code
+                    == .invalidTransition)
+            try await stage.checkInvariants()
+            await stage.close()
+        }
+
+        @Test("while the provider is asked for a refund nobody settles it: it goes back once")
+        func settledWhileAsked() async throws {
+            let stage = try await PaymentStage("while_asked")
+            for name in ["midtrans", "xendit"] {
+                let booking = try await stage.booking()
+                let payment = try await stage.create(booking) { $0.provider = name }
+                try await stage.pay(payment)
+                let refund = try #require(try await stage.refund(booking, 60_000).first)
+                stage.provider.setDown(true)
+                try await stage.sweep()
+                for completed in [true, false] {
+                    let error = await refusal {
+                        try await stage.settle(refund.id, completed: completed)
+                    }
+                    #expect(error.code == .invalidTransition)
+                    #expect(error.message.contains(name))
+                }
+                stage.provider.setDown(false)
+                _ = await allAtOnce(6) { index in
+                    switch index {
+                    case 0, 1: try await stage.sweep()
+                    case 2, 3: try await stage.settle(refund.id, completed: false)
+                    default: try await stage.refund(booking, 60_000)
+                    }
+                }
+                try await stage.sweep()
+                #expect(try await stage.ledger(booking).refunded == 60_000)
+                #expect(stage.provider.charge(payment.id)?.refunds.count == 1)
+            }
+            try await stage.checkInvariants()
+            await stage.close()
+        }
+
+        @Test("a refund that was settled by hand and made by the provider after all is told")
+        func unexpectedRefund() async throws {
+            let stage = try await PaymentStage("unexpected")
+            func settled(completed: Bool) async throws -> (UUID, Refund, Payment) {
+                let booking = try await stage.booking()
+                try await stage.pay(try await stage.create(booking))
+                stage.provider.setRefunds(arePossible: false)
+                try await stage.refund(booking, 60_000)
+                try await stage.sweep()
+                stage.provider.setRefunds(arePossible: true)
+                let account = try await PaymentStore(pool: stage.fixture.pool).account(of: booking)
+                let refund = try #require(account.refunds.first)
+                try await stage.settle(refund.id.description, completed: completed)
+                return (booking, refund, try #require(account.payments.first))
+            }
+            func unexpected() async throws -> Int {
+                #expect(stage.metrics.render().contains("janji_refunds_unexpected_total"))
+                return try await stage.fixture.number(
+                    "select count(*) from payment_event where outcome = 'unexpected_refund'")
+            }
+            let report = RefundReport.completed(providerRefundID: "late")
+            // Written off: the ledger learns what is so.
+            let (first, late, charge) = try await settled(completed: false)
+            try await stage.sweeper.settle(late, of: charge, report)
+            #expect(try await unexpected() == 1)
+            #expect(try await stage.ledger(first).refunded == 60_000)
+            #expect(try await stage.state(first) == "confirmed partially_refunded")
+            #expect(
+                await refusal { _ = try await stage.refund(first, 60_000) }.code
+                    == .invalidTransition, "it is gone")
+            // Another one who asked at the same time is told the same.
+            try await stage.sweeper.settle(late, of: charge, report)
+            #expect(try await unexpected() == 1)
+            // Written off, and asked for again; and made by hand: twice.
+            let (second, again, other) = try await settled(completed: false)
+            try await stage.refund(second, 60_000)
+            try await stage.sweeper.settle(again, of: other, report)
+            #expect(try await unexpected() == 2)
+            try await stage.sweep()
+            #expect(try await stage.ledger(second).refunded == 60_000)
+            let (third, done, last) = try await settled(completed: true)
+            try await stage.sweeper.settle(done, of: last, report)
+            #expect(try await unexpected() == 3)
+            #expect(try await stage.ledger(third).refunded == 60_000)
+            #expect(
+                stage.metrics.render().contains("janji_refunds_unexpected_total 3"),
+                "counted, for the alarm")
             try await stage.checkInvariants()
             await stage.close()
         }

@@ -80,7 +80,7 @@ struct CallbackDesk: Sendable {
                 .validationFailed, "the payment has another amount or currency",
                 violations: [DomainError.Violation("body", "names another amount or currency")])
         case .applied where isRepeated: return .repeated
-        case .applied, .repeated, .unconfirmed: return outcome
+        case .applied, .repeated, .unconfirmed, .unexpectedRefund: return outcome
         }
     }
 

@@ -78,9 +78,12 @@ public struct PaymentCase: Sendable, Hashable {
         _ quote: CancellationQuote, reason: String, key: String, actor: String, now: Instant
     ) -> [Refund] {
         let refunds = quote.parts.map { part in
-            Refund(
+            var refund = Refund(
                 id: .timeOrdered(now), paymentID: part.payment, amount: part.amount,
                 reason: reason, actor: actor, key: key, requestedAt: now)
+            // A person gives back what came by hand.
+            refund.nextAttempt = charge(of: refund)?.provider == "manual" ? nil : now
+            return refund
         }
         for refund in refunds {
             if let payment = charge(of: refund) { store(payment) }

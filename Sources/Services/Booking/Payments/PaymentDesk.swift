@@ -112,17 +112,13 @@ struct PaymentDesk: Sendable {
 
     /// Writes what became of a refund and all that follows.
     func change(
-        _ refund: Refund, of subject: inout PaymentCase, providerRefundID: String?,
-        nextAttempt: Instant?, actor: String, _ now: Instant,
+        _ refund: Refund, of subject: inout PaymentCase, actor: String, _ now: Instant,
         _ transaction: PostgresTransaction, _ last: inout [SQL]
     ) async throws {
         let before = subject.booking
         let consequences = try subject.change(refund, now: now)
         guard let payment = subject.charge(of: refund) else { return }
-        _ = try await transaction.batch([
-            store.update(refund, providerRefundID: providerRefundID, nextAttempt: nextAttempt),
-            store.touch(payment.id),
-        ])
+        _ = try await transaction.batch([store.update(refund), store.touch(payment.id)])
         last.append(
             Outbox.insert([PaymentEvents.refund(refund, of: payment, subject.booking, at: now)]))
         write(
@@ -135,11 +131,7 @@ struct PaymentDesk: Sendable {
     ) async throws {
         for refund in refunds {
             guard let payment = subject.charge(of: refund) else { continue }
-            // A person gives back what came by hand.
-            let next = payment.provider == "manual" ? nil : now
-            _ = try await transaction.batch([
-                store.insert(refund, nextAttempt: next), store.touch(payment.id),
-            ])
+            _ = try await transaction.batch([store.insert(refund), store.touch(payment.id)])
             last.append(
                 Outbox.insert([
                     PaymentEvents.refund(refund, of: payment, subject.booking, at: now)

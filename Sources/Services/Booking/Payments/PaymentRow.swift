@@ -40,10 +40,10 @@ enum RefundRow {
     /// The columns, for a query whose refund is called `r`.
     static let columns: SQL = """
         r.id, r.payment_id, r.amount, r.reason, r.actor, r.idempotency_key, r.status,
-        r.requested_at, r.completed_at, r.failure
+        r.requested_at, r.completed_at, r.failure, r.provider_refund_id, r.next_attempt_at
         """
 
-    static let count = 10
+    static let count = 12
 
     static func read(_ row: PostgresRow) throws -> Refund {
         let status: String = try row[6]
@@ -53,6 +53,8 @@ enum RefundRow {
             status: Refund.Status(rawValue: status) ?? .requested, requestedAt: try row[7])
         refund.completedAt = try row[8]
         refund.failure = try row[9]
+        refund.providerRefundID = try row[10]
+        refund.nextAttempt = try row[11]
         return refund
     }
 }

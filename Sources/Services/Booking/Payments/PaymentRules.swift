@@ -42,6 +42,44 @@ public enum PaymentRules {
         return .changed(next)
     }
 
+    /// What a provider's word on a refund does to it.
+    public enum RefundVerdict: Sendable, Hashable {
+        case changed(Refund)
+        /// It says what is known already, or nothing yet.
+        case unchanged
+        /// The provider has made what a person had settled. The refund as it is, where the charge
+        /// still has that much; nil where more has gone back than came.
+        case unexpected(Refund?)
+    }
+
+    public static func apply(
+        _ report: RefundReport, to refund: Refund, in account: PaymentAccount, now: Instant
+    ) -> RefundVerdict {
+        var next = refund
+        next.nextAttempt = nil
+        switch report {
+        case .waiting: return .unchanged
+        case .impossible(let why):
+            guard refund.status == .requested else { return .unchanged }
+            // It stays due, for a person to do.
+            next.failure = why
+            return .changed(next)
+        case .completed(let id):
+            // Two that ask at the same time are told the same.
+            if refund.status == .completed, refund.providerRefundID != nil { return .unchanged }
+            (next.status, next.completedAt, next.failure) = (.completed, now, "")
+            next.providerRefundID = id
+            switch refund.status {
+            case .requested: return .changed(next)
+            case .completed: return .unexpected(nil)
+            case .failed:
+                let charge = account.payments.first { $0.id == refund.paymentID }
+                let hasRoom = charge.map { account.refundable($0) >= refund.amount } ?? false
+                return .unexpected(hasRoom ? next : nil)
+            }
+        }
+    }
+
     /// Whether a booking of this status may keep its customer's money: the others give it back.
     public static func keepsMoney(_ status: Booking.Status) -> Bool {
         switch status {

@@ -291,12 +291,18 @@ public struct PaymentService: PaymentV1.PaymentsService {
                     .invalidTransition,
                     "a refund that is \(refund.status.rawValue) cannot be settled")
             }
+            // It may have been made already, its answer lost.
+            guard refund.nextAttempt == nil else {
+                throw DomainError(
+                    .invalidTransition,
+                    "\(payment.provider) is still asked to make this refund: it can be settled "
+                        + "once \(payment.provider) cannot")
+            }
             refund.status = request.completed ? .completed : .failed
             refund.completedAt = request.completed ? now : nil
             refund.failure = request.completed ? "" : request.reason
             try await desk.change(
-                refund, of: &subject, providerRefundID: nil, nextAttempt: nil,
-                actor: context.principal.actor, now, transaction, &last)
+                refund, of: &subject, actor: context.principal.actor, now, transaction, &last)
             var response = PaymentV1.SettleRefundResponse()
             response.refund = PaymentV1.Refund(refund, of: payment)
             return response

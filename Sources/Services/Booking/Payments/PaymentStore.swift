@@ -164,23 +164,22 @@ struct PaymentStore: Sendable {
 
     // MARK: Refunds
 
-    /// - Parameter nextAttempt: when the provider is to be asked; nil leaves it to a person.
-    func insert(_ refund: Refund, nextAttempt: Instant?) -> SQL {
+    func insert(_ refund: Refund) -> SQL {
         """
         insert into refund (id, payment_id, amount, reason, actor, status, idempotency_key,
             requested_at, next_attempt_at)
         values (\(refund.id), \(refund.paymentID), \(refund.amount), \(refund.reason),
             \(refund.actor), \(refund.status.rawValue), \(refund.key), \(refund.requestedAt),
-            \(nullable: nextAttempt))
+            \(nullable: refund.nextAttempt))
         """
     }
 
-    func update(_ refund: Refund, providerRefundID: String?, nextAttempt: Instant?) -> SQL {
+    func update(_ refund: Refund) -> SQL {
         """
         update refund set status = \(refund.status.rawValue), failure = \(refund.failure),
             completed_at = \(nullable: refund.completedAt),
-            provider_refund_id = coalesce(\(nullable: providerRefundID), provider_refund_id),
-            next_attempt_at = \(nullable: nextAttempt)
+            provider_refund_id = \(nullable: refund.providerRefundID),
+            next_attempt_at = \(nullable: refund.nextAttempt)
         where id = \(refund.id)
         """
     }
@@ -278,7 +277,7 @@ struct PaymentStore: Sendable {
     }
 }
 
-/// What is kept of a callback.
+/// What is kept of a callback, or of an answer that nobody expected.
 struct PaymentEvent: Sendable {
     enum Outcome: String, Sendable {
         case applied, repeated, unconfirmed
@@ -286,6 +285,8 @@ struct PaymentEvent: Sendable {
         case wrongAmount = "wrong_amount"
         case wrongCurrency = "wrong_currency"
         case otherPayment = "other_payment"
+        /// The provider has made a refund that a person had settled.
+        case unexpectedRefund = "unexpected_refund"
     }
 
     let provider: String

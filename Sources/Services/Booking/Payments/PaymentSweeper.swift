@@ -1,8 +1,10 @@
+import Crypto
 import Domain
 public import Environment
 public import Lifecycle
 public import Loop
 public import Postgres
+import Schema
 public import Telemetry
 
 /// Asks providers about charges whose callback has not come, hands due refunds to them, and
@@ -12,17 +14,21 @@ public struct PaymentSweeper: Service {
     private let callbacks: CallbackDesk
     private let providers: PaymentProviders
     private let recurrence: Recurrence
+    private let unexpected: Counter
     private let committed: @Sendable () -> Void
 
     public init(
         pool: PostgresPool, providers: PaymentProviders, clock: Clock, loop: EventLoop,
-        interval: Duration = .seconds(10), logger: Logger,
+        interval: Duration = .seconds(10), logger: Logger, metrics: Metrics,
         committed: @escaping @Sendable () -> Void
     ) {
         desk = PaymentDesk(pool: pool, clock: clock)
         callbacks = CallbackDesk(desk: desk, providers: providers)
         self.providers = providers
         recurrence = Recurrence(on: loop, every: interval, logger: logger)
+        unexpected = metrics.counter(
+            "janji_refunds_unexpected_total",
+            help: "Refunds that a provider has made after they were settled by hand.")
         self.committed = committed
     }
 
@@ -79,40 +85,50 @@ public struct PaymentSweeper: Service {
     }
 
     private func make(_ refund: Refund, of payment: Payment) async throws -> Bool {
-        guard let provider = providers[payment.provider] else {
-            try await settle(refund, of: payment, nil, "the provider is not configured any more")
-            return true
-        }
-        switch try await provider.refund(refund, of: payment) {
-        case .completed(let id): try await settle(refund, of: payment, id, nil)
-        case .waiting: return false
-        case .impossible(let why): try await settle(refund, of: payment, nil, why)
-        }
+        let report =
+            try await providers[payment.provider]?.refund(refund, of: payment)
+            ?? .impossible("the provider is not configured any more")
+        if report == .waiting { return false }
+        try await settle(refund, of: payment, report)
         return true
     }
 
-    /// What the provider cannot do stays due, for a person to do.
-    private func settle(
-        _ refund: Refund, of payment: Payment, _ providerRefundID: String?, _ failure: String?
-    ) async throws {
-        try await desk.store.pool.transaction { transaction in
+    /// Writes down what became of a refund at its provider. What nobody expects any more is kept
+    /// beside the callbacks, told to the operators, and counted: a person has to see to it.
+    func settle(_ refund: Refund, of payment: Payment, _ report: RefundReport) async throws {
+        let isExpected = try await desk.store.pool.transaction { transaction in
             var subject = try await desk.lock(payment.bookingID, transaction)
             let now = desk.clock.now()
-            guard var next = subject.account.refunds.first(where: { $0.id == refund.id }),
-                next.status == .requested
-            else { return }
-            if let failure {
-                next.failure = failure
-            } else {
-                next.status = .completed
-                next.completedAt = now
-                next.failure = ""
+            guard let current = subject.account.refunds.first(where: { $0.id == refund.id }) else {
+                throw DomainError(.paymentNotFound, "there is no such refund")
             }
+            let verdict = PaymentRules.apply(report, to: current, in: subject.account, now: now)
             var last: [SQL] = []
-            try await desk.change(
-                next, of: &subject, providerRefundID: providerRefundID, nextAttempt: nil,
-                actor: "provider:\(payment.provider)", now, transaction, &last)
+            let (next, isExpected): (Refund?, Bool) =
+                switch verdict {
+                case .changed(let next): (next, true)
+                case .unchanged: (nil, true)
+                case .unexpected(let next): (next, false)
+                }
+            if let next {
+                try await desk.change(
+                    next, of: &subject, actor: "provider:\(payment.provider)", now, transaction,
+                    &last)
+            }
+            if !isExpected {
+                let event = PaymentEvent(
+                    provider: payment.provider,
+                    digest: SHA256.hash(Array("refund \(refund.id)".utf8)), payment: payment.id,
+                    said: "refunded", outcome: .unexpectedRefund)
+                last.append(desk.store.record(event, at: now))
+            }
             try await transaction.commit(with: last)
+            return isExpected
         }
+        guard !isExpected else { return }
+        unexpected.add()
+        recurrence.logger.error(
+            "the provider has made a refund that was settled by hand: money may have gone back twice",
+            ["refund": .string("\(refund.id)"), "payment": .string("\(payment.id)")])
     }
 }

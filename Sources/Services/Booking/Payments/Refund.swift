@@ -19,4 +19,8 @@ public struct Refund: Sendable, Hashable {
     public var requestedAt: Instant
     public var completedAt: Instant?
     public var failure = ""
+    /// The provider's name for it, once the provider has made it.
+    public var providerRefundID: String?
+    /// When the provider is asked, for the first time or again; nil leaves it to a person.
+    public var nextAttempt: Instant?
 }
