@@ -46,6 +46,8 @@ struct ServerTests {
         let other = try server.channel(files.client { $0.serverName = "b.test.google.fr" })
         #expect(try await other.unary(Methods.echo, [2]) == [2])
         #expect(try await ping() == 3)
+        // Who looks for new files does so until the server has left, also while the tests end.
+        _ = await server.server.drain(grace: .zero)
     }
 
     @Test("files that could not be used are tried again; the log names each trouble once")

@@ -5,6 +5,7 @@ final class PrivateKey {
     let raw: OpaquePointer
 
     init(_ source: TLSSource) throws(TLSError) {
+        OpenSSL.isReady
         let bytes = try source.contents()
         ErrorQueue.clear()
         guard let bio = BIO_new_mem_buf(bytes, Int32(bytes.count)) else {

@@ -18,6 +18,7 @@ final class X509Handle: @unchecked Sendable {
     /// All certificates of a PEM document; other blocks in it are skipped.
     /// - Throws: when there is none, or one is malformed.
     static func all(in source: TLSSource) throws(TLSError) -> [X509Handle] {
+        OpenSSL.isReady
         let bytes = try source.contents()
         ErrorQueue.clear()
         guard let bio = BIO_new_mem_buf(bytes, Int32(bytes.count)) else {

@@ -16,6 +16,7 @@ final class ContextHandle: @unchecked Sendable {
     init(
         _ method: OpaquePointer?, versions: ClosedRange<TLSVersion>, keyLog: KeyLog?
     ) throws(TLSError) {
+        OpenSSL.isReady
         ErrorQueue.clear()
         guard let raw = SSL_CTX_new(method) else {
             throw .configuration("OpenSSL makes no context", cause: ErrorQueue.takeText())
