@@ -81,7 +81,7 @@ struct BalancingTests {
         #expect(error?.code == .unavailable)
         #expect(error?.connectionFailure == .connect)
         for place in ["\(BalancingTests.nobody)", "\(address)"] {
-            #expect(error?.message.contains("connect \(place)") == true, "\(error?.message ?? "")")
+            #expect(error?.cause?.contains("connect \(place)") == true, "\(error as Any)")
         }
         #expect(resolver.refreshes > 0)
         let again = try await RawServer(on: address) { $0.answer([2]) }

@@ -21,8 +21,52 @@ struct ChannelTests {
         for _ in 0..<2 {
             let error = await failure { _ = try await channel.unary(Methods.unary, [1]) }
             #expect(error?.code == .unavailable)
-            #expect(error?.message.contains("127.0.0.1:1") == true)
-            #expect(error?.message.contains("ECONNREFUSED") == true)
+            #expect(error?.message == "no connection to the server")
+            #expect(error?.cause?.contains("127.0.0.1:1") == true)
+            #expect(error?.cause?.contains("ECONNREFUSED") == true)
+            #expect(error?.description.contains("ECONNREFUSED") == true)
+        }
+    }
+
+    @Test("what a handler lets through of its own calls tells nothing of the network behind it")
+    func childFailures() async throws {
+        let loop = EventLoop(name: "child")
+        let dropping = try await RawServer { $0.peer.socket.close() }
+        let leaving = try await RawServer {
+            $0.peer.goaway(lastStream: 1, debug: "secret.internal says no")
+            $0.peer.socket.close()
+        }
+        let full = ManualResolver()
+        var configuration = ChannelConfiguration()
+        configuration.maxPendingCalls = 0
+        let children = [
+            try HTTP2Channel(target: "127.0.0.1:1", loop: loop),
+            try HTTP2Channel(target: "ipv4:127.0.0.1:1,127.0.0.1:2", loop: loop),
+            try HTTP2Channel(target: "secret.internal.invalid:1", loop: loop),
+            try HTTP2Channel(target: "\(dropping.address)", loop: loop),
+            try HTTP2Channel(target: "\(leaving.address)", loop: loop),
+            HTTP2Channel(
+                resolver: full, authority: "secret.internal", loop: loop,
+                configuration: configuration),
+        ]
+        let server = try await TestServer { router in
+            router.handle(Methods.unary) { call in
+                let child = children[Int(try await call.receiveOnly()[0])]
+                try call.sendOnly(try await child.unary(Methods.unary, [1]))
+            }
+        }
+        let channel = try server.channel()
+        for index in children.indices {
+            let seen = await failure { _ = try await children[index].unary(Methods.unary, [1]) }
+            let places = ["127.0.0.1", "secret.internal"]
+            #expect(places.contains { seen?.cause?.contains($0) == true }, "\(seen as Any)")
+            let told = await failure {
+                _ = try await channel.unary(Methods.unary, [UInt8(index)])
+            }
+            #expect(told?.code == seen?.code)
+            for word in places + ["ECONN", "GOAWAY", "EAI_"] {
+                #expect(told?.description.contains(word) == false, "\(told as Any)")
+            }
         }
     }
 

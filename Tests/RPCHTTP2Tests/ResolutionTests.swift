@@ -2,6 +2,7 @@ import Environment
 import Loop
 import RPC
 import Synchronization
+import TLS
 import Testing
 
 @testable import RPCHTTP2
@@ -20,7 +21,7 @@ struct ResolutionTests {
             ("ipv6:[::1]:5,[::2]:6", "[::1]:5", ["[::1]:5", "[::2]:6"]),
         ] as [(String, String, [String]?)])
     func targets(text: String, authority: String, addresses: [String]?) throws {
-        let target = try ChannelTarget(text)
+        let target = try ChannelTarget(text, isSecure: false)
         #expect(target.authority == authority)
         if case .addresses(let found) = target {
             #expect(found.map { "\($0)" } == addresses)
@@ -38,7 +39,7 @@ struct ResolutionTests {
         ])
     func badTargets(text: String) {
         do {
-            _ = try ChannelTarget(text)
+            _ = try ChannelTarget(text, isSecure: false)
             Issue.record("accepted")
         } catch {
             let error = error as? RPCError
@@ -47,13 +48,36 @@ struct ResolutionTests {
         }
     }
 
+    @Test("https:// without TLS and http:// with it are refused; nothing is sent in the clear")
+    func schemes() async throws {
+        let server = try await RawServer { $0.answer([1]) }
+        let (port, loop) = (server.address.port ?? 0, EventLoop(name: "client"))
+        var secure = ChannelConfiguration()
+        secure.tls = try TLSClientContext(TLSClientConfiguration(trust: .nobodyChecked))
+        for (scheme, right, wrong) in [
+            ("http", ChannelConfiguration(), secure), ("https", secure, ChannelConfiguration()),
+        ] {
+            let target = "\(scheme)://127.0.0.1:\(port)"
+            let error = await failure {
+                let channel = try HTTP2Channel(target: target, loop: loop, configuration: wrong)
+                _ = try await channel.unary(Methods.unary, [1])
+            }
+            #expect(error?.code == .invalidArgument)
+            #expect(error?.message.contains("ChannelConfiguration.tls") == true)
+            _ = try HTTP2Channel(target: target, loop: loop, configuration: right)
+        }
+        let channel = try HTTP2Channel(target: "http://127.0.0.1:\(port)", loop: loop)
+        #expect(try await channel.unary(Methods.unary, [1]) == [1])
+        #expect(try await server.connections == 1)
+    }
+
     @Test("a name that does not exist: UNAVAILABLE, marked as resolution")
     func noSuchHost() async throws {
         let channel = try HTTP2Channel(target: "no.such.invalid:1", loop: EventLoop(name: "client"))
         let error = await failure { _ = try await channel.unary(Methods.unary, [1]) }
         #expect(error?.code == .unavailable)
         #expect(error?.connectionFailure == .resolution)
-        #expect(error?.message.contains("no.such.invalid") == true)
+        #expect(error?.cause?.contains("no.such.invalid") == true)
         // It has looked again when the machine stalls meanwhile.
         for await state in channel.states where state.connectivity == .transientFailure { break }
     }
@@ -100,11 +124,11 @@ struct ResolutionTests {
             let error = await failure { _ = try await channel.unary(Methods.unary, []) }
             #expect(error?.code == .unavailable)
             #expect(error?.connectionFailure == .resolution)
-            #expect(error?.message.contains(text) == true)
+            #expect(error?.cause?.contains(text) == true)
             resolver.update(
                 NameResolution(addresses: .failure(RPCError(.unavailable, "registry is down"))))
             try await until {
-                channel.state.lastError?.message.contains("registry is down") == true
+                channel.state.lastError?.cause?.contains("registry is down") == true
             }
         }
         async let patient = channel.unary(

@@ -95,6 +95,6 @@ struct PythonTests {
         #expect(await failure { _ = try await bare.unary(Methods.echo, [1]) }?.code == .unavailable)
         let misled = try channel { $0.identity = files.identity("client") }
         let error = await failure { _ = try await misled.unary(Methods.echo, [1]) }
-        #expect(error?.message.contains("not for 127.0.0.1") == true, "\(error as Any)")
+        #expect(error?.cause?.contains("not for 127.0.0.1") == true, "\(error as Any)")
     }
 }

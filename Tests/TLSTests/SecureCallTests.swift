@@ -78,7 +78,7 @@ import Testing
         let error = await failure { _ = try await channel.unary(Methods.echo, [1]) }
         #expect(error?.code == .unavailable)
         #expect(
-            error?.message.contains("it wants a certificate from us") == true, "\(error as Any)")
+            error?.cause?.contains("it wants a certificate from us") == true, "\(error as Any)")
         #expect(await server.log.line(with: "showed no certificate").contains("127.0.0.1:"))
     }
 
@@ -88,7 +88,7 @@ import Testing
         let plain = try HTTP2Channel(target: "\(secure.address)", loop: EventLoop(name: "client"))
         let error = await failure { _ = try await plain.unary(Methods.echo, [1]) }
         #expect(
-            error?.message.contains("the server speaks TLS on this port") == true, "\(error as Any)"
+            error?.cause?.contains("the server speaks TLS on this port") == true, "\(error as Any)"
         )
         #expect(await !secure.log.line(with: "client speaks plaintext HTTP/2").isEmpty)
 
@@ -96,7 +96,7 @@ import Testing
         let channel = try open.channel(files.client())
         let other = await failure { _ = try await channel.unary(Methods.echo, [1]) }
         #expect(
-            other?.message.contains("plaintext HTTP/2 on this port, not TLS") == true,
+            other?.cause?.contains("plaintext HTTP/2 on this port, not TLS") == true,
             "\(other as Any)")
         #expect(await !open.log.line(with: "client speaks TLS, this port is plaintext").isEmpty)
     }

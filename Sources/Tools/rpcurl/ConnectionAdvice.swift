@@ -9,7 +9,16 @@ enum ConnectionAdvice {
             failure != .lost || !session.wasReached
         else { return nil }
         return Failure(
-            sentence(failure, error.cause ?? error.message, address, session.settings))
+            sentence(
+                failure, withoutTarget(error.cause ?? error.message), address, session.settings))
+    }
+
+    /// The cause ends with ", for host:port", which the sentences begin with.
+    private static func withoutTarget(_ cause: String) -> String {
+        let words = cause.split(separator: " ", omittingEmptySubsequences: false)
+        guard words.count > 2, words[words.count - 2] == "for", words[words.count - 3].last == ","
+        else { return cause }
+        return String(words.dropLast(2).joined(separator: " ").dropLast())
     }
 
     /// - Parameter cause: what happened, in the system's or OpenSSL's words.

@@ -39,19 +39,14 @@ enum AddressOrder {
     /// Failures that are told one by one.
     private static let told = 4
 
-    /// One error for the failures of all addresses: the last, with every cause.
-    static func joined(_ errors: [RPCError]) -> RPCError? {
-        guard errors.count > 1, var error = errors.last else { return errors.last }
+    /// One error for the failures of all addresses of a target: the last, with every cause.
+    static func joined(_ errors: [RPCError], _ authority: String) -> RPCError? {
+        guard var error = errors.last else { return nil }
         var causes = AddressOrder.uniqueCauses(errors)
         if causes.count > told {
             causes = Array(causes.prefix(told)) + ["and \(causes.count - told) more"]
         }
-        let text = causes.joined(separator: "; ")
-        let head = error.cause.flatMap { cause in
-            error.message.hasSuffix(cause) ? error.message.dropLast(cause.count) : nil
-        }
-        error.message = "\(head ?? "no connection: ")\(text)"
-        error.cause = text
+        error.cause = "\(causes.joined(separator: "; ")), for \(authority)"
         return error
     }
 

@@ -130,6 +130,8 @@ final class PickFirst: Balancer {
         endPass()
         // Those whose back-off ended during the pass.
         for subchannel in subchannels { subchannel.connect() }
-        become(.transientFailure, AddressOrder.joined(subchannels.compactMap(\.lastError)))
+        become(
+            .transientFailure,
+            AddressOrder.joined(subchannels.compactMap(\.lastError), core.authority))
     }
 }

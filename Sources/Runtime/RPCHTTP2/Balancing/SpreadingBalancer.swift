@@ -90,12 +90,12 @@ class SpreadingBalancer: Balancer {
             become(
                 .transientFailure,
                 RPCError(
-                    .unavailable,
-                    "every address of \(core.authority) is ejected for failing too many calls",
-                    blame: .peer))
+                    .unavailable, "every server is ejected for failing too many calls",
+                    blame: .peer, cause: "for \(core.authority)"))
         } else if failed.count == subchannels.count, !subchannels.isEmpty {
             become(
-                .transientFailure, AddressOrder.joined(subchannels.compactMap(\.lastError)))
+                .transientFailure,
+                AddressOrder.joined(subchannels.compactMap(\.lastError), core.authority))
         } else {
             become(.connecting, subchannels.lazy.compactMap(\.lastError).first)
         }

@@ -7,7 +7,8 @@ import RPC
 final class Subchannel: @unchecked Sendable {  // confined to the loop
     let address: SocketAddress
     private(set) var state = ConnectivityState.idle
-    /// Why the last attempt failed, or the last connection was lost.
+    /// Why the last attempt failed, or the last connection was lost. What it says of the network is
+    /// in `cause`: a handler that lets it through must not tell its caller where our servers are.
     private(set) var lastError: RPCError?
     /// What outlier detection counts; nil: nobody looks.
     let tally: CallTally?
@@ -130,8 +131,8 @@ final class Subchannel: @unchecked Sendable {  // confined to the loop
     private func attemptFailed(_ step: ConnectionFailure, _ cause: String) {
         guard state != .shutdown else { return }
         lastError = RPCError(
-            .unavailable, "cannot connect to \(core.authority): \(cause)", blame: .peer,
-            cause: cause, connectionFailure: step)
+            .unavailable, "no connection to the server", blame: .peer, cause: cause,
+            connectionFailure: step)
         retry?.cancel()
         retry = core.loop.schedule(after: retryAt.remaining) { [self] in
             retry = nil
@@ -187,10 +188,12 @@ final class Subchannel: @unchecked Sendable {  // confined to the loop
         wasLost(reason)
     }
 
-    func connectionDidClose(_ connection: ClientConnection, _ loss: RPCError) {
+    func connectionDidClose(
+        _ connection: ClientConnection, _ loss: RPCError, _ cause: String
+    ) {
         if fresh === connection {
             fresh = nil
-            return attemptFailed(loss.connectionFailure ?? .http2, loss.cause ?? loss.message)
+            return attemptFailed(loss.connectionFailure ?? .http2, cause)
         }
         guard connections.contains(where: { $0 === connection }) else { return }
         remove(connection)

@@ -56,8 +56,10 @@ public struct ChannelConfiguration: Sendable {
     /// Of requests, unless the call says otherwise (default: none), and what servers may answer
     /// with (default: gzip and deflate). `maxMessageBytes` is for the inflated size.
     public var compression = CompressionPolicy(accepted: .all)
-    /// Request bytes that are kept so that a call can be repeated: of one call, beyond which it is
-    /// sent as it is and not repeated any more, and of all calls with a retry policy together.
+    /// Request bytes that are kept so that a call can be repeated, after failures by a retry policy
+    /// and, without one, when the server has not seen it: of one call, beyond which it is sent as
+    /// it is and not repeated any more, and of all calls together. Requests up to 64 KiB of calls
+    /// without a retry policy are kept uncounted.
     public var maxReplayBytesPerCall = 256 << 10
     public var maxReplayBytes = 16 << 20
     public var userAgent = "grpc-swift-janji/1.0"

@@ -66,8 +66,8 @@ extension ChannelCore {
         channelz?.log("resolver: \(cause)", .ctWarning)
         guard balancer == nil else { return }
         let failure = RPCError(
-            .unavailable, "cannot connect to \(authority): \(cause)", blame: .peer, cause: cause,
-            connectionFailure: .resolution)
+            .unavailable, "no connection to the server", blame: .peer,
+            cause: "\(cause), for \(authority)", connectionFailure: .resolution)
         resolutionError = failure
         decide()
         post(ChannelState(.transientFailure, lastError: failure))

@@ -29,15 +29,11 @@ extension ChannelCore {
     ) {
         let attempts = CallAttempts(call, metadata: metadata, options: options, channel: self)
         guard begin(call, attempts) else { return }
+        guard undecided?.count ?? 0 < configuration.maxPendingCalls else {
+            return attempts.finish(tooManyWait)
+        }
         undecided?.append(attempts)
-        if undecided?.count ?? 0 > configuration.maxPendingCalls {
-            undecided?.removeLast()
-            attempts.finish(
-                RPCError(
-                    .resourceExhausted,
-                    "\(configuration.maxPendingCalls) calls wait for \(authority) already",
-                    blame: .caller))
-        } else if isClosed {
+        if isClosed {
             decide()
         } else {
             wakeUp()
@@ -46,10 +42,17 @@ extension ChannelCore {
 
     /// Calls that came before their policy go on.
     func decide() {
-        guard let waiting = undecided else { return }
+        guard var waiting = undecided else { return }
         undecided = nil
         hasPolicies = policies != nil
-        for attempts in waiting { attempts.start(policies?.config(of: attempts.call.method)) }
+        while let attempts = waiting.popFirst() {
+            attempts.start(policies?.config(of: attempts.call.method))
+        }
+    }
+
+    /// The call ended before its policy was known.
+    func forget(_ attempts: CallAttempts) {
+        undecided?.remove(attempts)
     }
 
     /// The service config that holds from now on.

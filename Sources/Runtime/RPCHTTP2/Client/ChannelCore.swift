@@ -15,8 +15,7 @@ final class ChannelCore: @unchecked Sendable {
     let resolver: any NameResolver
     /// Where every call goes while nothing is in its way: a policy that has one connection sets it.
     @exclusivity(unchecked) var direct: ClientConnection?
-    @exclusivity(unchecked) private var pending: [ClientStream] = []
-    @exclusivity(unchecked) private var pendingHead = 0
+    @exclusivity(unchecked) private var pending = CallQueue<ClientStream>()
     @exclusivity(unchecked) private var fields: RequestFields
     /// Calls that were sent, ever.
     @exclusivity(unchecked) private(set) var sentCalls = 0
@@ -36,9 +35,11 @@ final class ChannelCore: @unchecked Sendable {
     var policies: MethodPolicies?
     var throttle: RetryThrottle?
     /// Kept for retries, by all calls.
-    var replayBytes = 0
+    @exclusivity(unchecked) var replayBytes = 0
+    /// What one call without a policy keeps besides.
+    let uncountedReplayBytes: Int
     /// Calls that began before the resolver told the service config; nil: it is known.
-    var undecided: [CallAttempts]?
+    var undecided: CallQueue<CallAttempts>?
 
     // Of `ChannelCore+Connectivity`.
     var balancer: Balancer?
@@ -68,8 +69,9 @@ final class ChannelCore: @unchecked Sendable {
             authority: authority, userAgent: configuration.userAgent,
             scheme: configuration.tls == nil ? "http" : "https",
             compression: configuration.compression)
+        uncountedReplayBytes = min(configuration.maxReplayBytesPerCall, 64 << 10)
         let mayConfigure = configuration.serviceConfig == nil && resolver.mayConfigure
-        undecided = mayConfigure ? [] : nil
+        undecided = mayConfigure ? CallQueue() : nil
         hasPolicies = configuration.serviceConfig != nil || mayConfigure
         serviceConfig = configuration.serviceConfig
         policies = serviceConfig.map { MethodPolicies($0) }
@@ -101,7 +103,7 @@ final class ChannelCore: @unchecked Sendable {
     /// Sends the call, or keeps it until it can be sent.
     func open(_ stream: ClientStream) {
         stream.record?.begin()
-        if let direct, direct.hasRoom, pendingHead == pending.count {
+        if let direct, direct.hasRoom, pending.isEmpty {
             send(stream, on: direct)
         } else {
             openIndirectly(stream)
@@ -127,15 +129,17 @@ final class ChannelCore: @unchecked Sendable {
     }
 
     private func wait(_ stream: ClientStream) {
-        guard pending.count - pendingHead < configuration.maxPendingCalls else {
-            return stream.fail(
-                RPCError(
-                    .resourceExhausted,
-                    "\(configuration.maxPendingCalls) calls wait for \(authority) already",
-                    blame: .caller))
+        guard pending.count < configuration.maxPendingCalls else {
+            return stream.fail(tooManyWait)
         }
-        stream.isPending = true
         pending.append(stream)
+    }
+
+    var tooManyWait: RPCError {
+        RPCError(
+            .resourceExhausted,
+            "\(configuration.maxPendingCalls) calls wait for the server already",
+            blame: .caller, cause: "for \(authority)")
     }
 
     private func send(_ stream: ClientStream, on connection: ClientConnection) {
@@ -153,11 +157,14 @@ final class ChannelCore: @unchecked Sendable {
             try connection.open(stream, fields)
         } catch {
             stream.fail(
-                RPCError(.unavailable, "cannot open a stream to \(authority)", cause: "\(error)"))
+                RPCError(.unavailable, "cannot open a stream", cause: "\(error), for \(authority)"))
         }
     }
 
-    var hasPending: Bool { pendingHead < pending.count }
+    var hasPending: Bool { !pending.isEmpty }
+
+    /// For a connection, or for their policy.
+    var waitingCalls: Int { pending.count + (undecided?.count ?? 0) }
 
     /// Sends what waits while there is room.
     func pump() {
@@ -176,31 +183,14 @@ final class ChannelCore: @unchecked Sendable {
     func failImpatient(_ error: RPCError) {
         var streams: [ClientStream] = []
         while let stream = popPending() { streams.append(stream) }
-        for stream in streams where stream.waitForReady {
-            stream.isPending = true
-            pending.append(stream)
-        }
+        for stream in streams where stream.waitForReady { pending.append(stream) }
         for stream in streams where !stream.waitForReady { stream.fail(error) }
     }
 
-    func popPending() -> ClientStream? {
-        while pendingHead < pending.count {
-            let stream = pending[pendingHead]
-            pendingHead += 1
-            if pendingHead > 1024 || pendingHead == pending.count {
-                pending.removeFirst(pendingHead)
-                pendingHead = 0
-            }
-            if stream.isPending {
-                stream.isPending = false
-                return stream
-            }
-        }
-        return nil
-    }
+    func popPending() -> ClientStream? { pending.popFirst() }
 
     /// The call ended before it was sent.
     func forget(_ stream: ClientStream) {
-        stream.isPending = false
+        pending.remove(stream)
     }
 }

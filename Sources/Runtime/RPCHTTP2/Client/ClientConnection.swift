@@ -94,8 +94,8 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         subchannel.connectionIsLeaving(
             self,
             RPCError(
-                .unavailable, "the connection to \(channel.authority) takes no more calls: \(why)",
-                blame: .peer, cause: why, connectionFailure: .lost))
+                .unavailable, "the connection takes no more calls", blame: .peer,
+                cause: "\(why), for \(channel.authority)", connectionFailure: .lost))
     }
 
     /// No new streams; the socket closes when the last one has ended.
@@ -150,8 +150,9 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         let text = cause.isEmpty ? "the connection was closed" : cause
         let isTLS = error.map { !($0 is LoopError) } ?? false
         let loss = RPCError(
-            .unavailable, "lost the connection to \(channel.authority): \(text)", blame: .peer,
-            cause: text, connectionFailure: wasReady ? .lost : isTLS ? .tls : .http2)
+            .unavailable, "lost the connection to the server", blame: .peer,
+            cause: "\(text), for \(channel.authority)",
+            connectionFailure: wasReady ? .lost : isTLS ? .tls : .http2)
         let session = session
         self.session = nil
         isLeaving = true
@@ -164,7 +165,7 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         channel.configuration.channelz?.remove(self)
         channel.losing = nil
         channel.remove(self)
-        subchannel.connectionDidClose(self, loss)
+        subchannel.connectionDidClose(self, loss, text)
     }
 
     // MARK: Session

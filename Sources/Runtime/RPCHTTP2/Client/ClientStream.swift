@@ -6,11 +6,9 @@ import RPC
 
 /// One call on the client: gRPC's framing between a `ClientCall` and an HTTP/2 stream. It exists
 /// before its stream is open: what is sent until then waits in the body.
-final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable {
+final class ClientStream: HTTP2Stream, ClientCallTransport, WaitingCall, @unchecked Sendable {
     // Confined to the channel's loop.
 
-    /// Requests up to that size are kept so that a refused call can be sent again.
-    private static let replayLimit = 64 << 10
     private static let maxAttempts = 5
     /// A reset that comes so shortly before the deadline is the server's deadline.
     private static let clockSlack = Duration.milliseconds(10)
@@ -31,7 +29,10 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     private let channel: ChannelCore
     private let maxMessageBytes: Int
     @exclusivity(unchecked) private var head: ResponseHead?
+    /// The request, kept so that a refused call can be sent again.
     @exclusivity(unchecked) private var replay: ReplayBuffer?
+    /// The part of `channel.replayBytes` that is this call's.
+    @exclusivity(unchecked) private var countedReplay = 0
     @exclusivity(unchecked) private var halfClosed = false
     @exclusivity(unchecked) private var attempt = 1
     /// The call goes on, or ended, without this stream.
@@ -74,13 +75,33 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
             compression == .identity
             ? WireMessage(message) : channel.wire(message, compression, compress, call)
         if let kept = replay?.bytes {
-            if kept + message.bytes.count > ClientStream.replayLimit {
-                replay = nil
-            } else {
+            if kept + message.bytes.count <= channel.uncountedReplayBytes {
                 replay?.append(message)
+            } else {
+                keepMuch(message, kept + message.bytes.count)
             }
         }
         return put(message)
+    }
+
+    /// Of requests that are not small all calls together keep no more than the channel may.
+    private func keepMuch(_ message: WireMessage, _ total: Int) {
+        let all = channel.replayBytes - countedReplay + total
+        guard total <= channel.configuration.maxReplayBytesPerCall,
+            all <= channel.configuration.maxReplayBytes
+        else { return forgetRequest() }
+        channel.replayBytes = all
+        countedReplay = total
+        replay?.append(message)
+    }
+
+    @inline(__always)
+    private func forgetRequest() {
+        replay = nil
+        if countedReplay > 0 {
+            channel.replayBytes -= countedReplay
+            countedReplay = 0
+        }
     }
 
     @inline(__always)
@@ -111,6 +132,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
         if attempts == nil { channel.calls.failed &+= 1 }
         connection?.traffic.callsFailed &+= 1
         record?.end(call.cause ?? ClientStream.abandoned, messages: messages.received)
+        forgetRequest()
         if session != nil {
             reset(.cancel)
         } else {
@@ -129,7 +151,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
         guard isPending else { return nil }
         let state = channel.board.state
         if state.connectivity == .ready { return "waits for the server's stream limit" }
-        let error = state.lastError.map { ": \($0.message)" } ?? ""
+        let error = state.lastError.map { ": \($0.cause ?? $0.message)" } ?? ""
         return "waits for a connection to \(channel.authority)\(error)"
     }
 
@@ -145,7 +167,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
         let received = ResponseHead.read(block)
         if endStream { return finish(received) }
         if received.httpStatus >= 100, received.httpStatus < 200 { return }
-        replay = nil
+        forgetRequest()
         head = received
         guard received.httpStatus == 200, received.isGRPC else {
             let why =
@@ -167,7 +189,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     }
 
     private func finish(_ trailers: ResponseHead) {
-        replay = nil
+        forgetRequest()
         if head == nil, trailers.httpStatus == 200, trailers.code == .ok {
             call.deliverHeaders(Metadata())
         }
@@ -241,6 +263,7 @@ final class ClientStream: HTTP2Stream, ClientCallTransport, @unchecked Sendable 
     }
 
     private func end(_ error: RPCError?, trailers: Metadata = Metadata()) {
+        if countedReplay > 0 { forgetRequest() }
         connection?.traffic.count(error)
         record?.end(error, messages: messages.received)
         if let tally {

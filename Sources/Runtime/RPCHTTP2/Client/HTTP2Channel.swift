@@ -11,14 +11,16 @@ public final class HTTP2Channel: Channel {
     let core: ChannelCore
 
     /// - Parameter target: `host:port`, `[v6]:port`, `dns:host:port`, `ipv4:a:p,b:p`,
-    ///   `ipv6:[a]:p,[b]:p` or `unix:path`.
-    /// - Throws: `RPCError` INVALID_ARGUMENT when the target is none of these.
+    ///   `ipv6:[a]:p,[b]:p`, `unix:path`, `http://host:port` or `https://host:port`. Whether the
+    ///   channel speaks TLS says `configuration.tls` alone.
+    /// - Throws: `RPCError` INVALID_ARGUMENT when the target is none of these, when it begins with
+    ///   `https://` and `configuration.tls` is nil, or with `http://` and it is set.
     public convenience init(
         target: String, loop: EventLoop,
         configuration: ChannelConfiguration = ChannelConfiguration()
     ) throws {
         let name = target
-        let target = try ChannelTarget(target)
+        let target = try ChannelTarget(target, isSecure: configuration.tls != nil)
         self.init(
             resolver: target.resolver(configuration), authority: target.authority, name: name,
             loop: loop, configuration: configuration)

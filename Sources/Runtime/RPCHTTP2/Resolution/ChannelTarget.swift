@@ -2,14 +2,16 @@ import Loop
 import RPC
 
 /// Where a channel goes, by gRPC's naming.md: `host:port`, `[v6]:port`, `dns:host:port`,
-/// `ipv4:1.2.3.4:80,1.2.3.5:80`, `ipv6:[::1]:80,[::2]:80`, `unix:path`, `unix:///path`. A port is
-/// always required.
+/// `ipv4:1.2.3.4:80,1.2.3.5:80`, `ipv6:[::1]:80,[::2]:80`, `unix:path`, `unix:///path`; besides
+/// `http://host:port` and `https://host:port`. A port is always required.
 enum ChannelTarget: Sendable {
     case host(String, UInt16)
     /// Numeric addresses or UNIX paths: nothing to look up.
     case addresses([SocketAddress])
 
-    init(_ text: String) throws {
+    /// - Parameter isSecure: the channel speaks TLS; a target that says otherwise is refused.
+    init(_ text: String, isSecure: Bool) throws {
+        try ChannelTarget.check(text, isSecure: isSecure)
         if let path = ChannelTarget.after("unix:", text) {
             let name = path.hasPrefix("//") ? path.dropFirst(2) : path
             guard !name.isEmpty else { throw ChannelTarget.refuse(text, "the path is empty") }
@@ -22,6 +24,16 @@ enum ChannelTarget: Sendable {
                 try ChannelTarget.list(list, text) { if case .ipv6 = $0 { true } else { false } })
         } else {
             self = try ChannelTarget.name(text)
+        }
+    }
+
+    /// Nobody shall speak plaintext, or TLS, who has asked for the other.
+    private static func check(_ text: String, isSecure: Bool) throws {
+        if text.hasPrefix("https://"), !isSecure {
+            throw refuse(text, "it asks for TLS, and ChannelConfiguration.tls is not set")
+        }
+        if text.hasPrefix("http://"), isSecure {
+            throw refuse(text, "it asks for plaintext, and ChannelConfiguration.tls is set")
         }
     }
 

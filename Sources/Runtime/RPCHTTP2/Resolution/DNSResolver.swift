@@ -69,7 +69,7 @@ final class DNSResolver: NameResolver, @unchecked Sendable {
             } catch {
                 found = .failure(
                     RPCError(
-                        .unavailable, "cannot resolve \(host): \(error)", blame: .peer,
+                        .unavailable, "no address of the server", blame: .peer,
                         cause: "\(error)", connectionFailure: .resolution))
             }
             // Stopped, and perhaps started anew, while the lookup ran.

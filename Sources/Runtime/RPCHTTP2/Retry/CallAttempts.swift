@@ -7,7 +7,7 @@ import RPC
 /// the requests and hands them to one stream per attempt until one of these is committed to: the
 /// first that gets headers, or the only one when the requests have grown too large to keep.
 /// Confined to the channel's loop.
-final class CallAttempts: ClientCallTransport, @unchecked Sendable {
+final class CallAttempts: ClientCallTransport, WaitingCall, @unchecked Sendable {
     let call: ClientCall
     private let channel: ChannelCore
     private let metadata: Metadata
@@ -24,6 +24,8 @@ final class CallAttempts: ClientCallTransport, @unchecked Sendable {
     /// Attempts that run; at most one unless the call is hedged.
     private var streams: [ClientStream] = []
     private var committed: ClientStream?
+    /// Waits in the channel for its policy.
+    var isPending = false
     /// Attempts so far, without those that the server never saw.
     private var started = 0
     private var refusals = 0
@@ -146,6 +148,7 @@ final class CallAttempts: ClientCallTransport, @unchecked Sendable {
     }
 
     private func letGo() {
+        channel.forget(self)
         timer?.cancel()
         timer = nil
         channel.replayBytes -= replay.bytes
