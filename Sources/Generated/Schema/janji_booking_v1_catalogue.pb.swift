@@ -1327,7 +1327,8 @@ extension BookingV1 {
         ) async throws -> BookingV1.UpdateSlotResponse
 
         /// Takes a slot off for good and frees its resources. Refused with INVALID_TRANSITION while
-        /// somebody has a seat in it, unless forced: then the answer names the bookings that need another.
+        /// somebody holds or has a seat in it, unless forced: then holds are released, what was not paid
+        /// for can no longer be paid, and the answer names the bookings that need another slot.
         func withdrawSlot(
             _ request: BookingV1.WithdrawSlotRequest,
             _ context: RPC::ServerContext
@@ -1729,7 +1730,8 @@ extension BookingV1 {
         }
 
         /// Takes a slot off for good and frees its resources. Refused with INVALID_TRANSITION while
-        /// somebody has a seat in it, unless forced: then the answer names the bookings that need another.
+        /// somebody holds or has a seat in it, unless forced: then holds are released, what was not paid
+        /// for can no longer be paid, and the answer names the bookings that need another slot.
         public func withdrawSlot(
             _ request: BookingV1.WithdrawSlotRequest,
             metadata: RPC::Metadata = RPC::Metadata(),

@@ -59,6 +59,10 @@ public struct Slot: Sendable, Hashable {
 
     public var room: NamedResource? { resources.first { $0.kind == "room" } }
 
+    /// It has been taken off for good: whoever still has a seat in it needs another.
+    static let withdrawn = DomainError(
+        .slotUnavailable, "the slot has been withdrawn: it does not take place")
+
     /// Whether it has seats and can be booked at that time.
     public func isAvailable(at now: Instant) -> Bool {
         remaining > 0 && startsAt > now && bookingTimes.contains(now)

@@ -3,7 +3,8 @@
 public enum KernelInvariants {
     public typealias Invariant = (what: String, sql: String)
 
-    public static let all = seats + claims + cases + archive + money + keys + lines
+    public static let all =
+        seats + claims + withdrawals + cases + archive + money + keys + lines
 
     /// Bookings with one of these have a seat.
     private static let seated =
@@ -48,6 +49,7 @@ public enum KernelInvariants {
             join slot b on b.id = y.slot_id and a.id < b.id
             where a.starts_at < b.ends_at and b.starts_at < a.ends_at
               and a.taken > 0 and b.taken > 0
+              and a.withdrawn_at is null and b.withdrawn_at is null
             """
         ),
         (
@@ -55,8 +57,33 @@ public enum KernelInvariants {
             """
             select count(*) from slot s join offering o on o.id = s.offering_id
             where o.claim_at = 'assign' and (select count(*) from claim c where c.slot_id = s.id)
-                <> case when s.taken > 0
+                <> case when s.taken > 0 and s.withdrawn_at is null
                     then (select count(*) from slot_resource r where r.slot_id = s.id) else 0 end
+            """
+        ),
+    ]
+
+    /// Whoever has a seat in one was named when it was withdrawn.
+    public static let withdrawals: [Invariant] = [
+        (
+            "a withdrawn slot occupies a resource",
+            """
+            select count(*) from claim c join slot s on s.id = c.slot_id
+            where s.withdrawn_at is not null
+            """
+        ),
+        (
+            "a seat of a withdrawn slot is held",
+            """
+            select count(*) from hold h join slot s on s.id = h.slot_id
+            where h.status = 'pending' and s.withdrawn_at is not null
+            """
+        ),
+        (
+            "a withdrawn slot was booked afterwards",
+            """
+            select count(*) from booking b join slot s on s.id = b.confirmed_slot_id
+            where b.created_at > s.withdrawn_at
             """
         ),
     ]

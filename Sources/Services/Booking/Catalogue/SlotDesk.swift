@@ -70,9 +70,10 @@ struct SlotDesk: Sendable {
             entry.slot, "updated", freed: false, [], settlement.further, transaction)
     }
 
-    /// Takes a slot off for good, frees its resources and ends its line.
+    /// Takes a slot off for good, frees its resources, ends its line and releases the holds that
+    /// are left: nothing alive is in it afterwards but the bookings that are told.
     /// - Returns: the slot and the bookings that have a seat in it.
-    /// - Throws: SLOT_NOT_FOUND; INVALID_TRANSITION while seats are taken, unless forced.
+    /// - Throws: SLOT_NOT_FOUND; INVALID_TRANSITION while seats are held or booked, unless forced.
     func withdraw(
         _ id: UUID, force: Bool
     ) async throws -> (slot: Slot, bookings: [UUID]) {
@@ -90,6 +91,12 @@ struct SlotDesk: Sendable {
                 where e.slot_id = \(id) and e.status in ('waiting', 'offered')
                 order by e.position
                 """,
+                // An offer's is given back with its entry.
+                """
+                select h.id, h.quantity from hold h
+                where h.slot_id = \(id) and h.status = 'pending' and not exists (
+                    select from waitlist_entry e where e.id = h.entry_id and e.status = 'offered')
+                """,
             ])
             let lapsed = Set(ledger.lapsed.map(\.id))
             let bookings = try results[0].map { row in try row[0] as UUID }
@@ -101,11 +108,16 @@ struct SlotDesk: Sendable {
                 throw DomainError(.invalidTransition, "\(taken) seats of the slot are taken")
             }
             var last: [SQL] = []
-            let settlement = try await BookingStore(pool: pool).settle(ledger, transaction, &last)
+            let store = HoldStore(seats: BookingStore(pool: pool))
+            for row in results[2] {
+                ledger.release(try row[1], of: id)
+                last.append(store.release(try row[0]))
+            }
+            let settlement = try await store.seats.settle(ledger, transaction, &last)
             let changes = try await transaction.batch(
                 last + [
                     """
-                    update slot set status = 'unavailable', withdrawn_at = \(clock.now()),
+                    update slot set status = 'unavailable', withdrawn_at = \(ledger.at),
                         version = nextval('slot_version')
                     where id = \(id)
                     """,

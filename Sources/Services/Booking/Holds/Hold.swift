@@ -98,6 +98,12 @@ enum HoldRules {
         }
     }
 
+    /// Whoever held a seat of a slot that does not take place is told so, not that time is over.
+    static func refuseWithdrawn(_ hold: Hold?, _ tokenHash: [UInt8]) throws(DomainError) {
+        guard let hold, hold.isProved(by: tokenHash), hold.status != .confirmed else { return }
+        throw Slot.withdrawn
+    }
+
     static let expired = DomainError(.holdExpired, "the time of the hold is over")
 }
 

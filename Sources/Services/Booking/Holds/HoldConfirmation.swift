@@ -55,7 +55,8 @@ struct HoldConfirmation: Sendable {
     }
 
     /// - Throws: HOLD_NOT_FOUND, HOLD_TOKEN_MISMATCH, HOLD_EXPIRED, INVALID_TRANSITION for a hold
-    ///   that has become a booking, SLOT_UNAVAILABLE, SLOT_ALREADY_BOOKED_BY_USER.
+    ///   that has become a booking, SLOT_UNAVAILABLE once the slot has been withdrawn or has a
+    ///   price that nobody can pay, SLOT_ALREADY_BOOKED_BY_USER.
     func run(_ order: Order) async throws -> BookingV1.ConfirmHoldResponse {
         try await IdempotencyTable.perform(order.use, on: store.pool) { transaction, last in
             try await attempt(order, transaction, &last)
@@ -78,9 +79,10 @@ struct HoldConfirmation: Sendable {
                 """,
             ], transaction)
         let found = try rows[0].first.map(Hold.read)
+        let offer = try HoldOffer.read(rows[1])[slotID]
+        if offer?.isWithdrawn == true { try HoldRules.refuseWithdrawn(found, order.tokenHash) }
         if let refusal = HoldRules.refusal(found, order.tokenHash) { throw refusal }
-        guard let hold = found, let slot = ledger.entries[slotID]?.next,
-            let offer = try HoldOffer.read(rows[1])[slotID]
+        guard let hold = found, let offer, let slot = ledger.entries[slotID]?.next
         else { throw DomainError(.holdNotFound, "there is no such hold") }
         try HoldRules.check(price: offer.price)
         guard rows[2].isEmpty else {

@@ -7,13 +7,16 @@ struct HoldOffer: Sendable {
     /// Of one seat, in minor units.
     let price: Int64
     let currency: String
+    /// The slot has been taken off for good.
+    var isWithdrawn = false
 
     static func select(_ slots: [UUID]) -> SQL { select("s.id = any(\(slots))") }
 
     /// - Parameter condition: on a slot called `s`.
     static func select(_ condition: SQL) -> SQL {
         """
-        select \(PolicyTerms.columns), s.id, coalesce(s.price, o.price), o.currency
+        select \(PolicyTerms.columns), s.id, coalesce(s.price, o.price), o.currency,
+            s.withdrawn_at is not null
         from slot s join offering o on o.id = s.offering_id join policy p on p.code = o.policy
         where \(condition)
         """
@@ -24,7 +27,8 @@ struct HoldOffer: Sendable {
         for row in rows {
             offers[try row[PolicyTerms.count]] = HoldOffer(
                 terms: try PolicyTerms.read(row, from: 0), price: try row[PolicyTerms.count + 1],
-                currency: try row[PolicyTerms.count + 2])
+                currency: try row[PolicyTerms.count + 2],
+                isWithdrawn: try row[PolicyTerms.count + 3])
         }
         return offers
     }

@@ -35,6 +35,18 @@ struct PaymentDesk: Sendable {
         }
     }
 
+    /// Nobody is asked to pay for what does not take place. Without the slot's lock, which comes
+    /// before the booking's: a charge that is opened while the slot is withdrawn came before.
+    /// - Throws: SLOT_UNAVAILABLE when the slot that the booking is still to have was withdrawn.
+    func requireSlot(of booking: Booking, _ transaction: PostgresTransaction) async throws {
+        guard booking.status == .pendingPayment || booking.status == .confirmed,
+            let slot = booking.confirmedSlot
+        else { return }
+        let withdrawn = try await transaction.query(
+            "select 1 from slot where id = \(slot) and withdrawn_at is not null")
+        guard withdrawn.isEmpty else { throw Slot.withdrawn }
+    }
+
     // MARK: Charges
 
     /// Writes a changed charge and all that follows.

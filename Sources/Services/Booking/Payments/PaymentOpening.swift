@@ -64,6 +64,7 @@ struct PaymentOpening: Sendable {
     private func row(_ booking: UUID, _ provider: String, _ actor: String) async throws -> Payment {
         try await desk.store.pool.transaction { transaction in
             var subject = try await desk.lock(booking, transaction)
+            try await desk.requireSlot(of: subject.booking, transaction)
             let now = desk.clock.now()
             if let open = subject.account.open {
                 guard open.provider == provider else {

@@ -92,6 +92,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
         guard let proof else { throw rules.refusal }
         return try await perform(request.idempotencyKey, request, context) { transaction, last in
             var subject = try await desk.lock(booking, transaction)
+            try await desk.requireSlot(of: subject.booking, transaction)
             let now = desk.clock.now()
             if let open = subject.account.open {
                 throw DomainError(

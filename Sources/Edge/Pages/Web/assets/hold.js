@@ -131,7 +131,7 @@ export class HoldPanel {
     const lines = elsewhere.map(({ field, description }) => `${field}: ${description}`);
     this.#form.showFormError([explain(error), ...lines].join(" "), error.code);
     this.#form.focusFirstError();
-    if (["HOLD_EXPIRED", "HOLD_NOT_FOUND"].includes(error.code)) this.#lapse();
+    if (["HOLD_EXPIRED", "HOLD_NOT_FOUND", "SLOT_UNAVAILABLE"].includes(error.code)) this.#lapse();
   }
 
   #show(held) {
