@@ -41,6 +41,25 @@ private final class Collector: StreamSocketHandler, @unchecked Sendable {
     }
 }
 
+private final class LastWords: StreamSocketHandler, @unchecked Sendable {
+    struct End: Sendable {
+        let bytes: [UInt8]
+        let error: (any Error)?
+    }
+
+    private var bytes: [UInt8] = []
+    private let done: CheckedContinuation<End, any Error>
+
+    init(_ done: CheckedContinuation<End, any Error>) { self.done = done }
+
+    func socketDidRead(_ more: UnsafeRawBufferPointer) { bytes.append(contentsOf: more) }
+    func socketDidEnd() {}
+    func socketDidDrain() {}
+    func socketDidClose(_ error: (any Error)?) {
+        done.resume(returning: End(bytes: bytes, error: error))
+    }
+}
+
 @Suite(.timeLimit(.minutes(5))) struct StreamSocketTests {
     static let addresses: [SocketAddress] = [
         .ipv4(host: "127.0.0.1", port: 0), .ipv6(host: "::1", port: 0),
@@ -72,6 +91,47 @@ private final class Collector: StreamSocketHandler, @unchecked Sendable {
         #expect(received.elementsEqual(sent))
         try await loop.submit { client.close() }
         await listener.close()
+        await loop.stop()
+    }
+
+    /// The peer says something and breaks the connection before we write: what it said is heard
+    /// (a GOAWAY, a TLS alert), and then the socket closes with the error of the write.
+    @Test(arguments: [1, 2_000_000]) func `last words are heard`(size: Int) async throws {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { Glibc.close(listener) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, length) == 0 && listen(listener, 1) == 0
+                    && getsockname(listener, $0, &length) == 0
+            }
+        }
+        #expect(isBound)
+        let loop = EventLoop()
+        let client = try await StreamSocket.connect(
+            to: .ipv4(host: "127.0.0.1", port: UInt16(bigEndian: address.sin_port)), on: loop)
+        let peer = accept(listener, nil, nil)
+        let words = Array("go away".utf8)
+        let heard: LastWords.End = try await withCheckedThrowingContinuation { done in
+            loop.execute {
+                client.setHandler(LastWords(done))
+                client.startReading()
+                // What the peer never reads: its end is a reset.
+                client.write([1])
+                #expect(send(peer, words, words.count, Int32(MSG_NOSIGNAL)) == 7)
+                var linger = linger(l_onoff: 1, l_linger: 0)
+                setsockopt(
+                    peer, SOL_SOCKET, SO_LINGER, &linger,
+                    socklen_t(MemoryLayout<Glibc.linger>.size))
+                Glibc.close(peer)
+                client.write([UInt8](repeating: 0, count: size))
+            }
+        }
+        #expect(heard.bytes == words)
+        #expect((heard.error as? LoopError)?.operation.hasPrefix("write to") == true)
         await loop.stop()
     }
 

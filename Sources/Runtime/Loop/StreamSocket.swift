@@ -16,6 +16,11 @@ public final class StreamSocket: @unchecked Sendable {  // confined to `loop`, a
     private var handler: (any StreamSocketHandler)?
     private var reading = false
     private var closeError: (any Error)?
+    /// What a write failed with, while the peer's last words are read.
+    private var writeError: LoopError?
+    private var lastWordsTimer: LoopTimer?
+    /// For what has arrived before the connection broke: it is in the kernel already.
+    static let lastWordsTime = Duration.seconds(1)
 
     public var isOpen: Bool { stream != nil }
 
@@ -63,6 +68,8 @@ public final class StreamSocket: @unchecked Sendable {  // confined to `loop`, a
     private func didRead(_ count: Int, _ base: UnsafeMutablePointer<CChar>?) {
         if count > 0 {
             handler?.socketDidRead(UnsafeRawBufferPointer(start: base, count: count))
+        } else if let writeError, count < 0 {
+            close(writeError)
         } else if count == Int(UV_EOF.rawValue) {
             stopReading()
             handler?.socketDidEnd()
@@ -98,27 +105,26 @@ public final class StreamSocket: @unchecked Sendable {  // confined to `loop`, a
 
     private func tryWrite(_ bytes: UnsafeRawBufferPointer) -> Int {
         loop.preconditionInLoop()
-        guard let stream, queuedBytes == 0, !bytes.isEmpty else {
-            return stream == nil ? bytes.count : 0
-        }
+        guard let stream, writeError == nil else { return bytes.count }
+        guard queuedBytes == 0, !bytes.isEmpty else { return 0 }
         var buffer = uv_buf_t(
             base: UnsafeMutableRawPointer(mutating: bytes.baseAddress)?
                 .assumingMemoryBound(to: CChar.self), len: bytes.count)
         let written = uv_try_write(stream, &buffer, 1)
         if written >= 0 { return Int(written) }
         if written == UV_EAGAIN.rawValue { return 0 }
-        close(LoopError(code: written, operation: "write to \(peer)"))
+        writeFailed(written)
         return bytes.count
     }
 
     private func queue(_ chunks: [[UInt8]], skipping: Int) {
-        guard let stream else { return }
+        guard let stream, writeError == nil else { return }
         let request = WriteRequest(socket: self, chunks: chunks, skipping: skipping)
         queuedBytes += request.count
         let code = request.start(on: stream)
         if code < 0 {
             queuedBytes -= request.count
-            close(LoopError(code: code, operation: "write to \(peer)"))
+            writeFailed(code)
         }
     }
 
@@ -126,9 +132,21 @@ public final class StreamSocket: @unchecked Sendable {  // confined to `loop`, a
         queuedBytes -= count
         guard stream != nil else { return }
         if status < 0 {
-            close(LoopError(code: status, operation: "write to \(peer)"))
+            writeFailed(status)
         } else if queuedBytes == 0 {
             handler?.socketDidDrain()
+        }
+    }
+
+    /// The peer has gone, and may have said why (a GOAWAY, a TLS alert): what it sent before is read
+    /// before the socket closes.
+    private func writeFailed(_ code: Int32) {
+        guard writeError == nil else { return }
+        let error = LoopError(code: code, operation: "write to \(peer)")
+        guard reading else { return close(error) }
+        writeError = error
+        lastWordsTimer = loop.schedule(after: Self.lastWordsTime) { [weak self] in
+            self?.close(error)
         }
     }
 
@@ -157,6 +175,8 @@ public final class StreamSocket: @unchecked Sendable {  // confined to `loop`, a
         loop.preconditionInLoop()
         guard let stream else { return }
         self.stream = nil
+        lastWordsTimer?.cancel()
+        lastWordsTimer = nil
         closeError = error
         let handle = UnsafeMutableRawPointer(stream).assumingMemoryBound(to: uv_handle_t.self)
         guard uv_is_closing(handle) == 0 else { return }
