@@ -174,7 +174,7 @@ let package = Package(
             name: "TestKit",
             dependencies: [
                 "Loop", "Postgres", "Kafka", "RPC", "RPCHTTP2", "HTTP1", "TLS", "Telemetry",
-                "Lifecycle", "Environment",
+                "Lifecycle", "Environment", "Protobuf",
             ],
             path: "Tests/TestKit", swiftSettings: settings),
         .target(

@@ -16,14 +16,16 @@ struct Fixture {
     static let loop = EventLoop(name: "schedule-tests")
     static let start = Instant(microseconds: 1_764_633_600_000_000)
 
+    let database: String
     let pool: PostgresPool
     let inventory = FakeInventory()
+    let service: ScheduleService
     let client: ScheduleV1.ScheduleClient
     let publisher: SchedulePublisher
 
     init(_ name: String) async throws {
-        let url = try await PostgresCluster.sharedDatabase(
-            "\(name)_\(UInt32.random(in: 0 ... .max))")
+        database = "\(name)_\(UInt32.random(in: 0 ... .max))"
+        let url = try await PostgresCluster.sharedDatabase(database)
         let logger = Logger(label: "test", sink: LogCapture().sink)
         let owner = PostgresPool(
             configuration: .patient(url), loop: Self.loop, logger: logger,
@@ -38,10 +40,10 @@ struct Fixture {
         remote.register(FakeCatalogue())
         let channel = InProcessChannel(router: remote, loop: Self.loop)
         let router = Router(interceptors: [AsAdmin()], logger: logger)
-        router.register(
-            ScheduleService(
-                pool: pool, inventory: channel, clock: .system,
-                defaultTimeZone: "Asia/Jakarta", committed: {}))
+        service = ScheduleService(
+            pool: pool, inventory: channel, clock: .system, defaultTimeZone: "Asia/Jakarta",
+            committed: {})
+        router.register(service)
         client = ScheduleV1.ScheduleClient(InProcessChannel(router: router, loop: Self.loop))
         publisher = SchedulePublisher(
             pool: pool, inventory: channel, loop: Self.loop, grace: .zero, logger: logger,

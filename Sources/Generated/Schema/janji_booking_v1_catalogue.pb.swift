@@ -17,11 +17,13 @@ extension BookingV1 {
             TG9jYXRpb25zUmVzcG9uc2USOAoJbG9jYXRpb25zGAEgAygLMhouamFuamkuYm9va2luZy52MS5Mb2NhdGlvblIJ
             bG9jYXRpb25zIjUKEkdldExvY2F0aW9uUmVxdWVzdBIfCgtsb2NhdGlvbl9pZBgBIAEoCVIKbG9jYXRpb25JZCJN
             ChNHZXRMb2NhdGlvblJlc3BvbnNlEjYKCGxvY2F0aW9uGAEgASgLMhouamFuamkuYm9va2luZy52MS5Mb2NhdGlv
-            blIIbG9jYXRpb24ihAEKE1NhdmVMb2NhdGlvblJlcXVlc3QSDgoCaWQYASABKAlSAmlkEhIKBGNvZGUYAiABKAlS
+            blIIbG9jYXRpb24ixgEKE1NhdmVMb2NhdGlvblJlcXVlc3QSDgoCaWQYASABKAlSAmlkEhIKBGNvZGUYAiABKAlS
             BGNvZGUSEgoEbmFtZRgDIAEoCVIEbmFtZRIYCgdhZGRyZXNzGAQgASgJUgdhZGRyZXNzEhsKCXRpbWVfem9uZRgF
-            IAEoCVIIdGltZVpvbmUiTgoUU2F2ZUxvY2F0aW9uUmVzcG9uc2USNgoIbG9jYXRpb24YASABKAsyGi5qYW5qaS5i
-            b29raW5nLnYxLkxvY2F0aW9uUghsb2NhdGlvbiI4ChVEZWxldGVMb2NhdGlvblJlcXVlc3QSHwoLbG9jYXRpb25f
-            aWQYASABKAlSCmxvY2F0aW9uSWQiGAoWRGVsZXRlTG9jYXRpb25SZXNwb25zZSL+BwoGUG9saWN5EhIKBGNvZGUY
+            IAEoCVIIdGltZVpvbmUSLAoPaWRlbXBvdGVuY3lfa2V5GAYgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEBQhIKEF9p
+            ZGVtcG90ZW5jeV9rZXkiTgoUU2F2ZUxvY2F0aW9uUmVzcG9uc2USNgoIbG9jYXRpb24YASABKAsyGi5qYW5qaS5i
+            b29raW5nLnYxLkxvY2F0aW9uUghsb2NhdGlvbiJ6ChVEZWxldGVMb2NhdGlvblJlcXVlc3QSHwoLbG9jYXRpb25f
+            aWQYASABKAlSCmxvY2F0aW9uSWQSLAoPaWRlbXBvdGVuY3lfa2V5GAIgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEB
+            QhIKEF9pZGVtcG90ZW5jeV9rZXkiGAoWRGVsZXRlTG9jYXRpb25SZXNwb25zZSL+BwoGUG9saWN5EhIKBGNvZGUY
             ASABKAlSBGNvZGUSLQoFZW50cnkYAiABKA4yFy5qYW5qaS5ib29raW5nLnYxLkVudHJ5UgVlbnRyeRI3CgdwYXlt
             ZW50GAMgASgOMh0uamFuamkuYm9va2luZy52MS5QYXltZW50TW9kZVIHcGF5bWVudBIiCgxjYW5jZWxsYXRpb24Y
             BCABKAlSDGNhbmNlbGxhdGlvbhInCg9yZXF1ZXN0X3NlY29uZHMYBSABKAVSDnJlcXVlc3RTZWNvbmRzEiEKDGhv
@@ -43,85 +45,94 @@ extension BookingV1 {
             LmJvb2tpbmcudjEuQ2FuY2VsbGF0aW9uVGllclIFdGllcnMiFQoTTGlzdFBvbGljaWVzUmVxdWVzdCKnAQoUTGlz
             dFBvbGljaWVzUmVzcG9uc2USNAoIcG9saWNpZXMYASADKAsyGC5qYW5qaS5ib29raW5nLnYxLlBvbGljeVIIcG9s
             aWNpZXMSWQoVY2FuY2VsbGF0aW9uX3BvbGljaWVzGAIgAygLMiQuamFuamkuYm9va2luZy52MS5DYW5jZWxsYXRp
-            b25Qb2xpY3lSFGNhbmNlbGxhdGlvblBvbGljaWVzIkUKEVNhdmVQb2xpY3lSZXF1ZXN0EjAKBnBvbGljeRgBIAEo
-            CzIYLmphbmppLmJvb2tpbmcudjEuUG9saWN5UgZwb2xpY3kiRgoSU2F2ZVBvbGljeVJlc3BvbnNlEjAKBnBvbGlj
-            eRgBIAEoCzIYLmphbmppLmJvb2tpbmcudjEuUG9saWN5UgZwb2xpY3kiKQoTRGVsZXRlUG9saWN5UmVxdWVzdBIS
-            CgRjb2RlGAEgASgJUgRjb2RlIhYKFERlbGV0ZVBvbGljeVJlc3BvbnNlIl0KHVNhdmVDYW5jZWxsYXRpb25Qb2xp
-            Y3lSZXF1ZXN0EjwKBnBvbGljeRgBIAEoCzIkLmphbmppLmJvb2tpbmcudjEuQ2FuY2VsbGF0aW9uUG9saWN5UgZw
-            b2xpY3kiXgoeU2F2ZUNhbmNlbGxhdGlvblBvbGljeVJlc3BvbnNlEjwKBnBvbGljeRgBIAEoCzIkLmphbmppLmJv
-            b2tpbmcudjEuQ2FuY2VsbGF0aW9uUG9saWN5UgZwb2xpY3kilAEKCFJlc291cmNlEg4KAmlkGAEgASgJUgJpZBIS
-            CgRuYW1lGAIgASgJUgRuYW1lEhIKBGtpbmQYAyABKAlSBGtpbmQSJAoLbG9jYXRpb25faWQYBCABKAlIAFIKbG9j
-            YXRpb25JZIgBARIaCghjYXBhY2l0eRgFIAEoBVIIY2FwYWNpdHlCDgoMX2xvY2F0aW9uX2lkIksKFExpc3RSZXNv
-            dXJjZXNSZXF1ZXN0EhIKBGtpbmQYASABKAlSBGtpbmQSHwoLbG9jYXRpb25faWQYAiABKAlSCmxvY2F0aW9uSWQi
-            UQoVTGlzdFJlc291cmNlc1Jlc3BvbnNlEjgKCXJlc291cmNlcxgBIAMoCzIaLmphbmppLmJvb2tpbmcudjEuUmVz
-            b3VyY2VSCXJlc291cmNlcyJNChNTYXZlUmVzb3VyY2VSZXF1ZXN0EjYKCHJlc291cmNlGAEgASgLMhouamFuamku
-            Ym9va2luZy52MS5SZXNvdXJjZVIIcmVzb3VyY2UiTgoUU2F2ZVJlc291cmNlUmVzcG9uc2USNgoIcmVzb3VyY2UY
-            ASABKAsyGi5qYW5qaS5ib29raW5nLnYxLlJlc291cmNlUghyZXNvdXJjZSI4ChVEZWxldGVSZXNvdXJjZVJlcXVl
-            c3QSHwoLcmVzb3VyY2VfaWQYASABKAlSCnJlc291cmNlSWQiGAoWRGVsZXRlUmVzb3VyY2VSZXNwb25zZSL9AQoF
-            QmxvY2sSDgoCaWQYASABKAlSAmlkEjsKCHJlc291cmNlGAIgASgLMh8uamFuamkuYm9va2luZy52MS5OYW1lZFJl
-            c291cmNlUghyZXNvdXJjZRI5CgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIJ
-            c3RhcnRUaW1lEjUKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIHZW5kVGltZRIW
-            CgZyZWFzb24YBSABKAlSBnJlYXNvbhIdCgpjcmVhdGVkX2J5GAYgASgJUgljcmVhdGVkQnki3QEKFEJsb2NrUmVz
-            b3VyY2VSZXF1ZXN0EhMKAmlkGAEgASgJSABSAmlkiAEBEh8KC3Jlc291cmNlX2lkGAIgASgJUgpyZXNvdXJjZUlk
-            EjkKCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglzdGFydFRpbWUSNQoIZW5k
-            X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgdlbmRUaW1lEhYKBnJlYXNvbhgFIAEoCVIG
-            cmVhc29uQgUKA19pZCJGChVCbG9ja1Jlc291cmNlUmVzcG9uc2USLQoFYmxvY2sYASABKAsyFy5qYW5qaS5ib29r
-            aW5nLnYxLkJsb2NrUgVibG9jayIzChZVbmJsb2NrUmVzb3VyY2VSZXF1ZXN0EhkKCGJsb2NrX2lkGAEgASgJUgdi
-            bG9ja0lkIhkKF1VuYmxvY2tSZXNvdXJjZVJlc3BvbnNlIpABChFMaXN0QmxvY2tzUmVxdWVzdBIfCgtyZXNvdXJj
-            ZV9pZBgBIAEoCVIKcmVzb3VyY2VJZBIuCgRmcm9tGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIE
-            ZnJvbRIqCgJ0bxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSAnRvIkUKEkxpc3RCbG9ja3NSZXNw
-            b25zZRIvCgZibG9ja3MYASADKAsyFy5qYW5qaS5ib29raW5nLnYxLkJsb2NrUgZibG9ja3MiaQoQTGlzdFNsb3Rz
-            UmVxdWVzdBIfCgtsb2NhdGlvbl9pZBgBIAEoCVIKbG9jYXRpb25JZBIbCglmcm9tX2RhdGUYAiABKAlSCGZyb21E
-            YXRlEhcKB3RvX2RhdGUYAyABKAlSBnRvRGF0ZSJyChFMaXN0U2xvdHNSZXNwb25zZRIsCgVzbG90cxgBIAMoCzIW
-            LmphbmppLmJvb2tpbmcudjEuU2xvdFIFc2xvdHMSLwoFYXNfb2YYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGlt
-            ZXN0YW1wUgRhc09mIugBChFVcGRhdGVTbG90UmVxdWVzdBIXCgdzbG90X2lkGAEgASgJUgZzbG90SWQSNAoGc3Rh
-            dHVzGAIgASgOMhwuamFuamkuYm9va2luZy52MS5TbG90U3RhdHVzUgZzdGF0dXMSHwoIY2FwYWNpdHkYAyABKAVI
-            AFIIY2FwYWNpdHmIAQESGQoFcHJpY2UYBCABKANIAVIFcHJpY2WIAQESIgoKaWZfdmVyc2lvbhgFIAEoA0gCUglp
-            ZlZlcnNpb26IAQFCCwoJX2NhcGFjaXR5QggKBl9wcmljZUINCgtfaWZfdmVyc2lvbiJAChJVcGRhdGVTbG90UmVz
-            cG9uc2USKgoEc2xvdBgBIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdCJEChNXaXRoZHJhd1Nsb3RS
-            ZXF1ZXN0EhcKB3Nsb3RfaWQYASABKAlSBnNsb3RJZBIUCgVmb3JjZRgCIAEoCFIFZm9yY2UiYwoUV2l0aGRyYXdT
-            bG90UmVzcG9uc2USKgoEc2xvdBgBIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdBIfCgtib29raW5n
-            X2lkcxgCIAMoCVIKYm9va2luZ0lkcypbCgVFbnRyeRIVChFFTlRSWV9VTlNQRUNJRklFRBAAEhEKDUVOVFJZX1JF
-            UVVFU1QQARIOCgpFTlRSWV9IT0xEEAISEgoORU5UUllfRVhURVJOQUwQAxoE+LYYASqcAQoLUGF5bWVudE1vZGUS
-            HAoYUEFZTUVOVF9NT0RFX1VOU1BFQ0lGSUVEEAASHQoZUEFZTUVOVF9NT0RFX05PVF9SRVFVSVJFRBABEhgKFFBB
-            WU1FTlRfTU9ERV9BVF9ERVNLEAISFwoTUEFZTUVOVF9NT0RFX01BTlVBTBADEhcKE1BBWU1FTlRfTU9ERV9PTkxJ
-            TkUQBBoE+LYYATLeEgoJQ2F0YWxvZ3VlEn8KDUxpc3RMb2NhdGlvbnMSJi5qYW5qaS5ib29raW5nLnYxLkxpc3RM
-            b2NhdGlvbnNSZXF1ZXN0GicuamFuamkuYm9va2luZy52MS5MaXN0TG9jYXRpb25zUmVzcG9uc2UiHZACAYi1GAGC
-            0+STAhASDi9hcGkvbG9jYXRpb25zEocBCgtHZXRMb2NhdGlvbhIkLmphbmppLmJvb2tpbmcudjEuR2V0TG9jYXRp
-            b25SZXF1ZXN0GiUuamFuamkuYm9va2luZy52MS5HZXRMb2NhdGlvblJlc3BvbnNlIiuQAgGItRgBgtPkkwIeEhwv
-            YXBpL2xvY2F0aW9ucy97bG9jYXRpb25faWR9EoQBCgxTYXZlTG9jYXRpb24SJS5qYW5qaS5ib29raW5nLnYxLlNh
-            dmVMb2NhdGlvblJlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLlNhdmVMb2NhdGlvblJlc3BvbnNlIiWQAgKItRgC
-            gtPkkwIYGhMvYXBpL2xvY2F0aW9ucy97aWR9OgEqEpABCg5EZWxldGVMb2NhdGlvbhInLmphbmppLmJvb2tpbmcu
-            djEuRGVsZXRlTG9jYXRpb25SZXF1ZXN0GiguamFuamkuYm9va2luZy52MS5EZWxldGVMb2NhdGlvblJlc3BvbnNl
-            IiuQAgKItRgCgtPkkwIeKhwvYXBpL2xvY2F0aW9ucy97bG9jYXRpb25faWR9EnsKDExpc3RQb2xpY2llcxIlLmph
-            bmppLmJvb2tpbmcudjEuTGlzdFBvbGljaWVzUmVxdWVzdBomLmphbmppLmJvb2tpbmcudjEuTGlzdFBvbGljaWVz
-            UmVzcG9uc2UiHJACAYi1GAKC0+STAg8SDS9hcGkvcG9saWNpZXMSiwEKClNhdmVQb2xpY3kSIy5qYW5qaS5ib29r
-            aW5nLnYxLlNhdmVQb2xpY3lSZXF1ZXN0GiQuamFuamkuYm9va2luZy52MS5TYXZlUG9saWN5UmVzcG9uc2UiMpAC
-            Aoi1GAKC0+STAiUaGy9hcGkvcG9saWNpZXMve3BvbGljeS5jb2RlfToGcG9saWN5EoIBCgxEZWxldGVQb2xpY3kS
-            JS5qYW5qaS5ib29raW5nLnYxLkRlbGV0ZVBvbGljeVJlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLkRlbGV0ZVBv
-            bGljeVJlc3BvbnNlIiOQAgKItRgCgtPkkwIWKhQvYXBpL3BvbGljaWVzL3tjb2RlfRK8AQoWU2F2ZUNhbmNlbGxh
-            dGlvblBvbGljeRIvLmphbmppLmJvb2tpbmcudjEuU2F2ZUNhbmNlbGxhdGlvblBvbGljeVJlcXVlc3QaMC5qYW5q
-            aS5ib29raW5nLnYxLlNhdmVDYW5jZWxsYXRpb25Qb2xpY3lSZXNwb25zZSI/kAICiLUYAoLT5JMCMhooL2FwaS9j
-            YW5jZWxsYXRpb24tcG9saWNpZXMve3BvbGljeS5jb2RlfToGcG9saWN5En8KDUxpc3RSZXNvdXJjZXMSJi5qYW5q
-            aS5ib29raW5nLnYxLkxpc3RSZXNvdXJjZXNSZXF1ZXN0GicuamFuamkuYm9va2luZy52MS5MaXN0UmVzb3VyY2Vz
-            UmVzcG9uc2UiHZACAYi1GAGC0+STAhASDi9hcGkvcmVzb3VyY2VzEpQBCgxTYXZlUmVzb3VyY2USJS5qYW5qaS5i
-            b29raW5nLnYxLlNhdmVSZXNvdXJjZVJlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLlNhdmVSZXNvdXJjZVJlc3Bv
-            bnNlIjWQAgKItRgCgtPkkwIoGhwvYXBpL3Jlc291cmNlcy97cmVzb3VyY2UuaWR9OghyZXNvdXJjZRKQAQoORGVs
-            ZXRlUmVzb3VyY2USJy5qYW5qaS5ib29raW5nLnYxLkRlbGV0ZVJlc291cmNlUmVxdWVzdBooLmphbmppLmJvb2tp
-            bmcudjEuRGVsZXRlUmVzb3VyY2VSZXNwb25zZSIrkAICiLUYAoLT5JMCHiocL2FwaS9yZXNvdXJjZXMve3Jlc291
-            cmNlX2lkfRKcAQoNQmxvY2tSZXNvdXJjZRImLmphbmppLmJvb2tpbmcudjEuQmxvY2tSZXNvdXJjZVJlcXVlc3Qa
-            Jy5qYW5qaS5ib29raW5nLnYxLkJsb2NrUmVzb3VyY2VSZXNwb25zZSI6kAICiLUYApC1GMkBgtPkkwIoIiMvYXBp
-            L3Jlc291cmNlcy97cmVzb3VyY2VfaWR9L2Jsb2NrczoBKhKNAQoPVW5ibG9ja1Jlc291cmNlEiguamFuamkuYm9v
-            a2luZy52MS5VbmJsb2NrUmVzb3VyY2VSZXF1ZXN0GikuamFuamkuYm9va2luZy52MS5VbmJsb2NrUmVzb3VyY2VS
-            ZXNwb25zZSIlkAICiLUYAoLT5JMCGCoWL2FwaS9ibG9ja3Mve2Jsb2NrX2lkfRKLAQoKTGlzdEJsb2NrcxIjLmph
-            bmppLmJvb2tpbmcudjEuTGlzdEJsb2Nrc1JlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLkxpc3RCbG9ja3NSZXNw
-            b25zZSIykAIBiLUYAoLT5JMCJRIjL2FwaS9yZXNvdXJjZXMve3Jlc291cmNlX2lkfS9ibG9ja3MSbwoJTGlzdFNs
-            b3RzEiIuamFuamkuYm9va2luZy52MS5MaXN0U2xvdHNSZXF1ZXN0GiMuamFuamkuYm9va2luZy52MS5MaXN0U2xv
-            dHNSZXNwb25zZSIZkAIBiLUYAoLT5JMCDBIKL2FwaS9zbG90cxJ/CgpVcGRhdGVTbG90EiMuamFuamkuYm9va2lu
-            Zy52MS5VcGRhdGVTbG90UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuVXBkYXRlU2xvdFJlc3BvbnNlIiaQAgKI
-            tRgCgtPkkwIZMhQvYXBpL3Nsb3RzL3tzbG90X2lkfToBKhKCAQoMV2l0aGRyYXdTbG90EiUuamFuamkuYm9va2lu
-            Zy52MS5XaXRoZHJhd1Nsb3RSZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5XaXRoZHJhd1Nsb3RSZXNwb25zZSIj
-            kAICiLUYAoLT5JMCFioUL2FwaS9zbG90cy97c2xvdF9pZH1iBnByb3RvMw==
+            b25Qb2xpY3lSFGNhbmNlbGxhdGlvblBvbGljaWVzIocBChFTYXZlUG9saWN5UmVxdWVzdBIwCgZwb2xpY3kYASAB
+            KAsyGC5qYW5qaS5ib29raW5nLnYxLlBvbGljeVIGcG9saWN5EiwKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUgAUg5p
+            ZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5IkYKElNhdmVQb2xpY3lSZXNwb25zZRIwCgZwb2xp
+            Y3kYASABKAsyGC5qYW5qaS5ib29raW5nLnYxLlBvbGljeVIGcG9saWN5ImsKE0RlbGV0ZVBvbGljeVJlcXVlc3QS
+            EgoEY29kZRgBIAEoCVIEY29kZRIsCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQFC
+            EgoQX2lkZW1wb3RlbmN5X2tleSIWChREZWxldGVQb2xpY3lSZXNwb25zZSKfAQodU2F2ZUNhbmNlbGxhdGlvblBv
+            bGljeVJlcXVlc3QSPAoGcG9saWN5GAEgASgLMiQuamFuamkuYm9va2luZy52MS5DYW5jZWxsYXRpb25Qb2xpY3lS
+            BnBvbGljeRIsCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQFCEgoQX2lkZW1wb3Rl
+            bmN5X2tleSJeCh5TYXZlQ2FuY2VsbGF0aW9uUG9saWN5UmVzcG9uc2USPAoGcG9saWN5GAEgASgLMiQuamFuamku
+            Ym9va2luZy52MS5DYW5jZWxsYXRpb25Qb2xpY3lSBnBvbGljeSKUAQoIUmVzb3VyY2USDgoCaWQYASABKAlSAmlk
+            EhIKBG5hbWUYAiABKAlSBG5hbWUSEgoEa2luZBgDIAEoCVIEa2luZBIkCgtsb2NhdGlvbl9pZBgEIAEoCUgAUgps
+            b2NhdGlvbklkiAEBEhoKCGNhcGFjaXR5GAUgASgFUghjYXBhY2l0eUIOCgxfbG9jYXRpb25faWQiSwoUTGlzdFJl
+            c291cmNlc1JlcXVlc3QSEgoEa2luZBgBIAEoCVIEa2luZBIfCgtsb2NhdGlvbl9pZBgCIAEoCVIKbG9jYXRpb25J
+            ZCJRChVMaXN0UmVzb3VyY2VzUmVzcG9uc2USOAoJcmVzb3VyY2VzGAEgAygLMhouamFuamkuYm9va2luZy52MS5S
+            ZXNvdXJjZVIJcmVzb3VyY2VzIo8BChNTYXZlUmVzb3VyY2VSZXF1ZXN0EjYKCHJlc291cmNlGAEgASgLMhouamFu
+            amkuYm9va2luZy52MS5SZXNvdXJjZVIIcmVzb3VyY2USLAoPaWRlbXBvdGVuY3lfa2V5GAIgASgJSABSDmlkZW1w
+            b3RlbmN5S2V5iAEBQhIKEF9pZGVtcG90ZW5jeV9rZXkiTgoUU2F2ZVJlc291cmNlUmVzcG9uc2USNgoIcmVzb3Vy
+            Y2UYASABKAsyGi5qYW5qaS5ib29raW5nLnYxLlJlc291cmNlUghyZXNvdXJjZSJ6ChVEZWxldGVSZXNvdXJjZVJl
+            cXVlc3QSHwoLcmVzb3VyY2VfaWQYASABKAlSCnJlc291cmNlSWQSLAoPaWRlbXBvdGVuY3lfa2V5GAIgASgJSABS
+            DmlkZW1wb3RlbmN5S2V5iAEBQhIKEF9pZGVtcG90ZW5jeV9rZXkiGAoWRGVsZXRlUmVzb3VyY2VSZXNwb25zZSL9
+            AQoFQmxvY2sSDgoCaWQYASABKAlSAmlkEjsKCHJlc291cmNlGAIgASgLMh8uamFuamkuYm9va2luZy52MS5OYW1l
+            ZFJlc291cmNlUghyZXNvdXJjZRI5CgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFt
+            cFIJc3RhcnRUaW1lEjUKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIHZW5kVGlt
+            ZRIWCgZyZWFzb24YBSABKAlSBnJlYXNvbhIdCgpjcmVhdGVkX2J5GAYgASgJUgljcmVhdGVkQnkinwIKFEJsb2Nr
+            UmVzb3VyY2VSZXF1ZXN0EhMKAmlkGAEgASgJSABSAmlkiAEBEh8KC3Jlc291cmNlX2lkGAIgASgJUgpyZXNvdXJj
+            ZUlkEjkKCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglzdGFydFRpbWUSNQoI
+            ZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgdlbmRUaW1lEhYKBnJlYXNvbhgFIAEo
+            CVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgGIAEoCUgBUg5pZGVtcG90ZW5jeUtleYgBAUIFCgNfaWRCEgoQ
+            X2lkZW1wb3RlbmN5X2tleSJGChVCbG9ja1Jlc291cmNlUmVzcG9uc2USLQoFYmxvY2sYASABKAsyFy5qYW5qaS5i
+            b29raW5nLnYxLkJsb2NrUgVibG9jayJ1ChZVbmJsb2NrUmVzb3VyY2VSZXF1ZXN0EhkKCGJsb2NrX2lkGAEgASgJ
+            UgdibG9ja0lkEiwKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBv
+            dGVuY3lfa2V5IhkKF1VuYmxvY2tSZXNvdXJjZVJlc3BvbnNlIpABChFMaXN0QmxvY2tzUmVxdWVzdBIfCgtyZXNv
+            dXJjZV9pZBgBIAEoCVIKcmVzb3VyY2VJZBIuCgRmcm9tGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFt
+            cFIEZnJvbRIqCgJ0bxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSAnRvIkUKEkxpc3RCbG9ja3NS
+            ZXNwb25zZRIvCgZibG9ja3MYASADKAsyFy5qYW5qaS5ib29raW5nLnYxLkJsb2NrUgZibG9ja3MiaQoQTGlzdFNs
+            b3RzUmVxdWVzdBIfCgtsb2NhdGlvbl9pZBgBIAEoCVIKbG9jYXRpb25JZBIbCglmcm9tX2RhdGUYAiABKAlSCGZy
+            b21EYXRlEhcKB3RvX2RhdGUYAyABKAlSBnRvRGF0ZSJyChFMaXN0U2xvdHNSZXNwb25zZRIsCgVzbG90cxgBIAMo
+            CzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIFc2xvdHMSLwoFYXNfb2YYAiABKAsyGi5nb29nbGUucHJvdG9idWYu
+            VGltZXN0YW1wUgRhc09mIqoCChFVcGRhdGVTbG90UmVxdWVzdBIXCgdzbG90X2lkGAEgASgJUgZzbG90SWQSNAoG
+            c3RhdHVzGAIgASgOMhwuamFuamkuYm9va2luZy52MS5TbG90U3RhdHVzUgZzdGF0dXMSHwoIY2FwYWNpdHkYAyAB
+            KAVIAFIIY2FwYWNpdHmIAQESGQoFcHJpY2UYBCABKANIAVIFcHJpY2WIAQESIgoKaWZfdmVyc2lvbhgFIAEoA0gC
+            UglpZlZlcnNpb26IAQESLAoPaWRlbXBvdGVuY3lfa2V5GAYgASgJSANSDmlkZW1wb3RlbmN5S2V5iAEBQgsKCV9j
+            YXBhY2l0eUIICgZfcHJpY2VCDQoLX2lmX3ZlcnNpb25CEgoQX2lkZW1wb3RlbmN5X2tleSJAChJVcGRhdGVTbG90
+            UmVzcG9uc2USKgoEc2xvdBgBIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdCKGAQoTV2l0aGRyYXdT
+            bG90UmVxdWVzdBIXCgdzbG90X2lkGAEgASgJUgZzbG90SWQSFAoFZm9yY2UYAiABKAhSBWZvcmNlEiwKD2lkZW1w
+            b3RlbmN5X2tleRgDIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5ImMKFFdpdGhk
+            cmF3U2xvdFJlc3BvbnNlEioKBHNsb3QYASABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSBHNsb3QSHwoLYm9v
+            a2luZ19pZHMYAiADKAlSCmJvb2tpbmdJZHMqWwoFRW50cnkSFQoRRU5UUllfVU5TUEVDSUZJRUQQABIRCg1FTlRS
+            WV9SRVFVRVNUEAESDgoKRU5UUllfSE9MRBACEhIKDkVOVFJZX0VYVEVSTkFMEAMaBPi2GAEqnAEKC1BheW1lbnRN
+            b2RlEhwKGFBBWU1FTlRfTU9ERV9VTlNQRUNJRklFRBAAEh0KGVBBWU1FTlRfTU9ERV9OT1RfUkVRVUlSRUQQARIY
+            ChRQQVlNRU5UX01PREVfQVRfREVTSxACEhcKE1BBWU1FTlRfTU9ERV9NQU5VQUwQAxIXChNQQVlNRU5UX01PREVf
+            T05MSU5FEAQaBPi2GAEy2BIKCUNhdGFsb2d1ZRJ/Cg1MaXN0TG9jYXRpb25zEiYuamFuamkuYm9va2luZy52MS5M
+            aXN0TG9jYXRpb25zUmVxdWVzdBonLmphbmppLmJvb2tpbmcudjEuTGlzdExvY2F0aW9uc1Jlc3BvbnNlIh2QAgGI
+            tRgBgtPkkwIQEg4vYXBpL2xvY2F0aW9ucxKHAQoLR2V0TG9jYXRpb24SJC5qYW5qaS5ib29raW5nLnYxLkdldExv
+            Y2F0aW9uUmVxdWVzdBolLmphbmppLmJvb2tpbmcudjEuR2V0TG9jYXRpb25SZXNwb25zZSIrkAIBiLUYAYLT5JMC
+            HhIcL2FwaS9sb2NhdGlvbnMve2xvY2F0aW9uX2lkfRKEAQoMU2F2ZUxvY2F0aW9uEiUuamFuamkuYm9va2luZy52
+            MS5TYXZlTG9jYXRpb25SZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5TYXZlTG9jYXRpb25SZXNwb25zZSIlkAIC
+            iLUYAoLT5JMCGBoTL2FwaS9sb2NhdGlvbnMve2lkfToBKhKQAQoORGVsZXRlTG9jYXRpb24SJy5qYW5qaS5ib29r
+            aW5nLnYxLkRlbGV0ZUxvY2F0aW9uUmVxdWVzdBooLmphbmppLmJvb2tpbmcudjEuRGVsZXRlTG9jYXRpb25SZXNw
+            b25zZSIrkAICiLUYAoLT5JMCHiocL2FwaS9sb2NhdGlvbnMve2xvY2F0aW9uX2lkfRJ7CgxMaXN0UG9saWNpZXMS
+            JS5qYW5qaS5ib29raW5nLnYxLkxpc3RQb2xpY2llc1JlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLkxpc3RQb2xp
+            Y2llc1Jlc3BvbnNlIhyQAgGItRgCgtPkkwIPEg0vYXBpL3BvbGljaWVzEosBCgpTYXZlUG9saWN5EiMuamFuamku
+            Ym9va2luZy52MS5TYXZlUG9saWN5UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuU2F2ZVBvbGljeVJlc3BvbnNl
+            IjKQAgKItRgCgtPkkwIlGhsvYXBpL3BvbGljaWVzL3twb2xpY3kuY29kZX06BnBvbGljeRKCAQoMRGVsZXRlUG9s
+            aWN5EiUuamFuamkuYm9va2luZy52MS5EZWxldGVQb2xpY3lSZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5EZWxl
+            dGVQb2xpY3lSZXNwb25zZSIjkAICiLUYAoLT5JMCFioUL2FwaS9wb2xpY2llcy97Y29kZX0SvAEKFlNhdmVDYW5j
+            ZWxsYXRpb25Qb2xpY3kSLy5qYW5qaS5ib29raW5nLnYxLlNhdmVDYW5jZWxsYXRpb25Qb2xpY3lSZXF1ZXN0GjAu
+            amFuamkuYm9va2luZy52MS5TYXZlQ2FuY2VsbGF0aW9uUG9saWN5UmVzcG9uc2UiP5ACAoi1GAKC0+STAjIaKC9h
+            cGkvY2FuY2VsbGF0aW9uLXBvbGljaWVzL3twb2xpY3kuY29kZX06BnBvbGljeRJ/Cg1MaXN0UmVzb3VyY2VzEiYu
+            amFuamkuYm9va2luZy52MS5MaXN0UmVzb3VyY2VzUmVxdWVzdBonLmphbmppLmJvb2tpbmcudjEuTGlzdFJlc291
+            cmNlc1Jlc3BvbnNlIh2QAgGItRgBgtPkkwIQEg4vYXBpL3Jlc291cmNlcxKUAQoMU2F2ZVJlc291cmNlEiUuamFu
+            amkuYm9va2luZy52MS5TYXZlUmVzb3VyY2VSZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5TYXZlUmVzb3VyY2VS
+            ZXNwb25zZSI1kAICiLUYAoLT5JMCKBocL2FwaS9yZXNvdXJjZXMve3Jlc291cmNlLmlkfToIcmVzb3VyY2USkAEK
+            DkRlbGV0ZVJlc291cmNlEicuamFuamkuYm9va2luZy52MS5EZWxldGVSZXNvdXJjZVJlcXVlc3QaKC5qYW5qaS5i
+            b29raW5nLnYxLkRlbGV0ZVJlc291cmNlUmVzcG9uc2UiK5ACAoi1GAKC0+STAh4qHC9hcGkvcmVzb3VyY2VzL3ty
+            ZXNvdXJjZV9pZH0SmQEKDUJsb2NrUmVzb3VyY2USJi5qYW5qaS5ib29raW5nLnYxLkJsb2NrUmVzb3VyY2VSZXF1
+            ZXN0GicuamFuamkuYm9va2luZy52MS5CbG9ja1Jlc291cmNlUmVzcG9uc2UiN4i1GAKQtRjJAYLT5JMCKCIjL2Fw
+            aS9yZXNvdXJjZXMve3Jlc291cmNlX2lkfS9ibG9ja3M6ASoSjQEKD1VuYmxvY2tSZXNvdXJjZRIoLmphbmppLmJv
+            b2tpbmcudjEuVW5ibG9ja1Jlc291cmNlUmVxdWVzdBopLmphbmppLmJvb2tpbmcudjEuVW5ibG9ja1Jlc291cmNl
+            UmVzcG9uc2UiJZACAoi1GAKC0+STAhgqFi9hcGkvYmxvY2tzL3tibG9ja19pZH0SiwEKCkxpc3RCbG9ja3MSIy5q
+            YW5qaS5ib29raW5nLnYxLkxpc3RCbG9ja3NSZXF1ZXN0GiQuamFuamkuYm9va2luZy52MS5MaXN0QmxvY2tzUmVz
+            cG9uc2UiMpACAYi1GAKC0+STAiUSIy9hcGkvcmVzb3VyY2VzL3tyZXNvdXJjZV9pZH0vYmxvY2tzEm8KCUxpc3RT
+            bG90cxIiLmphbmppLmJvb2tpbmcudjEuTGlzdFNsb3RzUmVxdWVzdBojLmphbmppLmJvb2tpbmcudjEuTGlzdFNs
+            b3RzUmVzcG9uc2UiGZACAYi1GAKC0+STAgwSCi9hcGkvc2xvdHMSfAoKVXBkYXRlU2xvdBIjLmphbmppLmJvb2tp
+            bmcudjEuVXBkYXRlU2xvdFJlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLlVwZGF0ZVNsb3RSZXNwb25zZSIjiLUY
+            AoLT5JMCGTIUL2FwaS9zbG90cy97c2xvdF9pZH06ASoSggEKDFdpdGhkcmF3U2xvdBIlLmphbmppLmJvb2tpbmcu
+            djEuV2l0aGRyYXdTbG90UmVxdWVzdBomLmphbmppLmJvb2tpbmcudjEuV2l0aGRyYXdTbG90UmVzcG9uc2UiI5AC
+            Aoi1GAKC0+STAhYqFC9hcGkvc2xvdHMve3Nsb3RfaWR9YgZwcm90bzM=
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -277,6 +288,7 @@ extension BookingV1 {
         public var name: Swift::String = ""
         public var address: Swift::String = ""
         public var timeZone: Swift::String = ""
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -290,6 +302,7 @@ extension BookingV1 {
             self.name = reader.string(2)
             self.address = reader.string(3)
             self.timeZone = reader.string(4)
+            if reader.has(5) { self.idempotencyKey = reader.string(5) }
             self.unknownFields = reader.unknownFields
         }
 
@@ -299,6 +312,7 @@ extension BookingV1 {
             writer.string(2, self.name)
             writer.string(3, self.address)
             writer.string(4, self.timeZone)
+            if let value = self.idempotencyKey { writer.setString(5, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -325,6 +339,7 @@ extension BookingV1 {
 
     public struct DeleteLocationRequest: Protobuf::Message {
         public var locationId: Swift::String = ""
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -334,11 +349,13 @@ extension BookingV1 {
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.locationId = reader.string(0)
+            if reader.has(1) { self.idempotencyKey = reader.string(1) }
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.string(0, self.locationId)
+            if let value = self.idempotencyKey { writer.setString(1, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -554,6 +571,7 @@ extension BookingV1 {
 
     public struct SavePolicyRequest: Protobuf::Message {
         public var policy: BookingV1.Policy?
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -563,11 +581,13 @@ extension BookingV1 {
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.policy = try reader.message(0, BookingV1.Policy.self)
+            if reader.has(1) { self.idempotencyKey = reader.string(1) }
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.message(0, self.policy)
+            if let value = self.idempotencyKey { writer.setString(1, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -594,6 +614,7 @@ extension BookingV1 {
 
     public struct DeletePolicyRequest: Protobuf::Message {
         public var code: Swift::String = ""
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -603,11 +624,13 @@ extension BookingV1 {
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.code = reader.string(0)
+            if reader.has(1) { self.idempotencyKey = reader.string(1) }
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.string(0, self.code)
+            if let value = self.idempotencyKey { writer.setString(1, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -631,6 +654,7 @@ extension BookingV1 {
 
     public struct SaveCancellationPolicyRequest: Protobuf::Message {
         public var policy: BookingV1.CancellationPolicy?
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -640,11 +664,13 @@ extension BookingV1 {
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.policy = try reader.message(0, BookingV1.CancellationPolicy.self)
+            if reader.has(1) { self.idempotencyKey = reader.string(1) }
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.message(0, self.policy)
+            if let value = self.idempotencyKey { writer.setString(1, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -749,6 +775,7 @@ extension BookingV1 {
 
     public struct SaveResourceRequest: Protobuf::Message {
         public var resource: BookingV1.Resource?
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -758,11 +785,13 @@ extension BookingV1 {
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.resource = try reader.message(0, BookingV1.Resource.self)
+            if reader.has(1) { self.idempotencyKey = reader.string(1) }
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.message(0, self.resource)
+            if let value = self.idempotencyKey { writer.setString(1, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -789,6 +818,7 @@ extension BookingV1 {
 
     public struct DeleteResourceRequest: Protobuf::Message {
         public var resourceId: Swift::String = ""
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -798,11 +828,13 @@ extension BookingV1 {
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.resourceId = reader.string(0)
+            if reader.has(1) { self.idempotencyKey = reader.string(1) }
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.string(0, self.resourceId)
+            if let value = self.idempotencyKey { writer.setString(1, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -860,13 +892,14 @@ extension BookingV1 {
     }
 
     public struct BlockResourceRequest: Protobuf::Message {
-        /// Chosen by the caller for idempotent creation; a new UUID when absent.
+        /// Chosen by the caller; a new UUID when absent.
         public var id: Swift::String?
         public var resourceId: Swift::String = ""
         public var startTime: GoogleProtobuf.Timestamp?
         /// At most 366 days after the start.
         public var endTime: GoogleProtobuf.Timestamp?
         public var reason: Swift::String = ""
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -880,6 +913,7 @@ extension BookingV1 {
             self.startTime = try reader.message(2, GoogleProtobuf.Timestamp.self)
             self.endTime = try reader.message(3, GoogleProtobuf.Timestamp.self)
             self.reason = reader.string(4)
+            if reader.has(5) { self.idempotencyKey = reader.string(5) }
             self.unknownFields = reader.unknownFields
         }
 
@@ -889,6 +923,7 @@ extension BookingV1 {
             writer.message(2, self.startTime)
             writer.message(3, self.endTime)
             writer.string(4, self.reason)
+            if let value = self.idempotencyKey { writer.setString(5, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -915,6 +950,7 @@ extension BookingV1 {
 
     public struct UnblockResourceRequest: Protobuf::Message {
         public var blockId: Swift::String = ""
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -924,11 +960,13 @@ extension BookingV1 {
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.blockId = reader.string(0)
+            if reader.has(1) { self.idempotencyKey = reader.string(1) }
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.string(0, self.blockId)
+            if let value = self.idempotencyKey { writer.setString(1, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -1060,6 +1098,7 @@ extension BookingV1 {
         public var price: Swift::Int64?
         /// Refused with VERSION_CONFLICT when the slot has another version.
         public var ifVersion: Swift::Int64?
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -1073,6 +1112,7 @@ extension BookingV1 {
             if reader.has(2) { self.capacity = reader.int32(2) }
             if reader.has(3) { self.price = reader.int64(3) }
             if reader.has(4) { self.ifVersion = reader.int64(4) }
+            if reader.has(5) { self.idempotencyKey = reader.string(5) }
             self.unknownFields = reader.unknownFields
         }
 
@@ -1082,6 +1122,7 @@ extension BookingV1 {
             if let value = self.capacity { writer.setInt32(2, value) }
             if let value = self.price { writer.setInt64(3, value) }
             if let value = self.ifVersion { writer.setInt64(4, value) }
+            if let value = self.idempotencyKey { writer.setString(5, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -1109,6 +1150,7 @@ extension BookingV1 {
     public struct WithdrawSlotRequest: Protobuf::Message {
         public var slotId: Swift::String = ""
         public var force: Swift::Bool = false
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -1119,12 +1161,14 @@ extension BookingV1 {
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.slotId = reader.string(0)
             self.force = reader.bool(1)
+            if reader.has(2) { self.idempotencyKey = reader.string(2) }
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.string(0, self.slotId)
             writer.bool(1, self.force)
+            if let value = self.idempotencyKey { writer.setString(2, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -1203,7 +1247,7 @@ extension BookingV1 {
 
         public static let blockResource = RPC::MethodDescriptor(
             service: "janji.booking.v1.Catalogue", name: "BlockResource",
-            kind: .unary, idempotency: .idempotent)
+            kind: .unary, idempotency: .unknown)
 
         public static let unblockResource = RPC::MethodDescriptor(
             service: "janji.booking.v1.Catalogue", name: "UnblockResource",
@@ -1219,7 +1263,7 @@ extension BookingV1 {
 
         public static let updateSlot = RPC::MethodDescriptor(
             service: "janji.booking.v1.Catalogue", name: "UpdateSlot",
-            kind: .unary, idempotency: .idempotent)
+            kind: .unary, idempotency: .unknown)
 
         public static let withdrawSlot = RPC::MethodDescriptor(
             service: "janji.booking.v1.Catalogue", name: "WithdrawSlot",
@@ -1227,7 +1271,7 @@ extension BookingV1 {
     }
 
     /// Where and by which rules is booked, what is occupied by it, and the upkeep of published slots.
-    /// Every mutation names its object, so that repeating it changes nothing.
+    /// A mutation with an `idempotency_key` is done once and answered the same for seven days.
     public protocol CatalogueService: RPC::RPCService {
         /// By code.
         func listLocations(
@@ -1338,7 +1382,7 @@ extension BookingV1 {
     /// Calls `janji.booking.v1.Catalogue`.
     ///
     /// Where and by which rules is booked, what is occupied by it, and the upkeep of published slots.
-    /// Every mutation names its object, so that repeating it changes nothing.
+    /// A mutation with an `idempotency_key` is done once and answered the same for seven days.
     public struct CatalogueClient: Swift::Sendable {
         public let channel: any RPC::Channel
 

@@ -11,36 +11,39 @@ extension BookingV1 {
         base64: """
             CiBqYW5qaS9ib29raW5nL3YxL2ludmVudG9yeS5wcm90bxIQamFuamkuYm9va2luZy52MRofZ29vZ2xlL3Byb3Rv
             YnVmL3RpbWVzdGFtcC5wcm90bxobamFuamkvYm9va2luZy92MS9zbG90LnByb3RvGh1qYW5qaS9jb21tb24vdjEv
-            b3B0aW9ucy5wcm90byJQChZQdWJsaXNoT2ZmZXJpbmdSZXF1ZXN0EjYKCG9mZmVyaW5nGAEgASgLMhouamFuamku
-            Ym9va2luZy52MS5PZmZlcmluZ1IIb2ZmZXJpbmciUQoXUHVibGlzaE9mZmVyaW5nUmVzcG9uc2USNgoIb2ZmZXJp
-            bmcYASABKAsyGi5qYW5qaS5ib29raW5nLnYxLk9mZmVyaW5nUghvZmZlcmluZyKJAwoPU2xvdFB1YmxpY2F0aW9u
-            Eg4KAmlkGAEgASgJUgJpZBI/CgppbnN0cnVjdG9yGAIgASgLMh8uamFuamkuYm9va2luZy52MS5OYW1lZFJlc291
-            cmNlUgppbnN0cnVjdG9yEjMKBHJvb20YAyABKAsyHy5qYW5qaS5ib29raW5nLnYxLk5hbWVkUmVzb3VyY2VSBHJv
-            b20SOQoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCXN0YXJ0VGltZRI1Cghl
-            bmRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSB2VuZFRpbWUSGgoIY2FwYWNpdHkYBiAB
-            KAVSCGNhcGFjaXR5Ej0KCXJlc291cmNlcxgHIAMoCzIfLmphbmppLmJvb2tpbmcudjEuTmFtZWRSZXNvdXJjZVIJ
-            cmVzb3VyY2VzEhkKBXByaWNlGAggASgDSABSBXByaWNliAEBQggKBl9wcmljZSKrAQoTUHVibGlzaFNsb3RzUmVx
-            dWVzdBIbCgljb3Vyc2VfaWQYASABKAlSCGNvdXJzZUlkEjcKBXNsb3RzGAIgAygLMiEuamFuamkuYm9va2luZy52
-            MS5TbG90UHVibGljYXRpb25SBXNsb3RzEiUKDnNraXBfY29uZmxpY3RzGAMgASgIUg1za2lwQ29uZmxpY3RzEhcK
-            B2RyeV9ydW4YBCABKAhSBmRyeVJ1biKyAQoUUHVibGlzaFNsb3RzUmVzcG9uc2USGAoHY3JlYXRlZBgBIAEoBVIH
-            Y3JlYXRlZBIcCgl1bmNoYW5nZWQYAiABKAVSCXVuY2hhbmdlZBIoChBza2lwcGVkX3Nsb3RfaWRzGAMgAygJUg5z
-            a2lwcGVkU2xvdElkcxI4Cgljb25mbGljdHMYBCADKAsyGi5qYW5qaS5ib29raW5nLnYxLkNvbmZsaWN0Ugljb25m
-            bGljdHMikQIKFUNoZWNrQ29uZmxpY3RzUmVxdWVzdBIjCg1pbnN0cnVjdG9yX2lkGAEgASgJUgxpbnN0cnVjdG9y
-            SWQSFwoHcm9vbV9pZBgCIAEoCVIGcm9vbUlkEjkKCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYu
-            VGltZXN0YW1wUglzdGFydFRpbWUSNQoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1w
-            UgdlbmRUaW1lEjEKEmV4Y2x1ZGVfYm9va2luZ19pZBgFIAEoCUgAUhBleGNsdWRlQm9va2luZ0lkiAEBQhUKE19l
-            eGNsdWRlX2Jvb2tpbmdfaWQiUgoWQ2hlY2tDb25mbGljdHNSZXNwb25zZRI4Cgljb25mbGljdHMYASADKAsyGi5q
-            YW5qaS5ib29raW5nLnYxLkNvbmZsaWN0Ugljb25mbGljdHMy0gIKCUludmVudG9yeRJvCg9QdWJsaXNoT2ZmZXJp
-            bmcSKC5qYW5qaS5ib29raW5nLnYxLlB1Ymxpc2hPZmZlcmluZ1JlcXVlc3QaKS5qYW5qaS5ib29raW5nLnYxLlB1
-            Ymxpc2hPZmZlcmluZ1Jlc3BvbnNlIgeQAgKItRgDEmYKDFB1Ymxpc2hTbG90cxIlLmphbmppLmJvb2tpbmcudjEu
-            UHVibGlzaFNsb3RzUmVxdWVzdBomLmphbmppLmJvb2tpbmcudjEuUHVibGlzaFNsb3RzUmVzcG9uc2UiB5ACAoi1
-            GAMSbAoOQ2hlY2tDb25mbGljdHMSJy5qYW5qaS5ib29raW5nLnYxLkNoZWNrQ29uZmxpY3RzUmVxdWVzdBooLmph
-            bmppLmJvb2tpbmcudjEuQ2hlY2tDb25mbGljdHNSZXNwb25zZSIHkAIBiLUYA2IGcHJvdG8z
+            b3B0aW9ucy5wcm90byKSAQoWUHVibGlzaE9mZmVyaW5nUmVxdWVzdBI2CghvZmZlcmluZxgBIAEoCzIaLmphbmpp
+            LmJvb2tpbmcudjEuT2ZmZXJpbmdSCG9mZmVyaW5nEiwKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUgAUg5pZGVtcG90
+            ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5IlEKF1B1Ymxpc2hPZmZlcmluZ1Jlc3BvbnNlEjYKCG9mZmVy
+            aW5nGAEgASgLMhouamFuamkuYm9va2luZy52MS5PZmZlcmluZ1IIb2ZmZXJpbmciiQMKD1Nsb3RQdWJsaWNhdGlv
+            bhIOCgJpZBgBIAEoCVICaWQSPwoKaW5zdHJ1Y3RvchgCIAEoCzIfLmphbmppLmJvb2tpbmcudjEuTmFtZWRSZXNv
+            dXJjZVIKaW5zdHJ1Y3RvchIzCgRyb29tGAMgASgLMh8uamFuamkuYm9va2luZy52MS5OYW1lZFJlc291cmNlUgRy
+            b29tEjkKCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglzdGFydFRpbWUSNQoI
+            ZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgdlbmRUaW1lEhoKCGNhcGFjaXR5GAYg
+            ASgFUghjYXBhY2l0eRI9CglyZXNvdXJjZXMYByADKAsyHy5qYW5qaS5ib29raW5nLnYxLk5hbWVkUmVzb3VyY2VS
+            CXJlc291cmNlcxIZCgVwcmljZRgIIAEoA0gAUgVwcmljZYgBAUIICgZfcHJpY2Ui7QEKE1B1Ymxpc2hTbG90c1Jl
+            cXVlc3QSGwoJY291cnNlX2lkGAEgASgJUghjb3Vyc2VJZBI3CgVzbG90cxgCIAMoCzIhLmphbmppLmJvb2tpbmcu
+            djEuU2xvdFB1YmxpY2F0aW9uUgVzbG90cxIlCg5za2lwX2NvbmZsaWN0cxgDIAEoCFINc2tpcENvbmZsaWN0cxIX
+            CgdkcnlfcnVuGAQgASgIUgZkcnlSdW4SLAoPaWRlbXBvdGVuY3lfa2V5GAUgASgJSABSDmlkZW1wb3RlbmN5S2V5
+            iAEBQhIKEF9pZGVtcG90ZW5jeV9rZXkisgEKFFB1Ymxpc2hTbG90c1Jlc3BvbnNlEhgKB2NyZWF0ZWQYASABKAVS
+            B2NyZWF0ZWQSHAoJdW5jaGFuZ2VkGAIgASgFUgl1bmNoYW5nZWQSKAoQc2tpcHBlZF9zbG90X2lkcxgDIAMoCVIO
+            c2tpcHBlZFNsb3RJZHMSOAoJY29uZmxpY3RzGAQgAygLMhouamFuamkuYm9va2luZy52MS5Db25mbGljdFIJY29u
+            ZmxpY3RzIpECChVDaGVja0NvbmZsaWN0c1JlcXVlc3QSIwoNaW5zdHJ1Y3Rvcl9pZBgBIAEoCVIMaW5zdHJ1Y3Rv
+            cklkEhcKB3Jvb21faWQYAiABKAlSBnJvb21JZBI5CgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVm
+            LlRpbWVzdGFtcFIJc3RhcnRUaW1lEjUKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFt
+            cFIHZW5kVGltZRIxChJleGNsdWRlX2Jvb2tpbmdfaWQYBSABKAlIAFIQZXhjbHVkZUJvb2tpbmdJZIgBAUIVChNf
+            ZXhjbHVkZV9ib29raW5nX2lkIlIKFkNoZWNrQ29uZmxpY3RzUmVzcG9uc2USOAoJY29uZmxpY3RzGAEgAygLMhou
+            amFuamkuYm9va2luZy52MS5Db25mbGljdFIJY29uZmxpY3RzMtICCglJbnZlbnRvcnkSbwoPUHVibGlzaE9mZmVy
+            aW5nEiguamFuamkuYm9va2luZy52MS5QdWJsaXNoT2ZmZXJpbmdSZXF1ZXN0GikuamFuamkuYm9va2luZy52MS5Q
+            dWJsaXNoT2ZmZXJpbmdSZXNwb25zZSIHkAICiLUYAxJmCgxQdWJsaXNoU2xvdHMSJS5qYW5qaS5ib29raW5nLnYx
+            LlB1Ymxpc2hTbG90c1JlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLlB1Ymxpc2hTbG90c1Jlc3BvbnNlIgeQAgKI
+            tRgDEmwKDkNoZWNrQ29uZmxpY3RzEicuamFuamkuYm9va2luZy52MS5DaGVja0NvbmZsaWN0c1JlcXVlc3QaKC5q
+            YW5qaS5ib29raW5nLnYxLkNoZWNrQ29uZmxpY3RzUmVzcG9uc2UiB5ACAYi1GANiBnByb3RvMw==
             """,
         dependencies: [GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
 
     public struct PublishOfferingRequest: Protobuf::Message {
         public var offering: BookingV1.Offering?
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -50,11 +53,13 @@ extension BookingV1 {
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.offering = try reader.message(0, BookingV1.Offering.self)
+            if reader.has(1) { self.idempotencyKey = reader.string(1) }
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.message(0, self.offering)
+            if let value = self.idempotencyKey { writer.setString(1, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -134,6 +139,8 @@ extension BookingV1 {
         public var skipConflicts: Swift::Bool = false
         /// Answers as if, and changes nothing.
         public var dryRun: Swift::Bool = false
+        /// Not used up by a dry run.
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -146,6 +153,7 @@ extension BookingV1 {
             self.slots = try reader.messages(1, BookingV1.SlotPublication.self)
             self.skipConflicts = reader.bool(2)
             self.dryRun = reader.bool(3)
+            if reader.has(4) { self.idempotencyKey = reader.string(4) }
             self.unknownFields = reader.unknownFields
         }
 
@@ -154,6 +162,7 @@ extension BookingV1 {
             writer.messages(1, self.slots)
             writer.bool(2, self.skipConflicts)
             writer.bool(3, self.dryRun)
+            if let value = self.idempotencyKey { writer.setString(4, value) }
             writer.unknownFields(self.unknownFields)
         }
     }

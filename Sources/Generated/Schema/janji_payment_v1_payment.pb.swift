@@ -33,75 +33,76 @@ extension PaymentV1 {
             YWdlVG9rZW4SGgoIcHJvdmlkZXIYAyABKAlSCHByb3ZpZGVyEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUgAUg5p
             ZGVtcG90ZW5jeUtleYgBARIfCgtyZXR1cm5fcGF0aBgFIAEoCVIKcmV0dXJuUGF0aEISChBfaWRlbXBvdGVuY3lf
             a2V5IkUKDkNyZWF0ZVJlc3BvbnNlEjMKB3BheW1lbnQYASABKAsyGS5qYW5qaS5wYXltZW50LnYxLlBheW1lbnRS
-            B3BheW1lbnQiYwoSVXBsb2FkUHJvb2ZSZXF1ZXN0EigKBGZpbGUYASABKAsyFC5nb29nbGUuYXBpLkh0dHBCb2R5
-            UgRmaWxlEiMKDWNhcHRjaGFfdG9rZW4YAiABKAlSDGNhcHRjaGFUb2tlbiJ5ChNVcGxvYWRQcm9vZlJlc3BvbnNl
-            EhkKCHByb29mX2lkGAEgASgJUgdwcm9vZklkEhIKBHNpemUYAiABKAVSBHNpemUSIQoMY29udGVudF90eXBlGAMg
-            ASgJUgtjb250ZW50VHlwZRIQCgN1cmwYBCABKAlSA3VybCKzAQoSU3VibWl0UHJvb2ZSZXF1ZXN0Eh0KCmJvb2tp
-            bmdfaWQYASABKAlSCWJvb2tpbmdJZBIhCgxtYW5hZ2VfdG9rZW4YAiABKAlSC21hbmFnZVRva2VuEhkKCHByb29m
-            X2lkGAMgASgJUgdwcm9vZklkEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUIS
-            ChBfaWRlbXBvdGVuY3lfa2V5IkoKE1N1Ym1pdFByb29mUmVzcG9uc2USMwoHcGF5bWVudBgBIAEoCzIZLmphbmpp
-            LnBheW1lbnQudjEuUGF5bWVudFIHcGF5bWVudCJLCg9HZXRQcm9vZlJlcXVlc3QSHQoKcGF5bWVudF9pZBgBIAEo
-            CVIJcGF5bWVudElkEhkKCHByb29mX2lkGAIgASgJUgdwcm9vZklkIqcBChJSZXZpZXdQcm9vZlJlcXVlc3QSHQoK
-            cGF5bWVudF9pZBgBIAEoCVIJcGF5bWVudElkEhgKB2FwcHJvdmUYAiABKAhSB2FwcHJvdmUSFgoGcmVhc29uGAMg
-            ASgJUgZyZWFzb24SLAoPaWRlbXBvdGVuY3lfa2V5GAQgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEBQhIKEF9pZGVt
-            cG90ZW5jeV9rZXkiSgoTUmV2aWV3UHJvb2ZSZXNwb25zZRIzCgdwYXltZW50GAEgASgLMhkuamFuamkucGF5bWVu
-            dC52MS5QYXltZW50UgdwYXltZW50IpwBChdQcm92aWRlckNhbGxiYWNrUmVxdWVzdBIaCghwcm92aWRlchgBIAEo
-            CVIIcHJvdmlkZXISKAoEYm9keRgCIAEoCzIULmdvb2dsZS5hcGkuSHR0cEJvZHlSBGJvZHkSOwoOY2FsbGJhY2tf
-            dG9rZW4YAyABKAlCFOK1GBB4LWNhbGxiYWNrLXRva2VuUg1jYWxsYmFja1Rva2VuIjQKGFByb3ZpZGVyQ2FsbGJh
-            Y2tSZXNwb25zZRIYCgdvdXRjb21lGAEgASgJUgdvdXRjb21lIrABCg1SZWZ1bmRSZXF1ZXN0Eh0KCmJvb2tpbmdf
-            aWQYASABKAlSCWJvb2tpbmdJZBIbCgZhbW91bnQYAiABKANIAFIGYW1vdW50iAEBEhYKBnJlYXNvbhgDIAEoCVIG
-            cmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUgBUg5pZGVtcG90ZW5jeUtleYgBAUIJCgdfYW1vdW50QhIK
-            EF9pZGVtcG90ZW5jeV9rZXkiRAoOUmVmdW5kUmVzcG9uc2USMgoHcmVmdW5kcxgBIAMoCzIYLmphbmppLnBheW1l
-            bnQudjEuUmVmdW5kUgdyZWZ1bmRzIqoBChNTZXR0bGVSZWZ1bmRSZXF1ZXN0EhsKCXJlZnVuZF9pZBgBIAEoCVII
-            cmVmdW5kSWQSHAoJY29tcGxldGVkGAIgASgIUgljb21wbGV0ZWQSFgoGcmVhc29uGAMgASgJUgZyZWFzb24SLAoP
-            aWRlbXBvdGVuY3lfa2V5GAQgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEBQhIKEF9pZGVtcG90ZW5jeV9rZXkiSAoU
-            U2V0dGxlUmVmdW5kUmVzcG9uc2USMAoGcmVmdW5kGAEgASgLMhguamFuamkucGF5bWVudC52MS5SZWZ1bmRSBnJl
-            ZnVuZCIsCgtMaXN0UmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQi6gEKDExpc3RSZXNwb25z
-            ZRI1CghwYXltZW50cxgBIAMoCzIZLmphbmppLnBheW1lbnQudjEuUGF5bWVudFIIcGF5bWVudHMSMgoHcmVmdW5k
-            cxgCIAMoCzIYLmphbmppLnBheW1lbnQudjEuUmVmdW5kUgdyZWZ1bmRzEhgKB2NoYXJnZWQYAyABKANSB2NoYXJn
-            ZWQSGgoIcmVmdW5kZWQYBCABKANSCHJlZnVuZGVkEh0KCnJlZnVuZF9kdWUYBSABKANSCXJlZnVuZER1ZRIaCghj
-            dXJyZW5jeRgGIAEoCVIIY3VycmVuY3kiEQoPTGlzdE9wZW5SZXF1ZXN0InkKEExpc3RPcGVuUmVzcG9uc2USMQoG
-            cHJvb2ZzGAEgAygLMhkuamFuamkucGF5bWVudC52MS5QYXltZW50UgZwcm9vZnMSMgoHcmVmdW5kcxgCIAMoCzIY
-            LmphbmppLnBheW1lbnQudjEuUmVmdW5kUgdyZWZ1bmRzIlwKGFF1b3RlQ2FuY2VsbGF0aW9uUmVxdWVzdBIdCgpi
-            b29raW5nX2lkGAEgASgJUglib29raW5nSWQSIQoMbWFuYWdlX3Rva2VuGAIgASgJUgttYW5hZ2VUb2tlbiLVAQoZ
-            UXVvdGVDYW5jZWxsYXRpb25SZXNwb25zZRISCgRwYWlkGAEgASgDUgRwYWlkEhYKBnJlZnVuZBgCIAEoA1IGcmVm
-            dW5kEhIKBGtlcHQYAyABKANSBGtlcHQSGgoIY3VycmVuY3kYBCABKAlSCGN1cnJlbmN5EiUKDnJlZnVuZF9wZXJj
-            ZW50GAUgASgFUg1yZWZ1bmRQZXJjZW50EhYKBnBvbGljeRgGIAEoCVIGcG9saWN5Eh0KCmNhbl9jYW5jZWwYByAB
-            KAhSCWNhbkNhbmNlbCrPAQoTUGF5bWVudFJlY29yZFN0YXR1cxIlCiFQQVlNRU5UX1JFQ09SRF9TVEFUVVNfVU5T
-            UEVDSUZJRUQQABIhCh1QQVlNRU5UX1JFQ09SRF9TVEFUVVNfUEVORElORxABEiMKH1BBWU1FTlRfUkVDT1JEX1NU
-            QVRVU19DT01QTEVURUQQAhIgChxQQVlNRU5UX1JFQ09SRF9TVEFUVVNfRkFJTEVEEAMSIQodUEFZTUVOVF9SRUNP
-            UkRfU1RBVFVTX0VYUElSRUQQBBoE+LYYASqHAQoMUmVmdW5kU3RhdHVzEh0KGVJFRlVORF9TVEFUVVNfVU5TUEVD
-            SUZJRUQQABIbChdSRUZVTkRfU1RBVFVTX1JFUVVFU1RFRBABEhsKF1JFRlVORF9TVEFUVVNfQ09NUExFVEVEEAIS
-            GAoUUkVGVU5EX1NUQVRVU19GQUlMRUQQAxoE+LYYATKNDwoIUGF5bWVudHMShAEKBkNyZWF0ZRIfLmphbmppLnBh
-            eW1lbnQudjEuQ3JlYXRlUmVxdWVzdBogLmphbmppLnBheW1lbnQudjEuQ3JlYXRlUmVzcG9uc2UiN4i1GAGQtRjJ
-            AYLT5JMCKCIjL2FwaS9ib29raW5ncy97Ym9va2luZ19pZH0vcGF5bWVudHM6ASoSlQEKC1VwbG9hZFByb29mEiQu
-            amFuamkucGF5bWVudC52MS5VcGxvYWRQcm9vZlJlcXVlc3QaJS5qYW5qaS5wYXltZW50LnYxLlVwbG9hZFByb29m
-            UmVzcG9uc2UiOYi1GAGQtRjJAaC1GICAwAKC0+STAiMiGy9hcGkvYm9va2luZy9wYXltZW50LXByb29mczoEZmls
-            ZRKZAQoLU3VibWl0UHJvb2YSJC5qYW5qaS5wYXltZW50LnYxLlN1Ym1pdFByb29mUmVxdWVzdBolLmphbmppLnBh
-            eW1lbnQudjEuU3VibWl0UHJvb2ZSZXNwb25zZSI9iLUYAZC1GMkBgtPkkwIuIikvYXBpL2Jvb2tpbmdzL3tib29r
-            aW5nX2lkfS9wYXltZW50LXByb29mczoBKhKsAQoIR2V0UHJvb2YSIS5qYW5qaS5wYXltZW50LnYxLkdldFByb29m
-            UmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiZ5ACAYi1GAKC0+STAloSLi9hcGkvYm9va2luZy9hZG1pbi9w
-            YXltZW50cy97cGF5bWVudF9pZH0vcHJvb2ZaKBImL2FwaS9ib29raW5nL3BheW1lbnQtcHJvb2ZzL3twcm9vZl9p
-            ZH0SmgEKC1Jldmlld1Byb29mEiQuamFuamkucGF5bWVudC52MS5SZXZpZXdQcm9vZlJlcXVlc3QaJS5qYW5qaS5w
-            YXltZW50LnYxLlJldmlld1Byb29mUmVzcG9uc2UiPoi1GAKC0+STAjQiLy9hcGkvYm9va2luZy9hZG1pbi9wYXlt
-            ZW50cy97cGF5bWVudF9pZH0vcmV2aWV3OgEqEp8BChBQcm92aWRlckNhbGxiYWNrEikuamFuamkucGF5bWVudC52
-            MS5Qcm92aWRlckNhbGxiYWNrUmVxdWVzdBoqLmphbmppLnBheW1lbnQudjEuUHJvdmlkZXJDYWxsYmFja1Jlc3Bv
-            bnNlIjSItRgBgtPkkwIqIiIvYXBpL3BheW1lbnRzL2NhbGxiYWNrcy97cHJvdmlkZXJ9OgRib2R5EroBCgZSZWZ1
-            bmQSHy5qYW5qaS5wYXltZW50LnYxLlJlZnVuZFJlcXVlc3QaIC5qYW5qaS5wYXltZW50LnYxLlJlZnVuZFJlc3Bv
-            bnNlIm2ItRgCkLUYyQGC0+STAl4iIi9hcGkvYm9va2luZ3Mve2Jvb2tpbmdfaWR9L3JlZnVuZHM6ASpaNSIwL2Fw
-            aS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9yZWZ1bmRzOgEqEpsBCgxTZXR0bGVSZWZ1bmQS
-            JS5qYW5qaS5wYXltZW50LnYxLlNldHRsZVJlZnVuZFJlcXVlc3QaJi5qYW5qaS5wYXltZW50LnYxLlNldHRsZVJl
-            ZnVuZFJlc3BvbnNlIjyItRgCgtPkkwIyIi0vYXBpL2Jvb2tpbmcvYWRtaW4vcmVmdW5kcy97cmVmdW5kX2lkfS9z
-            ZXR0bGU6ASoShwEKBExpc3QSHS5qYW5qaS5wYXltZW50LnYxLkxpc3RSZXF1ZXN0Gh4uamFuamkucGF5bWVudC52
-            MS5MaXN0UmVzcG9uc2UiQJACAYi1GAKC0+STAjMSMS9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2lu
-            Z19pZH0vcGF5bWVudHMSggEKCExpc3RPcGVuEiEuamFuamkucGF5bWVudC52MS5MaXN0T3BlblJlcXVlc3QaIi5q
-            YW5qaS5wYXltZW50LnYxLkxpc3RPcGVuUmVzcG9uc2UiL5ACAYi1GAKC0+STAiISIC9hcGkvYm9va2luZy9hZG1p
-            bi9wYXltZW50cy9vcGVuEqoBChFRdW90ZUNhbmNlbGxhdGlvbhIqLmphbmppLnBheW1lbnQudjEuUXVvdGVDYW5j
-            ZWxsYXRpb25SZXF1ZXN0GisuamFuamkucGF5bWVudC52MS5RdW90ZUNhbmNlbGxhdGlvblJlc3BvbnNlIjyQAgGI
-            tRgBgtPkkwIvEi0vYXBpL2Jvb2tpbmdzL3tib29raW5nX2lkfS9jYW5jZWxsYXRpb24tcXVvdGUSwAEKGVF1b3Rl
-            Q2FuY2VsbGF0aW9uRm9yQWRtaW4SKi5qYW5qaS5wYXltZW50LnYxLlF1b3RlQ2FuY2VsbGF0aW9uUmVxdWVzdBor
-            LmphbmppLnBheW1lbnQudjEuUXVvdGVDYW5jZWxsYXRpb25SZXNwb25zZSJKkAIBiLUYAoLT5JMCPRI7L2FwaS9i
-            b29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9jYW5jZWxsYXRpb24tcXVvdGViBnByb3RvMw==
+            B3BheW1lbnQipQEKElVwbG9hZFByb29mUmVxdWVzdBIoCgRmaWxlGAEgASgLMhQuZ29vZ2xlLmFwaS5IdHRwQm9k
+            eVIEZmlsZRIjCg1jYXB0Y2hhX3Rva2VuGAIgASgJUgxjYXB0Y2hhVG9rZW4SLAoPaWRlbXBvdGVuY3lfa2V5GAMg
+            ASgJSABSDmlkZW1wb3RlbmN5S2V5iAEBQhIKEF9pZGVtcG90ZW5jeV9rZXkieQoTVXBsb2FkUHJvb2ZSZXNwb25z
+            ZRIZCghwcm9vZl9pZBgBIAEoCVIHcHJvb2ZJZBISCgRzaXplGAIgASgFUgRzaXplEiEKDGNvbnRlbnRfdHlwZRgD
+            IAEoCVILY29udGVudFR5cGUSEAoDdXJsGAQgASgJUgN1cmwiswEKElN1Ym1pdFByb29mUmVxdWVzdBIdCgpib29r
+            aW5nX2lkGAEgASgJUglib29raW5nSWQSIQoMbWFuYWdlX3Rva2VuGAIgASgJUgttYW5hZ2VUb2tlbhIZCghwcm9v
+            Zl9pZBgDIAEoCVIHcHJvb2ZJZBIsCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQFC
+            EgoQX2lkZW1wb3RlbmN5X2tleSJKChNTdWJtaXRQcm9vZlJlc3BvbnNlEjMKB3BheW1lbnQYASABKAsyGS5qYW5q
+            aS5wYXltZW50LnYxLlBheW1lbnRSB3BheW1lbnQiSwoPR2V0UHJvb2ZSZXF1ZXN0Eh0KCnBheW1lbnRfaWQYASAB
+            KAlSCXBheW1lbnRJZBIZCghwcm9vZl9pZBgCIAEoCVIHcHJvb2ZJZCKnAQoSUmV2aWV3UHJvb2ZSZXF1ZXN0Eh0K
+            CnBheW1lbnRfaWQYASABKAlSCXBheW1lbnRJZBIYCgdhcHByb3ZlGAIgASgIUgdhcHByb3ZlEhYKBnJlYXNvbhgD
+            IAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRl
+            bXBvdGVuY3lfa2V5IkoKE1Jldmlld1Byb29mUmVzcG9uc2USMwoHcGF5bWVudBgBIAEoCzIZLmphbmppLnBheW1l
+            bnQudjEuUGF5bWVudFIHcGF5bWVudCKcAQoXUHJvdmlkZXJDYWxsYmFja1JlcXVlc3QSGgoIcHJvdmlkZXIYASAB
+            KAlSCHByb3ZpZGVyEigKBGJvZHkYAiABKAsyFC5nb29nbGUuYXBpLkh0dHBCb2R5UgRib2R5EjsKDmNhbGxiYWNr
+            X3Rva2VuGAMgASgJQhTitRgQeC1jYWxsYmFjay10b2tlblINY2FsbGJhY2tUb2tlbiI0ChhQcm92aWRlckNhbGxi
+            YWNrUmVzcG9uc2USGAoHb3V0Y29tZRgBIAEoCVIHb3V0Y29tZSKwAQoNUmVmdW5kUmVxdWVzdBIdCgpib29raW5n
+            X2lkGAEgASgJUglib29raW5nSWQSGwoGYW1vdW50GAIgASgDSABSBmFtb3VudIgBARIWCgZyZWFzb24YAyABKAlS
+            BnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlIAVIOaWRlbXBvdGVuY3lLZXmIAQFCCQoHX2Ftb3VudEIS
+            ChBfaWRlbXBvdGVuY3lfa2V5IkQKDlJlZnVuZFJlc3BvbnNlEjIKB3JlZnVuZHMYASADKAsyGC5qYW5qaS5wYXlt
+            ZW50LnYxLlJlZnVuZFIHcmVmdW5kcyKqAQoTU2V0dGxlUmVmdW5kUmVxdWVzdBIbCglyZWZ1bmRfaWQYASABKAlS
+            CHJlZnVuZElkEhwKCWNvbXBsZXRlZBgCIAEoCFIJY29tcGxldGVkEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwK
+            D2lkZW1wb3RlbmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5IkgK
+            FFNldHRsZVJlZnVuZFJlc3BvbnNlEjAKBnJlZnVuZBgBIAEoCzIYLmphbmppLnBheW1lbnQudjEuUmVmdW5kUgZy
+            ZWZ1bmQiLAoLTGlzdFJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkIuoBCgxMaXN0UmVzcG9u
+            c2USNQoIcGF5bWVudHMYASADKAsyGS5qYW5qaS5wYXltZW50LnYxLlBheW1lbnRSCHBheW1lbnRzEjIKB3JlZnVu
+            ZHMYAiADKAsyGC5qYW5qaS5wYXltZW50LnYxLlJlZnVuZFIHcmVmdW5kcxIYCgdjaGFyZ2VkGAMgASgDUgdjaGFy
+            Z2VkEhoKCHJlZnVuZGVkGAQgASgDUghyZWZ1bmRlZBIdCgpyZWZ1bmRfZHVlGAUgASgDUglyZWZ1bmREdWUSGgoI
+            Y3VycmVuY3kYBiABKAlSCGN1cnJlbmN5IhEKD0xpc3RPcGVuUmVxdWVzdCJ5ChBMaXN0T3BlblJlc3BvbnNlEjEK
+            BnByb29mcxgBIAMoCzIZLmphbmppLnBheW1lbnQudjEuUGF5bWVudFIGcHJvb2ZzEjIKB3JlZnVuZHMYAiADKAsy
+            GC5qYW5qaS5wYXltZW50LnYxLlJlZnVuZFIHcmVmdW5kcyJcChhRdW90ZUNhbmNlbGxhdGlvblJlcXVlc3QSHQoK
+            Ym9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEiEKDG1hbmFnZV90b2tlbhgCIAEoCVILbWFuYWdlVG9rZW4i1QEK
+            GVF1b3RlQ2FuY2VsbGF0aW9uUmVzcG9uc2USEgoEcGFpZBgBIAEoA1IEcGFpZBIWCgZyZWZ1bmQYAiABKANSBnJl
+            ZnVuZBISCgRrZXB0GAMgASgDUgRrZXB0EhoKCGN1cnJlbmN5GAQgASgJUghjdXJyZW5jeRIlCg5yZWZ1bmRfcGVy
+            Y2VudBgFIAEoBVINcmVmdW5kUGVyY2VudBIWCgZwb2xpY3kYBiABKAlSBnBvbGljeRIdCgpjYW5fY2FuY2VsGAcg
+            ASgIUgljYW5DYW5jZWwqzwEKE1BheW1lbnRSZWNvcmRTdGF0dXMSJQohUEFZTUVOVF9SRUNPUkRfU1RBVFVTX1VO
+            U1BFQ0lGSUVEEAASIQodUEFZTUVOVF9SRUNPUkRfU1RBVFVTX1BFTkRJTkcQARIjCh9QQVlNRU5UX1JFQ09SRF9T
+            VEFUVVNfQ09NUExFVEVEEAISIAocUEFZTUVOVF9SRUNPUkRfU1RBVFVTX0ZBSUxFRBADEiEKHVBBWU1FTlRfUkVD
+            T1JEX1NUQVRVU19FWFBJUkVEEAQaBPi2GAEqhwEKDFJlZnVuZFN0YXR1cxIdChlSRUZVTkRfU1RBVFVTX1VOU1BF
+            Q0lGSUVEEAASGwoXUkVGVU5EX1NUQVRVU19SRVFVRVNURUQQARIbChdSRUZVTkRfU1RBVFVTX0NPTVBMRVRFRBAC
+            EhgKFFJFRlVORF9TVEFUVVNfRkFJTEVEEAMaBPi2GAEyjQ8KCFBheW1lbnRzEoQBCgZDcmVhdGUSHy5qYW5qaS5w
+            YXltZW50LnYxLkNyZWF0ZVJlcXVlc3QaIC5qYW5qaS5wYXltZW50LnYxLkNyZWF0ZVJlc3BvbnNlIjeItRgBkLUY
+            yQGC0+STAigiIy9hcGkvYm9va2luZ3Mve2Jvb2tpbmdfaWR9L3BheW1lbnRzOgEqEpUBCgtVcGxvYWRQcm9vZhIk
+            LmphbmppLnBheW1lbnQudjEuVXBsb2FkUHJvb2ZSZXF1ZXN0GiUuamFuamkucGF5bWVudC52MS5VcGxvYWRQcm9v
+            ZlJlc3BvbnNlIjmItRgBkLUYyQGgtRiAgMACgtPkkwIjIhsvYXBpL2Jvb2tpbmcvcGF5bWVudC1wcm9vZnM6BGZp
+            bGUSmQEKC1N1Ym1pdFByb29mEiQuamFuamkucGF5bWVudC52MS5TdWJtaXRQcm9vZlJlcXVlc3QaJS5qYW5qaS5w
+            YXltZW50LnYxLlN1Ym1pdFByb29mUmVzcG9uc2UiPYi1GAGQtRjJAYLT5JMCLiIpL2FwaS9ib29raW5ncy97Ym9v
+            a2luZ19pZH0vcGF5bWVudC1wcm9vZnM6ASoSrAEKCEdldFByb29mEiEuamFuamkucGF5bWVudC52MS5HZXRQcm9v
+            ZlJlcXVlc3QaFC5nb29nbGUuYXBpLkh0dHBCb2R5ImeQAgGItRgCgtPkkwJaEi4vYXBpL2Jvb2tpbmcvYWRtaW4v
+            cGF5bWVudHMve3BheW1lbnRfaWR9L3Byb29mWigSJi9hcGkvYm9va2luZy9wYXltZW50LXByb29mcy97cHJvb2Zf
+            aWR9EpoBCgtSZXZpZXdQcm9vZhIkLmphbmppLnBheW1lbnQudjEuUmV2aWV3UHJvb2ZSZXF1ZXN0GiUuamFuamku
+            cGF5bWVudC52MS5SZXZpZXdQcm9vZlJlc3BvbnNlIj6ItRgCgtPkkwI0Ii8vYXBpL2Jvb2tpbmcvYWRtaW4vcGF5
+            bWVudHMve3BheW1lbnRfaWR9L3JldmlldzoBKhKfAQoQUHJvdmlkZXJDYWxsYmFjaxIpLmphbmppLnBheW1lbnQu
+            djEuUHJvdmlkZXJDYWxsYmFja1JlcXVlc3QaKi5qYW5qaS5wYXltZW50LnYxLlByb3ZpZGVyQ2FsbGJhY2tSZXNw
+            b25zZSI0iLUYAYLT5JMCKiIiL2FwaS9wYXltZW50cy9jYWxsYmFja3Mve3Byb3ZpZGVyfToEYm9keRK6AQoGUmVm
+            dW5kEh8uamFuamkucGF5bWVudC52MS5SZWZ1bmRSZXF1ZXN0GiAuamFuamkucGF5bWVudC52MS5SZWZ1bmRSZXNw
+            b25zZSJtiLUYApC1GMkBgtPkkwJeIiIvYXBpL2Jvb2tpbmdzL3tib29raW5nX2lkfS9yZWZ1bmRzOgEqWjUiMC9h
+            cGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vcmVmdW5kczoBKhKbAQoMU2V0dGxlUmVmdW5k
+            EiUuamFuamkucGF5bWVudC52MS5TZXR0bGVSZWZ1bmRSZXF1ZXN0GiYuamFuamkucGF5bWVudC52MS5TZXR0bGVS
+            ZWZ1bmRSZXNwb25zZSI8iLUYAoLT5JMCMiItL2FwaS9ib29raW5nL2FkbWluL3JlZnVuZHMve3JlZnVuZF9pZH0v
+            c2V0dGxlOgEqEocBCgRMaXN0Eh0uamFuamkucGF5bWVudC52MS5MaXN0UmVxdWVzdBoeLmphbmppLnBheW1lbnQu
+            djEuTGlzdFJlc3BvbnNlIkCQAgGItRgCgtPkkwIzEjEvYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tp
+            bmdfaWR9L3BheW1lbnRzEoIBCghMaXN0T3BlbhIhLmphbmppLnBheW1lbnQudjEuTGlzdE9wZW5SZXF1ZXN0GiIu
+            amFuamkucGF5bWVudC52MS5MaXN0T3BlblJlc3BvbnNlIi+QAgGItRgCgtPkkwIiEiAvYXBpL2Jvb2tpbmcvYWRt
+            aW4vcGF5bWVudHMvb3BlbhKqAQoRUXVvdGVDYW5jZWxsYXRpb24SKi5qYW5qaS5wYXltZW50LnYxLlF1b3RlQ2Fu
+            Y2VsbGF0aW9uUmVxdWVzdBorLmphbmppLnBheW1lbnQudjEuUXVvdGVDYW5jZWxsYXRpb25SZXNwb25zZSI8kAIB
+            iLUYAYLT5JMCLxItL2FwaS9ib29raW5ncy97Ym9va2luZ19pZH0vY2FuY2VsbGF0aW9uLXF1b3RlEsABChlRdW90
+            ZUNhbmNlbGxhdGlvbkZvckFkbWluEiouamFuamkucGF5bWVudC52MS5RdW90ZUNhbmNlbGxhdGlvblJlcXVlc3Qa
+            Ky5qYW5qaS5wYXltZW50LnYxLlF1b3RlQ2FuY2VsbGF0aW9uUmVzcG9uc2UiSpACAYi1GAKC0+STAj0SOy9hcGkv
+            Ym9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vY2FuY2VsbGF0aW9uLXF1b3RlYgZwcm90bzM=
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleApi.httpbodyFile, GoogleProtobuf.timestampFile, CommonV1.optionsFile])
 
@@ -308,6 +309,7 @@ extension PaymentV1 {
     public struct UploadProofRequest: Protobuf::Message {
         public var file: GoogleApi.HttpBody?
         public var captchaToken: Swift::String = ""
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -318,12 +320,14 @@ extension PaymentV1 {
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.file = try reader.message(0, GoogleApi.HttpBody.self)
             self.captchaToken = reader.string(1)
+            if reader.has(2) { self.idempotencyKey = reader.string(2) }
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.message(0, self.file)
             writer.string(1, self.captchaToken)
+            if let value = self.idempotencyKey { writer.setString(2, value) }
             writer.unknownFields(self.unknownFields)
         }
     }

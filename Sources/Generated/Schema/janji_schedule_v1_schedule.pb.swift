@@ -38,73 +38,79 @@ extension ScheduleV1 {
             MS5DbGFzc1NjaGVkdWxlUglzY2hlZHVsZXMiGAoWTGlzdEluc3RydWN0b3JzUmVxdWVzdCJaChdMaXN0SW5zdHJ1
             Y3RvcnNSZXNwb25zZRI/CgtpbnN0cnVjdG9ycxgBIAMoCzIdLmphbmppLnNjaGVkdWxlLnYxLkluc3RydWN0b3JS
             C2luc3RydWN0b3JzIhIKEExpc3RSb29tc1JlcXVlc3QiQgoRTGlzdFJvb21zUmVzcG9uc2USLQoFcm9vbXMYASAD
-            KAsyFy5qYW5qaS5zY2hlZHVsZS52MS5Sb29tUgVyb29tcyKLAwoTQ3JlYXRlQ291cnNlUmVxdWVzdBITCgJpZBgB
+            KAsyFy5qYW5qaS5zY2hlZHVsZS52MS5Sb29tUgVyb29tcyLNAwoTQ3JlYXRlQ291cnNlUmVxdWVzdBITCgJpZBgB
             IAEoCUgAUgJpZIgBARISCgRjb2RlGAIgASgJUgRjb2RlEhQKBXRpdGxlGAMgASgJUgV0aXRsZRIgCgtkZXNjcmlw
             dGlvbhgEIAEoCVILZGVzY3JpcHRpb24SIQoMbWF4X3N0dWRlbnRzGAUgASgFUgttYXhTdHVkZW50cxI4CghjbGFp
             bV9hdBgGIAEoDjIdLmphbmppLmJvb2tpbmcudjEuQ2xhaW1Qb2xpY3lSB2NsYWltQXQSGwoJdGltZV96b25lGAcg
             ASgJUgh0aW1lWm9uZRIkCgtsb2NhdGlvbl9pZBgIIAEoCUgBUgpsb2NhdGlvbklkiAEBEhYKBnBvbGljeRgJIAEo
             CVIGcG9saWN5EhQKBXByaWNlGAogASgDUgVwcmljZRIaCghjdXJyZW5jeRgLIAEoCVIIY3VycmVuY3kSEgoEa2lu
-            ZBgMIAEoCVIEa2luZEIFCgNfaWRCDgoMX2xvY2F0aW9uX2lkIkkKFENyZWF0ZUNvdXJzZVJlc3BvbnNlEjEKBmNv
-            dXJzZRgBIAEoCzIZLmphbmppLnNjaGVkdWxlLnYxLkNvdXJzZVIGY291cnNlIo0CChNVcGRhdGVDb3Vyc2VSZXF1
+            ZBgMIAEoCVIEa2luZBIsCg9pZGVtcG90ZW5jeV9rZXkYDSABKAlIAlIOaWRlbXBvdGVuY3lLZXmIAQFCBQoDX2lk
+            Qg4KDF9sb2NhdGlvbl9pZEISChBfaWRlbXBvdGVuY3lfa2V5IkkKFENyZWF0ZUNvdXJzZVJlc3BvbnNlEjEKBmNv
+            dXJzZRgBIAEoCzIZLmphbmppLnNjaGVkdWxlLnYxLkNvdXJzZVIGY291cnNlIs8CChNVcGRhdGVDb3Vyc2VSZXF1
             ZXN0EhsKCWNvdXJzZV9pZBgBIAEoCVIIY291cnNlSWQSFAoFdGl0bGUYAiABKAlSBXRpdGxlEiAKC2Rlc2NyaXB0
             aW9uGAMgASgJUgtkZXNjcmlwdGlvbhIhCgxtYXhfc3R1ZGVudHMYBCABKAVSC21heFN0dWRlbnRzEiQKC2xvY2F0
             aW9uX2lkGAUgASgJSABSCmxvY2F0aW9uSWSIAQESFgoGcG9saWN5GAYgASgJUgZwb2xpY3kSFAoFcHJpY2UYByAB
-            KANSBXByaWNlEhoKCGN1cnJlbmN5GAggASgJUghjdXJyZW5jeUIOCgxfbG9jYXRpb25faWQiSQoUVXBkYXRlQ291
-            cnNlUmVzcG9uc2USMQoGY291cnNlGAEgASgLMhkuamFuamkuc2NoZWR1bGUudjEuQ291cnNlUgZjb3Vyc2UiSQoX
-            Q3JlYXRlSW5zdHJ1Y3RvclJlcXVlc3QSEwoCaWQYASABKAlIAFICaWSIAQESEgoEbmFtZRgCIAEoCVIEbmFtZUIF
-            CgNfaWQiWQoYQ3JlYXRlSW5zdHJ1Y3RvclJlc3BvbnNlEj0KCmluc3RydWN0b3IYASABKAsyHS5qYW5qaS5zY2hl
-            ZHVsZS52MS5JbnN0cnVjdG9yUgppbnN0cnVjdG9yIl8KEUNyZWF0ZVJvb21SZXF1ZXN0EhMKAmlkGAEgASgJSABS
-            AmlkiAEBEhIKBG5hbWUYAiABKAlSBG5hbWUSGgoIY2FwYWNpdHkYAyABKAVSCGNhcGFjaXR5QgUKA19pZCJBChJD
-            cmVhdGVSb29tUmVzcG9uc2USKwoEcm9vbRgBIAEoCzIXLmphbmppLnNjaGVkdWxlLnYxLlJvb21SBHJvb20iwgIK
-            EE5ld0NsYXNzU2NoZWR1bGUSEwoCaWQYASABKAlIAFICaWSIAQESIwoNaW5zdHJ1Y3Rvcl9pZBgCIAEoCVIMaW5z
-            dHJ1Y3RvcklkEhcKB3Jvb21faWQYAyABKAlSBnJvb21JZBI5CgpzdGFydF90aW1lGAQgASgLMhouZ29vZ2xlLnBy
-            b3RvYnVmLlRpbWVzdGFtcFIJc3RhcnRUaW1lEjUKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRp
-            bWVzdGFtcFIHZW5kVGltZRIaCghjYXBhY2l0eRgGIAEoBVIIY2FwYWNpdHkSIQoMcmVzb3VyY2VfaWRzGAcgAygJ
-            UgtyZXNvdXJjZUlkcxIZCgVwcmljZRgIIAEoA0gBUgVwcmljZYgBAUIFCgNfaWRCCAoGX3ByaWNlIn0KG0NyZWF0
-            ZUNsYXNzU2NoZWR1bGVzUmVxdWVzdBIbCgljb3Vyc2VfaWQYASABKAlSCGNvdXJzZUlkEkEKCXNjaGVkdWxlcxgC
-            IAMoCzIjLmphbmppLnNjaGVkdWxlLnYxLk5ld0NsYXNzU2NoZWR1bGVSCXNjaGVkdWxlcyJeChxDcmVhdGVDbGFz
-            c1NjaGVkdWxlc1Jlc3BvbnNlEj4KCXNjaGVkdWxlcxgBIAMoCzIgLmphbmppLnNjaGVkdWxlLnYxLkNsYXNzU2No
-            ZWR1bGVSCXNjaGVkdWxlcyJQCgpXZWVrbHlSdWxlEhIKBGRheXMYASADKAlSBGRheXMSFAoFdGltZXMYAiADKAlS
-            BXRpbWVzEhgKB21pbnV0ZXMYAyABKAVSB21pbnV0ZXMi9QMKFUdlbmVyYXRlU2VyaWVzUmVxdWVzdBITCgJpZBgB
-            IAEoCUgAUgJpZIgBARIbCgljb3Vyc2VfaWQYAiABKAlSCGNvdXJzZUlkEjMKBXJ1bGVzGAMgAygLMh0uamFuamku
-            c2NoZWR1bGUudjEuV2Vla2x5UnVsZVIFcnVsZXMSGwoJZnJvbV9kYXRlGAQgASgJUghmcm9tRGF0ZRIdCgp1bnRp
-            bF9kYXRlGAUgASgJUgl1bnRpbERhdGUSFAoFY291bnQYBiABKAVSBWNvdW50Eh4KCmV4Y2VwdGlvbnMYByADKAlS
-            CmV4Y2VwdGlvbnMSGgoIaG9saWRheXMYCCADKAlSCGhvbGlkYXlzEiMKDWluc3RydWN0b3JfaWQYCSABKAlSDGlu
-            c3RydWN0b3JJZBIXCgdyb29tX2lkGAogASgJUgZyb29tSWQSIQoMcmVzb3VyY2VfaWRzGAsgAygJUgtyZXNvdXJj
-            ZUlkcxIaCghjYXBhY2l0eRgMIAEoBVIIY2FwYWNpdHkSGQoFcHJpY2UYDSABKANIAVIFcHJpY2WIAQESJQoOc2tp
-            cF9jb25mbGljdHMYDiABKAhSDXNraXBDb25mbGljdHMSFwoHZHJ5X3J1bhgPIAEoCFIGZHJ5UnVuQgUKA19pZEII
-            CgZfcHJpY2UibQoMU2tpcHBlZENsYXNzEhIKBGRhdGUYASABKAlSBGRhdGUSEgoEdGltZRgCIAEoCVIEdGltZRI1
-            CgZyZWFzb24YAyABKA4yHS5qYW5qaS5zY2hlZHVsZS52MS5Ta2lwUmVhc29uUgZyZWFzb24ihwIKFkdlbmVyYXRl
-            U2VyaWVzUmVzcG9uc2USGwoJc2VyaWVzX2lkGAEgASgJUghzZXJpZXNJZBI+CglzY2hlZHVsZXMYAiADKAsyIC5q
-            YW5qaS5zY2hlZHVsZS52MS5DbGFzc1NjaGVkdWxlUglzY2hlZHVsZXMSOQoHc2tpcHBlZBgDIAMoCzIfLmphbmpp
-            LnNjaGVkdWxlLnYxLlNraXBwZWRDbGFzc1IHc2tpcHBlZBI4Cgljb25mbGljdHMYBCADKAsyGi5qYW5qaS5ib29r
-            aW5nLnYxLkNvbmZsaWN0Ugljb25mbGljdHMSGwoJdGltZV96b25lGAUgASgJUgh0aW1lWm9uZSq1AQoKU2tpcFJl
-            YXNvbhIbChdTS0lQX1JFQVNPTl9VTlNQRUNJRklFRBAAEhkKFVNLSVBfUkVBU09OX0VYQ0VQVElPThABEhcKE1NL
-            SVBfUkVBU09OX0hPTElEQVkQAhIYChRTS0lQX1JFQVNPTl9DT05GTElDVBADEhsKF1NLSVBfUkVBU09OX05PX1NV
-            Q0hfREFZEAQSGQoVU0tJUF9SRUFTT05fU0FNRV9USU1FEAUaBPi2GAEynwwKCFNjaGVkdWxlEnkKC0xpc3RDb3Vy
-            c2VzEiUuamFuamkuc2NoZWR1bGUudjEuTGlzdENvdXJzZXNSZXF1ZXN0GiYuamFuamkuc2NoZWR1bGUudjEuTGlz
-            dENvdXJzZXNSZXNwb25zZSIbkAIBiLUYAYLT5JMCDhIML2FwaS9jb3Vyc2VzEn8KCUdldENvdXJzZRIjLmphbmpp
-            LnNjaGVkdWxlLnYxLkdldENvdXJzZVJlcXVlc3QaJC5qYW5qaS5zY2hlZHVsZS52MS5HZXRDb3Vyc2VSZXNwb25z
-            ZSInkAIBiLUYAYLT5JMCGhIYL2FwaS9jb3Vyc2VzL3tjb3Vyc2VfaWR9EqQBChJMaXN0Q2xhc3NTY2hlZHVsZXMS
-            LC5qYW5qaS5zY2hlZHVsZS52MS5MaXN0Q2xhc3NTY2hlZHVsZXNSZXF1ZXN0Gi0uamFuamkuc2NoZWR1bGUudjEu
-            TGlzdENsYXNzU2NoZWR1bGVzUmVzcG9uc2UiMZACAYi1GAGC0+STAiQSIi9hcGkvY291cnNlcy97Y291cnNlX2lk
-            fS9zY2hlZHVsZXMSiQEKD0xpc3RJbnN0cnVjdG9ycxIpLmphbmppLnNjaGVkdWxlLnYxLkxpc3RJbnN0cnVjdG9y
-            c1JlcXVlc3QaKi5qYW5qaS5zY2hlZHVsZS52MS5MaXN0SW5zdHJ1Y3RvcnNSZXNwb25zZSIfkAIBiLUYAYLT5JMC
-            EhIQL2FwaS9pbnN0cnVjdG9ycxJxCglMaXN0Um9vbXMSIy5qYW5qaS5zY2hlZHVsZS52MS5MaXN0Um9vbXNSZXF1
-            ZXN0GiQuamFuamkuc2NoZWR1bGUudjEuTGlzdFJvb21zUmVzcG9uc2UiGZACAYi1GAGC0+STAgwSCi9hcGkvcm9v
-            bXMSgQEKDENyZWF0ZUNvdXJzZRImLmphbmppLnNjaGVkdWxlLnYxLkNyZWF0ZUNvdXJzZVJlcXVlc3QaJy5qYW5q
-            aS5zY2hlZHVsZS52MS5DcmVhdGVDb3Vyc2VSZXNwb25zZSIgiLUYApC1GMkBgtPkkwIRIgwvYXBpL2NvdXJzZXM6
-            ASoSiwEKDFVwZGF0ZUNvdXJzZRImLmphbmppLnNjaGVkdWxlLnYxLlVwZGF0ZUNvdXJzZVJlcXVlc3QaJy5qYW5q
-            aS5zY2hlZHVsZS52MS5VcGRhdGVDb3Vyc2VSZXNwb25zZSIqkAICiLUYAoLT5JMCHRoYL2FwaS9jb3Vyc2VzL3tj
-            b3Vyc2VfaWR9OgEqEpEBChBDcmVhdGVJbnN0cnVjdG9yEiouamFuamkuc2NoZWR1bGUudjEuQ3JlYXRlSW5zdHJ1
-            Y3RvclJlcXVlc3QaKy5qYW5qaS5zY2hlZHVsZS52MS5DcmVhdGVJbnN0cnVjdG9yUmVzcG9uc2UiJIi1GAKQtRjJ
-            AYLT5JMCFSIQL2FwaS9pbnN0cnVjdG9yczoBKhJ5CgpDcmVhdGVSb29tEiQuamFuamkuc2NoZWR1bGUudjEuQ3Jl
-            YXRlUm9vbVJlcXVlc3QaJS5qYW5qaS5zY2hlZHVsZS52MS5DcmVhdGVSb29tUmVzcG9uc2UiHoi1GAKQtRjJAYLT
-            5JMCDyIKL2FwaS9yb29tczoBKhKvAQoUQ3JlYXRlQ2xhc3NTY2hlZHVsZXMSLi5qYW5qaS5zY2hlZHVsZS52MS5D
-            cmVhdGVDbGFzc1NjaGVkdWxlc1JlcXVlc3QaLy5qYW5qaS5zY2hlZHVsZS52MS5DcmVhdGVDbGFzc1NjaGVkdWxl
-            c1Jlc3BvbnNlIjaItRgCkLUYyQGC0+STAiciIi9hcGkvY291cnNlcy97Y291cnNlX2lkfS9zY2hlZHVsZXM6ASoS
-            nQEKDkdlbmVyYXRlU2VyaWVzEiguamFuamkuc2NoZWR1bGUudjEuR2VuZXJhdGVTZXJpZXNSZXF1ZXN0GikuamFu
-            amkuc2NoZWR1bGUudjEuR2VuZXJhdGVTZXJpZXNSZXNwb25zZSI2kAICiLUYApC1GMkBgtPkkwIkIh8vYXBpL2Nv
+            KANSBXByaWNlEhoKCGN1cnJlbmN5GAggASgJUghjdXJyZW5jeRIsCg9pZGVtcG90ZW5jeV9rZXkYCSABKAlIAVIO
+            aWRlbXBvdGVuY3lLZXmIAQFCDgoMX2xvY2F0aW9uX2lkQhIKEF9pZGVtcG90ZW5jeV9rZXkiSQoUVXBkYXRlQ291
+            cnNlUmVzcG9uc2USMQoGY291cnNlGAEgASgLMhkuamFuamkuc2NoZWR1bGUudjEuQ291cnNlUgZjb3Vyc2UiiwEK
+            F0NyZWF0ZUluc3RydWN0b3JSZXF1ZXN0EhMKAmlkGAEgASgJSABSAmlkiAEBEhIKBG5hbWUYAiABKAlSBG5hbWUS
+            LAoPaWRlbXBvdGVuY3lfa2V5GAMgASgJSAFSDmlkZW1wb3RlbmN5S2V5iAEBQgUKA19pZEISChBfaWRlbXBvdGVu
+            Y3lfa2V5IlkKGENyZWF0ZUluc3RydWN0b3JSZXNwb25zZRI9CgppbnN0cnVjdG9yGAEgASgLMh0uamFuamkuc2No
+            ZWR1bGUudjEuSW5zdHJ1Y3RvclIKaW5zdHJ1Y3RvciKhAQoRQ3JlYXRlUm9vbVJlcXVlc3QSEwoCaWQYASABKAlI
+            AFICaWSIAQESEgoEbmFtZRgCIAEoCVIEbmFtZRIaCghjYXBhY2l0eRgDIAEoBVIIY2FwYWNpdHkSLAoPaWRlbXBv
+            dGVuY3lfa2V5GAQgASgJSAFSDmlkZW1wb3RlbmN5S2V5iAEBQgUKA19pZEISChBfaWRlbXBvdGVuY3lfa2V5IkEK
+            EkNyZWF0ZVJvb21SZXNwb25zZRIrCgRyb29tGAEgASgLMhcuamFuamkuc2NoZWR1bGUudjEuUm9vbVIEcm9vbSLC
+            AgoQTmV3Q2xhc3NTY2hlZHVsZRITCgJpZBgBIAEoCUgAUgJpZIgBARIjCg1pbnN0cnVjdG9yX2lkGAIgASgJUgxp
+            bnN0cnVjdG9ySWQSFwoHcm9vbV9pZBgDIAEoCVIGcm9vbUlkEjkKCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUu
+            cHJvdG9idWYuVGltZXN0YW1wUglzdGFydFRpbWUSNQoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYu
+            VGltZXN0YW1wUgdlbmRUaW1lEhoKCGNhcGFjaXR5GAYgASgFUghjYXBhY2l0eRIhCgxyZXNvdXJjZV9pZHMYByAD
+            KAlSC3Jlc291cmNlSWRzEhkKBXByaWNlGAggASgDSAFSBXByaWNliAEBQgUKA19pZEIICgZfcHJpY2UivwEKG0Ny
+            ZWF0ZUNsYXNzU2NoZWR1bGVzUmVxdWVzdBIbCgljb3Vyc2VfaWQYASABKAlSCGNvdXJzZUlkEkEKCXNjaGVkdWxl
+            cxgCIAMoCzIjLmphbmppLnNjaGVkdWxlLnYxLk5ld0NsYXNzU2NoZWR1bGVSCXNjaGVkdWxlcxIsCg9pZGVtcG90
+            ZW5jeV9rZXkYAyABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQFCEgoQX2lkZW1wb3RlbmN5X2tleSJeChxDcmVhdGVD
+            bGFzc1NjaGVkdWxlc1Jlc3BvbnNlEj4KCXNjaGVkdWxlcxgBIAMoCzIgLmphbmppLnNjaGVkdWxlLnYxLkNsYXNz
+            U2NoZWR1bGVSCXNjaGVkdWxlcyJQCgpXZWVrbHlSdWxlEhIKBGRheXMYASADKAlSBGRheXMSFAoFdGltZXMYAiAD
+            KAlSBXRpbWVzEhgKB21pbnV0ZXMYAyABKAVSB21pbnV0ZXMitwQKFUdlbmVyYXRlU2VyaWVzUmVxdWVzdBITCgJp
+            ZBgBIAEoCUgAUgJpZIgBARIbCgljb3Vyc2VfaWQYAiABKAlSCGNvdXJzZUlkEjMKBXJ1bGVzGAMgAygLMh0uamFu
+            amkuc2NoZWR1bGUudjEuV2Vla2x5UnVsZVIFcnVsZXMSGwoJZnJvbV9kYXRlGAQgASgJUghmcm9tRGF0ZRIdCgp1
+            bnRpbF9kYXRlGAUgASgJUgl1bnRpbERhdGUSFAoFY291bnQYBiABKAVSBWNvdW50Eh4KCmV4Y2VwdGlvbnMYByAD
+            KAlSCmV4Y2VwdGlvbnMSGgoIaG9saWRheXMYCCADKAlSCGhvbGlkYXlzEiMKDWluc3RydWN0b3JfaWQYCSABKAlS
+            DGluc3RydWN0b3JJZBIXCgdyb29tX2lkGAogASgJUgZyb29tSWQSIQoMcmVzb3VyY2VfaWRzGAsgAygJUgtyZXNv
+            dXJjZUlkcxIaCghjYXBhY2l0eRgMIAEoBVIIY2FwYWNpdHkSGQoFcHJpY2UYDSABKANIAVIFcHJpY2WIAQESJQoO
+            c2tpcF9jb25mbGljdHMYDiABKAhSDXNraXBDb25mbGljdHMSFwoHZHJ5X3J1bhgPIAEoCFIGZHJ5UnVuEiwKD2lk
+            ZW1wb3RlbmN5X2tleRgQIAEoCUgCUg5pZGVtcG90ZW5jeUtleYgBAUIFCgNfaWRCCAoGX3ByaWNlQhIKEF9pZGVt
+            cG90ZW5jeV9rZXkibQoMU2tpcHBlZENsYXNzEhIKBGRhdGUYASABKAlSBGRhdGUSEgoEdGltZRgCIAEoCVIEdGlt
+            ZRI1CgZyZWFzb24YAyABKA4yHS5qYW5qaS5zY2hlZHVsZS52MS5Ta2lwUmVhc29uUgZyZWFzb24ihwIKFkdlbmVy
+            YXRlU2VyaWVzUmVzcG9uc2USGwoJc2VyaWVzX2lkGAEgASgJUghzZXJpZXNJZBI+CglzY2hlZHVsZXMYAiADKAsy
+            IC5qYW5qaS5zY2hlZHVsZS52MS5DbGFzc1NjaGVkdWxlUglzY2hlZHVsZXMSOQoHc2tpcHBlZBgDIAMoCzIfLmph
+            bmppLnNjaGVkdWxlLnYxLlNraXBwZWRDbGFzc1IHc2tpcHBlZBI4Cgljb25mbGljdHMYBCADKAsyGi5qYW5qaS5i
+            b29raW5nLnYxLkNvbmZsaWN0Ugljb25mbGljdHMSGwoJdGltZV96b25lGAUgASgJUgh0aW1lWm9uZSq1AQoKU2tp
+            cFJlYXNvbhIbChdTS0lQX1JFQVNPTl9VTlNQRUNJRklFRBAAEhkKFVNLSVBfUkVBU09OX0VYQ0VQVElPThABEhcK
+            E1NLSVBfUkVBU09OX0hPTElEQVkQAhIYChRTS0lQX1JFQVNPTl9DT05GTElDVBADEhsKF1NLSVBfUkVBU09OX05P
+            X1NVQ0hfREFZEAQSGQoVU0tJUF9SRUFTT05fU0FNRV9USU1FEAUaBPi2GAEynAwKCFNjaGVkdWxlEnkKC0xpc3RD
+            b3Vyc2VzEiUuamFuamkuc2NoZWR1bGUudjEuTGlzdENvdXJzZXNSZXF1ZXN0GiYuamFuamkuc2NoZWR1bGUudjEu
+            TGlzdENvdXJzZXNSZXNwb25zZSIbkAIBiLUYAYLT5JMCDhIML2FwaS9jb3Vyc2VzEn8KCUdldENvdXJzZRIjLmph
+            bmppLnNjaGVkdWxlLnYxLkdldENvdXJzZVJlcXVlc3QaJC5qYW5qaS5zY2hlZHVsZS52MS5HZXRDb3Vyc2VSZXNw
+            b25zZSInkAIBiLUYAYLT5JMCGhIYL2FwaS9jb3Vyc2VzL3tjb3Vyc2VfaWR9EqQBChJMaXN0Q2xhc3NTY2hlZHVs
+            ZXMSLC5qYW5qaS5zY2hlZHVsZS52MS5MaXN0Q2xhc3NTY2hlZHVsZXNSZXF1ZXN0Gi0uamFuamkuc2NoZWR1bGUu
+            djEuTGlzdENsYXNzU2NoZWR1bGVzUmVzcG9uc2UiMZACAYi1GAGC0+STAiQSIi9hcGkvY291cnNlcy97Y291cnNl
+            X2lkfS9zY2hlZHVsZXMSiQEKD0xpc3RJbnN0cnVjdG9ycxIpLmphbmppLnNjaGVkdWxlLnYxLkxpc3RJbnN0cnVj
+            dG9yc1JlcXVlc3QaKi5qYW5qaS5zY2hlZHVsZS52MS5MaXN0SW5zdHJ1Y3RvcnNSZXNwb25zZSIfkAIBiLUYAYLT
+            5JMCEhIQL2FwaS9pbnN0cnVjdG9ycxJxCglMaXN0Um9vbXMSIy5qYW5qaS5zY2hlZHVsZS52MS5MaXN0Um9vbXNS
+            ZXF1ZXN0GiQuamFuamkuc2NoZWR1bGUudjEuTGlzdFJvb21zUmVzcG9uc2UiGZACAYi1GAGC0+STAgwSCi9hcGkv
+            cm9vbXMSgQEKDENyZWF0ZUNvdXJzZRImLmphbmppLnNjaGVkdWxlLnYxLkNyZWF0ZUNvdXJzZVJlcXVlc3QaJy5q
+            YW5qaS5zY2hlZHVsZS52MS5DcmVhdGVDb3Vyc2VSZXNwb25zZSIgiLUYApC1GMkBgtPkkwIRIgwvYXBpL2NvdXJz
+            ZXM6ASoSiwEKDFVwZGF0ZUNvdXJzZRImLmphbmppLnNjaGVkdWxlLnYxLlVwZGF0ZUNvdXJzZVJlcXVlc3QaJy5q
+            YW5qaS5zY2hlZHVsZS52MS5VcGRhdGVDb3Vyc2VSZXNwb25zZSIqkAICiLUYAoLT5JMCHRoYL2FwaS9jb3Vyc2Vz
+            L3tjb3Vyc2VfaWR9OgEqEpEBChBDcmVhdGVJbnN0cnVjdG9yEiouamFuamkuc2NoZWR1bGUudjEuQ3JlYXRlSW5z
+            dHJ1Y3RvclJlcXVlc3QaKy5qYW5qaS5zY2hlZHVsZS52MS5DcmVhdGVJbnN0cnVjdG9yUmVzcG9uc2UiJIi1GAKQ
+            tRjJAYLT5JMCFSIQL2FwaS9pbnN0cnVjdG9yczoBKhJ5CgpDcmVhdGVSb29tEiQuamFuamkuc2NoZWR1bGUudjEu
+            Q3JlYXRlUm9vbVJlcXVlc3QaJS5qYW5qaS5zY2hlZHVsZS52MS5DcmVhdGVSb29tUmVzcG9uc2UiHoi1GAKQtRjJ
+            AYLT5JMCDyIKL2FwaS9yb29tczoBKhKvAQoUQ3JlYXRlQ2xhc3NTY2hlZHVsZXMSLi5qYW5qaS5zY2hlZHVsZS52
+            MS5DcmVhdGVDbGFzc1NjaGVkdWxlc1JlcXVlc3QaLy5qYW5qaS5zY2hlZHVsZS52MS5DcmVhdGVDbGFzc1NjaGVk
+            dWxlc1Jlc3BvbnNlIjaItRgCkLUYyQGC0+STAiciIi9hcGkvY291cnNlcy97Y291cnNlX2lkfS9zY2hlZHVsZXM6
+            ASoSmgEKDkdlbmVyYXRlU2VyaWVzEiguamFuamkuc2NoZWR1bGUudjEuR2VuZXJhdGVTZXJpZXNSZXF1ZXN0Giku
+            amFuamkuc2NoZWR1bGUudjEuR2VuZXJhdGVTZXJpZXNSZXNwb25zZSIziLUYApC1GMkBgtPkkwIkIh8vYXBpL2Nv
             dXJzZXMve2NvdXJzZV9pZH0vc2VyaWVzOgEqYgZwcm90bzM=
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
@@ -485,7 +491,7 @@ extension ScheduleV1 {
     }
 
     public struct CreateCourseRequest: Protobuf::Message {
-        /// Chosen by the caller for idempotent creation; a new UUID when absent.
+        /// Chosen by the caller; a new UUID when absent, the same for one idempotency key.
         public var id: Swift::String?
         public var code: Swift::String = ""
         public var title: Swift::String = ""
@@ -502,6 +508,7 @@ extension ScheduleV1 {
         public var currency: Swift::String = ""
         /// A word in lower case: `course` when empty, `service`, `rental`, …
         public var kind: Swift::String = ""
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -522,6 +529,7 @@ extension ScheduleV1 {
             self.price = reader.int64(9)
             self.currency = reader.string(10)
             self.kind = reader.string(11)
+            if reader.has(12) { self.idempotencyKey = reader.string(12) }
             self.unknownFields = reader.unknownFields
         }
 
@@ -538,6 +546,7 @@ extension ScheduleV1 {
             writer.int64(9, self.price)
             writer.string(10, self.currency)
             writer.string(11, self.kind)
+            if let value = self.idempotencyKey { writer.setString(12, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -574,6 +583,7 @@ extension ScheduleV1 {
         public var price: Swift::Int64 = 0
         /// `IDR` when empty.
         public var currency: Swift::String = ""
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -590,6 +600,7 @@ extension ScheduleV1 {
             self.policy = reader.string(5)
             self.price = reader.int64(6)
             self.currency = reader.string(7)
+            if reader.has(8) { self.idempotencyKey = reader.string(8) }
             self.unknownFields = reader.unknownFields
         }
 
@@ -602,6 +613,7 @@ extension ScheduleV1 {
             writer.string(5, self.policy)
             writer.int64(6, self.price)
             writer.string(7, self.currency)
+            if let value = self.idempotencyKey { writer.setString(8, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -629,6 +641,7 @@ extension ScheduleV1 {
     public struct CreateInstructorRequest: Protobuf::Message {
         public var id: Swift::String?
         public var name: Swift::String = ""
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -639,12 +652,14 @@ extension ScheduleV1 {
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             if reader.has(0) { self.id = reader.string(0) }
             self.name = reader.string(1)
+            if reader.has(2) { self.idempotencyKey = reader.string(2) }
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             if let value = self.id { writer.setString(0, value) }
             writer.string(1, self.name)
+            if let value = self.idempotencyKey { writer.setString(2, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -673,6 +688,7 @@ extension ScheduleV1 {
         public var id: Swift::String?
         public var name: Swift::String = ""
         public var capacity: Swift::Int32 = 0
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -684,6 +700,7 @@ extension ScheduleV1 {
             if reader.has(0) { self.id = reader.string(0) }
             self.name = reader.string(1)
             self.capacity = reader.int32(2)
+            if reader.has(3) { self.idempotencyKey = reader.string(3) }
             self.unknownFields = reader.unknownFields
         }
 
@@ -691,6 +708,7 @@ extension ScheduleV1 {
             if let value = self.id { writer.setString(0, value) }
             writer.string(1, self.name)
             writer.int32(2, self.capacity)
+            if let value = self.idempotencyKey { writer.setString(3, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -764,6 +782,7 @@ extension ScheduleV1 {
         public var courseId: Swift::String = ""
         /// At most 1,000.
         public var schedules: [ScheduleV1.NewClassSchedule] = []
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -774,12 +793,14 @@ extension ScheduleV1 {
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.courseId = reader.string(0)
             self.schedules = try reader.messages(1, ScheduleV1.NewClassSchedule.self)
+            if reader.has(2) { self.idempotencyKey = reader.string(2) }
             self.unknownFields = reader.unknownFields
         }
 
         public func write(to writer: Protobuf::MessageWriter) {
             writer.string(0, self.courseId)
             writer.messages(1, self.schedules)
+            if let value = self.idempotencyKey { writer.setString(2, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -835,7 +856,7 @@ extension ScheduleV1 {
     }
 
     public struct GenerateSeriesRequest: Protobuf::Message {
-        /// Chosen by the caller for idempotent creation; a new UUID when absent.
+        /// Chosen by the caller; a new UUID when absent, the same for one idempotency key.
         public var id: Swift::String?
         public var courseId: Swift::String = ""
         /// At most 20.
@@ -860,6 +881,8 @@ extension ScheduleV1 {
         public var skipConflicts: Swift::Bool = false
         /// Answers as if, and changes nothing.
         public var dryRun: Swift::Bool = false
+        /// Not used up by a dry run.
+        public var idempotencyKey: Swift::String?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -883,6 +906,7 @@ extension ScheduleV1 {
             if reader.has(12) { self.price = reader.int64(12) }
             self.skipConflicts = reader.bool(13)
             self.dryRun = reader.bool(14)
+            if reader.has(15) { self.idempotencyKey = reader.string(15) }
             self.unknownFields = reader.unknownFields
         }
 
@@ -902,6 +926,7 @@ extension ScheduleV1 {
             if let value = self.price { writer.setInt64(12, value) }
             writer.bool(13, self.skipConflicts)
             writer.bool(14, self.dryRun)
+            if let value = self.idempotencyKey { writer.setString(15, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -1013,7 +1038,7 @@ extension ScheduleV1 {
 
         public static let generateSeries = RPC::MethodDescriptor(
             service: "janji.schedule.v1.Schedule", name: "GenerateSeries",
-            kind: .unary, idempotency: .idempotent)
+            kind: .unary, idempotency: .unknown)
     }
 
     /// The timetable: courses, instructors, rooms, class schedules.

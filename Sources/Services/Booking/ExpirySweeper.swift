@@ -25,7 +25,6 @@ public struct ExpirySweeper: Service {
     public func run() async throws {
         try await recurrence.run("the expiry sweep waits") {
             while try await sweep() == Self.batch {}
-            while try await forgetKeys() == Self.keyBatch {}
             while try await forgetHolds() == Self.holdBatch {}
             while try await forgetEntries() == Self.entryBatch {}
             return nil
@@ -33,13 +32,8 @@ public struct ExpirySweeper: Service {
     }
 
     static let batch = 100
-    static let keyBatch = 1000
     static let holdBatch = 1000
     static let entryBatch = 1000
-
-    func forgetKeys() async throws -> Int {
-        try await IdempotencyTable.forget(limit: Self.keyBatch, on: transitions.store.pool)
-    }
 
     func forgetHolds() async throws -> Int {
         try await HoldStore(seats: transitions.store).forget(limit: Self.holdBatch)

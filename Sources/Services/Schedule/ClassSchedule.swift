@@ -36,8 +36,11 @@ struct NewClassSchedules: Sendable {
     let course: CourseKey
     let entries: [Entry]
 
+    /// - Parameter newID: what the ids of those without one follow from.
     /// - Throws: VALIDATION_FAILED with every violation, or COURSE_NOT_FOUND.
-    init(_ request: ScheduleV1.CreateClassSchedulesRequest) throws(DomainError) {
+    init(
+        _ request: ScheduleV1.CreateClassSchedulesRequest, otherwise newID: UUID? = nil
+    ) throws(DomainError) {
         var rules = FieldRules()
         if request.schedules.isEmpty {
             rules.refuse("schedules", "is required")
@@ -48,7 +51,8 @@ struct NewClassSchedules: Sendable {
         var ids: Set<UUID> = []
         for (index, schedule) in request.schedules.prefix(Self.limit).enumerated() {
             let path = "schedules[\(index)]"
-            guard let entry = Self.entry(schedule, path, &rules) else { continue }
+            let newID = newID.map { UUID.named("\($0) \(path)") } ?? .timeOrdered()
+            guard let entry = Self.entry(schedule, path, newID, &rules) else { continue }
             if !ids.insert(entry.id).inserted { rules.refuse("\(path).id", "occurs twice") }
             entries.append(entry)
         }
@@ -58,7 +62,8 @@ struct NewClassSchedules: Sendable {
     }
 
     private static func entry(
-        _ schedule: ScheduleV1.NewClassSchedule, _ path: String, _ rules: inout FieldRules
+        _ schedule: ScheduleV1.NewClassSchedule, _ path: String, _ newID: UUID,
+        _ rules: inout FieldRules
     ) -> Entry? {
         let before = rules.violations.count
         let id = rules.optionalUUID(schedule.id, "\(path).id")
@@ -81,7 +86,7 @@ struct NewClassSchedules: Sendable {
         }
         guard rules.violations.count == before else { return nil }
         return Entry(
-            id: id ?? .timeOrdered(), staff: staff, startsAt: start, endsAt: end,
+            id: id ?? newID, staff: staff, startsAt: start, endsAt: end,
             capacity: schedule.capacity == 0 ? nil : Int(schedule.capacity),
             price: schedule.price)
     }

@@ -53,7 +53,7 @@ struct ClassScheduleStore: Sendable {
     ///   ROOM_NOT_FOUND.
     func insert(
         _ schedules: [ClassSchedule], skippingConflicts: Bool = false, by actor: String,
-        at now: Instant
+        at now: Instant, _ transaction: PostgresTransaction
     ) async throws {
         let ids = schedules.map(\.id)
         let batch = UUID.timeOrdered(now)
@@ -65,23 +65,21 @@ struct ClassScheduleStore: Sendable {
              \(batch), \(actor), \(now))
             """
         }
-        try await pool.transaction { transaction in
-            try await Self.requireStaff(schedules, transaction)
-            let rows = try await transaction.batch([
-                """
-                insert into class_schedules (id, course_id, instructor_id, room_id, resource_ids,
-                    start_time, end_time, capacity, price, series_id, skip_conflicts, batch,
-                    created_by, created_at)
-                values \(values.joined())
-                on conflict (id) do nothing
-                """,
-                "select \(Self.columns) from class_schedules s where s.id = any(\(ids))",
-            ])[1]
-            let stored = Set(try rows.map(Self.read))
-            guard stored == Set(schedules) else {
-                throw DomainError(
-                    .alreadyExists, "a class schedule with this id and other content exists")
-            }
+        try await Self.requireStaff(schedules, transaction)
+        let rows = try await transaction.batch([
+            """
+            insert into class_schedules (id, course_id, instructor_id, room_id, resource_ids,
+                start_time, end_time, capacity, price, series_id, skip_conflicts, batch,
+                created_by, created_at)
+            values \(values.joined())
+            on conflict (id) do nothing
+            """,
+            "select \(Self.columns) from class_schedules s where s.id = any(\(ids))",
+        ])[1]
+        let stored = Set(try rows.map(Self.read))
+        guard stored == Set(schedules) else {
+            throw DomainError(
+                .alreadyExists, "a class schedule with this id and other content exists")
         }
     }
 
@@ -136,14 +134,24 @@ struct ClassScheduleStore: Sendable {
 
     // MARK: Publishing
 
-    /// Which of these Inventory may not have yet, in order of time.
-    func unpublished(among ids: [UUID]) async throws -> [UnpublishedSchedule] {
-        try await unpublished(where: "s.id = any(\(ids))")
+    /// Which of these Inventory may not have yet, in order of time; and which it has.
+    func state(
+        of ids: [UUID], _ transaction: PostgresTransaction
+    ) async throws -> (open: [UnpublishedSchedule], published: Set<UUID>) {
+        let results = try await transaction.batch([
+            Self.unpublished(where: "s.id = any(\(ids))"),
+            """
+            select id from class_schedules
+            where id = any(\(ids)) and published_at is not null
+            """,
+        ])
+        return (try results[0].map(Self.readUnpublished), Set(try results[1].map { try $0[0] }))
     }
 
     /// The rest of batches whose publishing did not come to an end.
     func unpublished(in batch: UUID) async throws -> [UnpublishedSchedule] {
-        try await unpublished(where: "s.batch = \(batch)")
+        try await pool.query(Self.unpublished(where: "s.batch = \(batch)"))
+            .map(Self.readUnpublished)
     }
 
     func unpublishedBatches(before: Instant, limit: Int) async throws -> [UUID] {
@@ -156,54 +164,51 @@ struct ClassScheduleStore: Sendable {
         ).map { try $0[0] }
     }
 
-    private func unpublished(where condition: SQL) async throws -> [UnpublishedSchedule] {
-        try await pool.query(
-            """
-            select \(Self.columns), c.code, i.name, r.name, s.batch, s.created_by,
-                s.skip_conflicts
-            from class_schedules s join courses c on c.id = s.course_id
-            left join instructors i on i.id = s.instructor_id
-            left join rooms r on r.id = s.room_id
-            where s.published_at is null and \(condition)
-            order by s.start_time, s.id
-            """
-        ).map { row in
-            let schedule = try Self.read(row)
-            let (instructor, room): (String?, String?) = (try row[11], try row[12])
-            return UnpublishedSchedule(
-                schedule: schedule, courseCode: try row[10],
-                instructor: schedule.instructorID.map { Self.named($0, instructor ?? "") },
-                room: schedule.roomID.map { Self.named($0, room ?? "") }, batch: try row[13],
-                createdBy: try row[14], skipsConflicts: try row[15])
-        }
+    private static func unpublished(where condition: SQL) -> SQL {
+        """
+        select \(columns), c.code, i.name, r.name, s.batch, s.created_by, s.skip_conflicts
+        from class_schedules s join courses c on c.id = s.course_id
+        left join instructors i on i.id = s.instructor_id
+        left join rooms r on r.id = s.room_id
+        where s.published_at is null and \(condition)
+        order by s.start_time, s.id
+        """
     }
 
-    /// Marks them and stores their events in one transaction; what is marked already keeps its
-    /// event.
+    private static func readUnpublished(_ row: PostgresRow) throws -> UnpublishedSchedule {
+        let schedule = try read(row)
+        let (instructor, room): (String?, String?) = (try row[11], try row[12])
+        return UnpublishedSchedule(
+            schedule: schedule, courseCode: try row[10],
+            instructor: schedule.instructorID.map { named($0, instructor ?? "") },
+            room: schedule.roomID.map { named($0, room ?? "") }, batch: try row[13],
+            createdBy: try row[14], skipsConflicts: try row[15])
+    }
+
+    /// Marks them and stores their events; what is marked already keeps its event.
     /// - Returns: false when one of them has been taken back in the meantime.
-    func markPublished(_ schedules: [UnpublishedSchedule], at now: Instant) async throws -> Bool {
+    func markPublished(
+        _ schedules: [UnpublishedSchedule], at now: Instant, _ transaction: PostgresTransaction
+    ) async throws -> Bool {
         let ids = schedules.map(\.schedule.id)
-        return try await pool.transaction { transaction in
-            let marked = Set(
-                try await transaction.query(
-                    """
-                    update class_schedules set published_at = \(now)
-                    where id = any(\(ids)) and published_at is null returning id
-                    """
-                ).map { row in try row[0] as UUID })
-            let events = schedules.filter { marked.contains($0.schedule.id) }
-                .map { ScheduleEvents.created($0, at: now) }
-            if !events.isEmpty { try await transaction.execute(Outbox.insert(events)) }
-            let there: Int = try await transaction.query(
-                "select count(*) from class_schedules where id = any(\(ids))"
-            ).single()[0]
-            return there == ids.count
-        }
+        let marked = Set(
+            try await transaction.query(
+                """
+                update class_schedules set published_at = \(now)
+                where id = any(\(ids)) and published_at is null returning id
+                """
+            ).map { row in try row[0] as UUID })
+        let events = schedules.filter { marked.contains($0.schedule.id) }
+            .map { ScheduleEvents.created($0, at: now) }
+        if !events.isEmpty { try await transaction.execute(Outbox.insert(events)) }
+        let there: Int = try await transaction.query(
+            "select count(*) from class_schedules where id = any(\(ids))"
+        ).single()[0]
+        return there == ids.count
     }
 
     /// Takes back class schedules that Inventory has refused.
-    func removeUnpublished(_ ids: [UUID]) async throws {
-        try await pool.execute(
-            "delete from class_schedules where id = any(\(ids)) and published_at is null")
+    static func removeUnpublished(_ ids: [UUID]) -> SQL {
+        "delete from class_schedules where id = any(\(ids)) and published_at is null"
     }
 }

@@ -61,10 +61,11 @@ enum CourseRules {
     static let seatLimit = 10_000
     static let codeLimit = 32
 
+    /// - Parameter newID: of a course without one.
     /// - Throws: VALIDATION_FAILED with every violation.
     static func course(
         _ request: ScheduleV1.CreateCourseRequest, defaultTimeZone: String,
-        locationTimeZone: String? = nil
+        locationTimeZone: String? = nil, otherwise newID: UUID = .timeOrdered()
     ) throws(DomainError) -> Course {
         var rules = FieldRules()
         let id = rules.optionalUUID(request.id, "id")
@@ -85,7 +86,7 @@ enum CourseRules {
             locationTimeZone ?? (request.timeZone.isEmpty ? defaultTimeZone : request.timeZone)
         if !isTimeZone(timeZone) { rules.refuse("time_zone", "is not an IANA time zone") }
         var course = Course(
-            id: id ?? .timeOrdered(), code: request.code, title: request.title,
+            id: id ?? newID, code: request.code, title: request.title,
             description: request.description, maxStudents: Int(request.maxStudents),
             claimAt: claimAt ?? .assign, timeZone: timeZone)
         course.locationID = rules.optionalUUID(request.locationId, "location_id")
@@ -135,22 +136,24 @@ enum CourseRules {
     }
 
     static func instructor(
-        _ request: ScheduleV1.CreateInstructorRequest
+        _ request: ScheduleV1.CreateInstructorRequest, otherwise newID: UUID = .timeOrdered()
     ) throws(DomainError) -> Instructor {
         var rules = FieldRules()
         let id = rules.optionalUUID(request.id, "id")
         rules.text(request.name, "name", limit: 200)
         try rules.check()
-        return Instructor(id: id ?? .timeOrdered(), name: request.name)
+        return Instructor(id: id ?? newID, name: request.name)
     }
 
-    static func room(_ request: ScheduleV1.CreateRoomRequest) throws(DomainError) -> Room {
+    static func room(
+        _ request: ScheduleV1.CreateRoomRequest, otherwise newID: UUID = .timeOrdered()
+    ) throws(DomainError) -> Room {
         var rules = FieldRules()
         let id = rules.optionalUUID(request.id, "id")
         rules.text(request.name, "name", limit: 200)
         checkSeats(request.capacity, "capacity", &rules)
         try rules.check()
-        return Room(id: id ?? .timeOrdered(), name: request.name, capacity: Int(request.capacity))
+        return Room(id: id ?? newID, name: request.name, capacity: Int(request.capacity))
     }
 
     /// Groups of capitals and digits joined by single hyphens, the first one beginning with a

@@ -38,27 +38,34 @@ struct CourseStore: Sendable {
     }
 
     /// A course with whether Inventory has it.
-    func find(_ key: CourseKey) async throws -> (course: Course, isPublished: Bool)? {
+    func find(
+        _ key: CourseKey, _ transaction: PostgresTransaction? = nil
+    ) async throws -> (course: Course, isPublished: Bool)? {
         let condition: SQL =
             switch key {
             case .id(let id): "c.id = \(id)"
             case .code(let code): "c.code = \(code)"
             }
-        let row = try await pool.query(
-            """
+        let sql: SQL = """
             select \(Self.columns), c.published_at is not null from courses c where \(condition)
             """
-        ).first
+        let rows =
+            if let transaction { try await transaction.query(sql) } else {
+                try await pool.query(sql)
+            }
+        let row = rows.first
         return try row.map { (try Self.read($0), try $0[12]) }
     }
 
     /// Stores a course that is not published yet.
     /// - Returns: false when the id or the code is there already.
     /// - Throws: VALIDATION_FAILED for a time zone that PostgreSQL does not know.
-    func insert(_ course: Course, at now: Instant) async throws -> Bool {
+    func insert(
+        _ course: Course, at now: Instant, _ transaction: PostgresTransaction
+    ) async throws -> Bool {
         do {
             // `at time zone` refuses unknown zones, and its result is always true.
-            return try await pool.execute(
+            return try await transaction.execute(
                 """
                 insert into courses (id, code, title, description, max_students, claim_at,
                     time_zone, location_id, policy, price, currency, kind, created_at)
@@ -80,29 +87,27 @@ struct CourseStore: Sendable {
     }
 
     /// Changes what may change.
-    func update(_ course: Course) async throws {
-        try await pool.execute(
-            """
-            update courses set title = \(course.title), description = \(course.description),
-                max_students = \(course.maxStudents), time_zone = \(course.timeZone),
-                location_id = \(nullable: course.locationID), policy = \(course.policy),
-                price = \(course.price), currency = \(course.currency)
-            where id = \(course.id)
-            """)
+    static func update(_ course: Course) -> SQL {
+        """
+        update courses set title = \(course.title), description = \(course.description),
+            max_students = \(course.maxStudents), time_zone = \(course.timeZone),
+            location_id = \(nullable: course.locationID), policy = \(course.policy),
+            price = \(course.price), currency = \(course.currency)
+        where id = \(course.id)
+        """
     }
 
-    func markPublished(_ course: UUID) async throws -> Bool {
-        try await pool.execute(
-            """
-            update courses set published_at = coalesce(published_at, clock_timestamp())
-            where id = \(course)
-            """) == 1
+    /// Changes one row, unless the course has been taken back.
+    static func markPublished(_ course: UUID) -> SQL {
+        """
+        update courses set published_at = coalesce(published_at, clock_timestamp())
+        where id = \(course)
+        """
     }
 
     /// Takes back a course that Inventory has refused.
-    func removeUnpublished(_ course: UUID) async throws {
-        try await pool.execute(
-            "delete from courses where id = \(course) and published_at is null")
+    static func removeUnpublished(_ course: UUID) -> SQL {
+        "delete from courses where id = \(course) and published_at is null"
     }
 
     /// Courses whose publishing did not come to an end, oldest first.
@@ -131,8 +136,10 @@ struct CourseStore: Sendable {
     }
 
     /// Stores an instructor. - Returns: the one that is there under this id afterwards.
-    func insert(_ instructor: Instructor) async throws -> Instructor {
-        let row = try await pool.atomically([
+    func insert(
+        _ instructor: Instructor, _ transaction: PostgresTransaction
+    ) async throws -> Instructor {
+        let row = try await transaction.batch([
             """
             insert into instructors (id, name) values (\(instructor.id), \(instructor.name))
             on conflict do nothing
@@ -143,8 +150,8 @@ struct CourseStore: Sendable {
     }
 
     /// Stores a room. - Returns: the one that is there under this id afterwards.
-    func insert(_ room: Room) async throws -> Room {
-        let row = try await pool.atomically([
+    func insert(_ room: Room, _ transaction: PostgresTransaction) async throws -> Room {
+        let row = try await transaction.batch([
             """
             insert into rooms (id, name, capacity)
             values (\(room.id), \(room.name), \(room.capacity)::int) on conflict do nothing

@@ -16,36 +16,34 @@ struct Publication: Sendable {
     let clock: Clock
     let committed: @Sendable () -> Void
 
-    static let timeout = Duration.seconds(10)
+    /// Shorter than a transaction may rest, which holds a key meanwhile.
+    static let timeout = Duration.seconds(8)
+
+    /// Makes Inventory know a course, or its change. Naturally idempotent, so without a key.
+    /// - Returns: Inventory's refusal, when it refuses.
+    /// - Throws: UPSTREAM_UNAVAILABLE when the outcome is open.
+    func ask(_ course: Course) async throws -> RPCError? {
+        var request = BookingV1.PublishOfferingRequest()
+        request.offering = BookingV1.Offering(course)
+        do {
+            _ = try await inventory.publishOffering(request, options: .timeout(Self.timeout))
+            return nil
+        } catch let error as RPCError {
+            guard Self.isDefinitive(error) else { throw Self.open(error) }
+            return Self.passed(on: error)
+        }
+    }
 
     /// - Throws: Inventory's refusal, after the course was taken back; UPSTREAM_UNAVAILABLE when
     ///   the outcome is open.
     func publish(_ course: Course) async throws {
-        var request = BookingV1.PublishOfferingRequest()
-        request.offering = BookingV1.Offering(course)
-        do {
-            _ = try await inventory.publishOffering(request, options: .timeout(Self.timeout))
-        } catch let error as RPCError where Self.isDefinitive(error) {
-            try await courses.removeUnpublished(course.id)
-            throw Self.passed(on: error)
-        } catch let error as RPCError {
-            throw Self.open(error)
+        if let refusal = try await ask(course) {
+            try await courses.pool.execute(CourseStore.removeUnpublished(course.id))
+            throw refusal
         }
-        guard try await courses.markPublished(course.id) else { throw Self.takenBack }
-    }
-
-    /// Changes a course that is published: Inventory first, which may refuse it. What breaks off in
-    /// between is mended by the same request again.
-    /// - Throws: Inventory's refusal; UPSTREAM_UNAVAILABLE when the outcome is open.
-    func change(_ course: Course) async throws {
-        var request = BookingV1.PublishOfferingRequest()
-        request.offering = BookingV1.Offering(course)
-        do {
-            _ = try await inventory.publishOffering(request, options: .timeout(Self.timeout))
-        } catch let error as RPCError {
-            throw Self.isDefinitive(error) ? Self.passed(on: error) : Self.open(error)
+        guard try await courses.pool.execute(CourseStore.markPublished(course.id)) == 1 else {
+            throw Self.takenBack
         }
-        try await courses.update(course)
     }
 
     /// Whose clocks a course in this location goes by; nil without a location.
@@ -99,29 +97,53 @@ struct Publication: Sendable {
             ids: Set(answer.skippedSlotIds.compactMap { UUID($0) }), conflicts: answer.conflicts)
     }
 
-    /// Publishes class schedules of one course: all or none, or all that are in no conflict.
-    /// - Throws: as ``publish(_:)-(Course)``.
-    @discardableResult
-    func publish(_ items: [UnpublishedSchedule]) async throws -> Skipped {
-        guard let request = Self.request(items) else { return Skipped() }
-        let skipped: Skipped
+    /// Makes Inventory know class schedules of one course: all or none, or all that are in no
+    /// conflict. Their ids make it idempotent, so it has no key.
+    /// - Returns: what it leaves out, or its refusal.
+    /// - Throws: UPSTREAM_UNAVAILABLE when the outcome is open.
+    func ask(_ items: [UnpublishedSchedule]) async throws -> Result<Skipped, RPCError> {
+        guard let request = Self.request(items) else { return .success(Skipped()) }
         do {
-            skipped = Self.skipped(
-                try await inventory.publishSlots(request, options: .timeout(Self.timeout)))
-        } catch let error as RPCError where Self.isDefinitive(error) {
-            try await schedules.removeUnpublished(items.map(\.schedule.id))
-            throw Self.passed(on: error)
+            return .success(
+                Self.skipped(
+                    try await inventory.publishSlots(request, options: .timeout(Self.timeout))))
         } catch let error as RPCError {
-            throw Self.open(error)
+            guard Self.isDefinitive(error) else { throw Self.open(error) }
+            return .failure(Self.passed(on: error))
         }
+    }
+
+    /// Writes down that Inventory has them, but for what it has left out.
+    /// - Throws: UPSTREAM_UNAVAILABLE when one of them has been taken back meanwhile.
+    func mark(
+        _ items: [UnpublishedSchedule], without skipped: Skipped,
+        _ transaction: PostgresTransaction
+    ) async throws {
         if !skipped.ids.isEmpty {
-            try await schedules.removeUnpublished(Array(skipped.ids))
+            try await transaction.execute(
+                ClassScheduleStore.removeUnpublished(Array(skipped.ids)))
         }
-        let isComplete = try await schedules.markPublished(
-            items.filter { !skipped.ids.contains($0.schedule.id) }, at: clock.now())
-        committed()
-        guard isComplete else { throw Self.takenBack }
-        return skipped
+        let published = items.filter { !skipped.ids.contains($0.schedule.id) }
+        guard try await schedules.markPublished(published, at: clock.now(), transaction) else {
+            throw Self.takenBack
+        }
+    }
+
+    /// - Throws: Inventory's refusal, after they were taken back; UPSTREAM_UNAVAILABLE when the
+    ///   outcome is open.
+    func publish(_ items: [UnpublishedSchedule]) async throws {
+        guard !items.isEmpty else { return }
+        switch try await ask(items) {
+        case .failure(let refusal):
+            try await schedules.pool.execute(
+                ClassScheduleStore.removeUnpublished(items.map(\.schedule.id)))
+            throw refusal
+        case .success(let skipped):
+            defer { committed() }
+            try await schedules.pool.transaction { transaction in
+                try await mark(items, without: skipped, transaction)
+            }
+        }
     }
 
     /// Whether asking again would only be refused again: nothing was published.
@@ -146,7 +168,7 @@ struct Publication: Sendable {
             retryAfter: .seconds(1), blame: .peer, cause: "\(error)")
     }
 
-    private static let takenBack = DomainError(
+    static let takenBack = DomainError(
         .upstreamUnavailable, "taken back by another request at the same time; send it again",
         retryAfter: .seconds(1), blame: .us)
 }

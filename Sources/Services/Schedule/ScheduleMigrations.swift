@@ -11,6 +11,7 @@ public enum ScheduleMigrations {
         Migration(version: 5, name: "months", sql: months),
         Migration(version: 6, name: "limit of prices", sql: priceLimit),
         Migration(version: 7, name: "prices of before", sql: prices),
+        Migration(version: 8, name: "idempotency keys", sql: IdempotencyTable.tables),
     ]
 
     /// ``Money/priceLimit``, for what is written from now on: the lock is held for a moment.

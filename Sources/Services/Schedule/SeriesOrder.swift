@@ -20,8 +20,11 @@ struct SeriesOrder: Sendable {
         "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
     ]
 
+    /// - Parameter newID: of a series without one.
     /// - Throws: VALIDATION_FAILED with every violation.
-    init(_ request: ScheduleV1.GenerateSeriesRequest) throws(DomainError) {
+    init(
+        _ request: ScheduleV1.GenerateSeriesRequest, otherwise newID: UUID = .timeOrdered()
+    ) throws(DomainError) {
         var rules = FieldRules()
         let id = rules.optionalUUID(request.id, "id")
         if !(1...Self.ruleLimit).contains(request.rules.count) {
@@ -58,7 +61,7 @@ struct SeriesOrder: Sendable {
         }
         rules.price(request.price, "price")
         guard rules.areKept, let from, let until else { throw rules.refusal }
-        self.id = id ?? .timeOrdered()
+        self.id = id ?? newID
         series = Series(
             rules: weekly, from: from, until: until,
             count: request.count == 0 ? nil : Int(request.count), exceptions: exceptions,
@@ -91,33 +94,41 @@ struct SeriesOrder: Sendable {
         }
     }
 
+    /// The answer when nothing is left out.
     func response(
-        _ plan: Series.Plan, _ wanted: [ClassSchedule], _ skipped: Publication.Skipped,
-        _ zone: TimeZone
+        _ plan: Series.Plan, _ wanted: [ClassSchedule], _ zone: TimeZone
     ) -> ScheduleV1.GenerateSeriesResponse {
         var response = ScheduleV1.GenerateSeriesResponse()
         response.seriesId = id.description
         response.timeZone = zone.name
-        response.conflicts = skipped.conflicts
-        response.schedules = wanted.filter { !skipped.ids.contains($0.id) }
-            .map { ScheduleV1.ClassSchedule($0) }
-        let conflicts = zip(plan.occurrences, wanted).filter { skipped.ids.contains($1.id) }
-            .map { ($0.0.date, $0.0.secondOfDay, ScheduleV1.SkipReason.conflict) }
-        let omissions = plan.omissions.map {
-            ($0.date, $0.secondOfDay, ScheduleV1.SkipReason($0.reason))
+        response.schedules = wanted.map { ScheduleV1.ClassSchedule($0) }
+        response.skipped = plan.omissions.map {
+            Self.skipped($0.date, $0.secondOfDay, ScheduleV1.SkipReason($0.reason))
         }
-        response.skipped = (conflicts + omissions).sorted { ($0.0, $0.1) < ($1.0, $1.1) }
-            .map { date, second, reason in
-                var skipped = ScheduleV1.SkippedClass()
-                skipped.date = date.description
-                skipped.time = Self.text(second)
-                skipped.reason = reason
-                return skipped
-            }
         return response
     }
 
-    // MARK: Pieces
+    /// Takes out of the answer what is in conflict.
+    func leaveOut(
+        _ skipped: Publication.Skipped, of response: inout ScheduleV1.GenerateSeriesResponse,
+        _ plan: Series.Plan, _ wanted: [ClassSchedule]
+    ) {
+        response.schedules.removeAll { UUID($0.id).map(skipped.ids.contains) ?? false }
+        response.conflicts = skipped.conflicts
+        response.skipped += zip(plan.occurrences, wanted).filter { skipped.ids.contains($1.id) }
+            .map { Self.skipped($0.0.date, $0.0.secondOfDay, .conflict) }
+        response.skipped.sort { ($0.date, $0.time) < ($1.date, $1.time) }
+    }
+
+    private static func skipped(
+        _ date: LocalDate, _ second: Int, _ reason: ScheduleV1.SkipReason
+    ) -> ScheduleV1.SkippedClass {
+        var skipped = ScheduleV1.SkippedClass()
+        skipped.date = date.description
+        skipped.time = text(second)
+        skipped.reason = reason
+        return skipped
+    }
 
     private static func rule(
         _ rule: ScheduleV1.WeeklyRule, _ path: String, _ rules: inout FieldRules

@@ -96,6 +96,7 @@ struct RoleParts {
                     pool: pool, clock: host.clock, loop: host.loop, logger: host.logger,
                     committed: committed)
             ),
+            ("key-sweeper", KeySweeper(pool: pool, loop: host.loop, logger: host.logger)),
         ] + (try archiver(pool))
     }
 
@@ -166,6 +167,10 @@ struct RoleParts {
                 PartitionKeeper(
                     schema: "schedule", pool: pool, loop: host.loop, logger: host.logger,
                     metrics: host.metrics)
+            ),
+            (
+                "key-sweeper-schedule",
+                KeySweeper(pool: pool, loop: host.loop, logger: host.logger)
             ),
             (
                 "withdrawals",

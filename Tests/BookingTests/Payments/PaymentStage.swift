@@ -23,7 +23,9 @@ final class PaymentStage: Sendable {
     static let tokens = Fixture.tokens
     static let price: Int64 = 100_001
 
-    init(_ name: String, capacity: Int = 200) async throws {
+    init(
+        _ name: String, capacity: Int = 200, captcha: any CaptchaVerifier = NoCaptcha()
+    ) async throws {
         fixture = try await Fixture("pay_\(name)")
         provider = try await FakeProvider.start(on: Fixture.loop)
         provider.set(.keep)
@@ -39,7 +41,7 @@ final class PaymentStage: Sendable {
         service = PaymentService(
             pool: fixture.pool, clock: .system, providers: providers,
             tokens: Self.tokens,
-            captcha: NoCaptcha(), site: "https://school.example", committed: {})
+            captcha: captcha, site: "https://school.example", committed: {})
         sweeper = PaymentSweeper(
             pool: fixture.pool, providers: providers, clock: .system, loop: Fixture.loop,
             logger: Logger(label: "test", sink: .discarding), metrics: metrics, committed: {})

@@ -27,10 +27,14 @@ struct BlockDesk: Sendable {
 
     /// - Throws: RESOURCE_NOT_FOUND, SCHEDULE_CONFLICT with what is in the way, ALREADY_EXISTS when
     ///   the id stands for something else.
-    func block(_ block: Block) async throws -> Block {
+    func block(
+        _ block: Block, _ use: IdempotencyTable.Use?
+    ) async throws -> BookingV1.BlockResourceResponse {
         do {
-            return try await pool.transaction { transaction in
-                try await insert(block, transaction)
+            return try await IdempotencyTable.perform(use, on: pool) { transaction, last in
+                var response = BookingV1.BlockResourceResponse()
+                response.block = BookingV1.Block(try await insert(block, transaction, &last))
+                return response
             }
         } catch is Occupied {
             var details = BookingV1.ConflictDetails()
@@ -46,7 +50,7 @@ struct BlockDesk: Sendable {
     }
 
     private func insert(
-        _ block: Block, _ transaction: PostgresTransaction
+        _ block: Block, _ transaction: PostgresTransaction, _ last: inout [SQL]
     ) async throws -> Block {
         let results = try await transaction.batch([
             """
@@ -75,13 +79,15 @@ struct BlockDesk: Sendable {
             on conflict do nothing
             """)
         guard claimed == 1 else { throw Occupied() }
-        try await tellAndCommit(stored, servesLines: false, transaction)
+        try await tell(stored, servesLines: false, transaction, &last)
         return stored
     }
 
     /// - Throws: RESOURCE_NOT_FOUND for an unknown block. One that is removed already stays so.
-    func unblock(_ id: UUID, by actor: String) async throws {
-        try await pool.transaction { transaction in
+    func unblock(
+        _ id: UUID, by actor: String, _ use: IdempotencyTable.Use?
+    ) async throws -> BookingV1.UnblockResourceResponse {
+        try await IdempotencyTable.perform(use, on: pool) { transaction, last in
             let rows = try await transaction.query("select \(Self.columns) where b.id = \(id)")
             guard let block = try rows.first.map(Self.read) else {
                 throw DomainError(.resourceNotFound, "there is no such block")
@@ -91,9 +97,11 @@ struct BlockDesk: Sendable {
                 update block set removed_at = \(clock.now()), removed_by = \(actor)
                 where id = \(id) and removed_at is null
                 """)
-            guard removed == 1 else { return }
-            try await transaction.execute("delete from claim where block_id = \(id)")
-            try await tellAndCommit(block, servesLines: true, transaction)
+            if removed == 1 {
+                try await transaction.execute("delete from claim where block_id = \(id)")
+                try await tell(block, servesLines: true, transaction, &last)
+            }
+            return BookingV1.UnblockResourceResponse()
         }
     }
 
@@ -110,8 +118,8 @@ struct BlockDesk: Sendable {
 
     /// What the slots of the resource tell has changed: newer versions, and an event for each that
     /// touches the time.
-    private func tellAndCommit(
-        _ block: Block, servesLines: Bool, _ transaction: PostgresTransaction
+    private func tell(
+        _ block: Block, servesLines: Bool, _ transaction: PostgresTransaction, _ last: inout [SQL]
     ) async throws {
         let touching = SlotNeighbours.touch([block.resource.id])
         let hit = SlotNeighbours.select(
@@ -124,7 +132,7 @@ struct BlockDesk: Sendable {
         if servesLines {
             BookingStore(pool: pool).serveLines(of: slots, at: now, after: transaction)
         }
-        try await transaction.commit(with: events.isEmpty ? [] : [Outbox.insert(events)])
+        if !events.isEmpty { last.append(Outbox.insert(events)) }
     }
 
     private static let columns: SQL = """

@@ -12,6 +12,7 @@ public struct CatalogueService: BookingV1.CatalogueService {
     private let resources: ResourceStore
     private let blocks: BlockDesk
     private let slots: SlotDesk
+    private let pool: PostgresPool
     private let clock: Clock
     private let committed: @Sendable () -> Void
 
@@ -20,6 +21,7 @@ public struct CatalogueService: BookingV1.CatalogueService {
 
     /// - Parameter committed: called after every commit with events: wakes the outbox relay.
     public init(pool: PostgresPool, clock: Clock, committed: @escaping @Sendable () -> Void) {
+        self.pool = pool
         locations = LocationStore(pool: pool)
         policies = PolicyStore(pool: pool)
         resources = ResourceStore(pool: pool)
@@ -67,18 +69,22 @@ public struct CatalogueService: BookingV1.CatalogueService {
         let location = Location(
             id: id, code: request.code, name: request.name, address: request.address,
             timeZone: request.timeZone)
-        try await DomainError.mapping { try await locations.save(location) }
-        var response = BookingV1.SaveLocationResponse()
-        response.location = BookingV1.Location(location)
-        return response
+        return try await perform(request.idempotencyKey, request, context) { transaction, _ in
+            try await locations.save(location, transaction)
+            var response = BookingV1.SaveLocationResponse()
+            response.location = BookingV1.Location(location)
+            return response
+        }
     }
 
     public func deleteLocation(
         _ request: BookingV1.DeleteLocationRequest, _ context: ServerContext
     ) async throws -> BookingV1.DeleteLocationResponse {
         let id = try FieldRules.uuid(request.locationId, only: "location_id")
-        try await DomainError.mapping { try await locations.delete(id) }
-        return BookingV1.DeleteLocationResponse()
+        return try await perform(request.idempotencyKey, request, context) { transaction, _ in
+            try await locations.delete(id, transaction)
+            return BookingV1.DeleteLocationResponse()
+        }
     }
 
     // MARK: Policies
@@ -93,10 +99,12 @@ public struct CatalogueService: BookingV1.CatalogueService {
         _ request: BookingV1.SavePolicyRequest, _ context: ServerContext
     ) async throws -> BookingV1.SavePolicyResponse {
         let policy = try PolicyRules.policy(request.policy ?? BookingV1.Policy())
-        try await DomainError.mapping { try await policies.save(policy) }
-        var response = BookingV1.SavePolicyResponse()
-        response.policy = policy
-        return response
+        return try await perform(request.idempotencyKey, request, context) { transaction, _ in
+            try await policies.save(policy, transaction)
+            var response = BookingV1.SavePolicyResponse()
+            response.policy = policy
+            return response
+        }
     }
 
     public func deletePolicy(
@@ -105,8 +113,10 @@ public struct CatalogueService: BookingV1.CatalogueService {
         var rules = FieldRules()
         rules.text(request.code, "code", limit: 40)
         try rules.check()
-        try await DomainError.mapping { try await policies.delete(request.code) }
-        return BookingV1.DeletePolicyResponse()
+        return try await perform(request.idempotencyKey, request, context) { transaction, _ in
+            try await policies.delete(request.code, transaction)
+            return BookingV1.DeletePolicyResponse()
+        }
     }
 
     public func saveCancellationPolicy(
@@ -114,10 +124,12 @@ public struct CatalogueService: BookingV1.CatalogueService {
     ) async throws -> BookingV1.SaveCancellationPolicyResponse {
         let policy = request.policy ?? BookingV1.CancellationPolicy()
         try PolicyRules.check(policy)
-        try await DomainError.mapping { try await policies.save(policy) }
-        var response = BookingV1.SaveCancellationPolicyResponse()
-        response.policy = policy
-        return response
+        return try await perform(request.idempotencyKey, request, context) { transaction, _ in
+            try await policies.save(policy, transaction)
+            var response = BookingV1.SaveCancellationPolicyResponse()
+            response.policy = policy
+            return response
+        }
     }
 
     // MARK: Resources
@@ -154,18 +166,22 @@ public struct CatalogueService: BookingV1.CatalogueService {
         let resource = Resource(
             id: id, name: message.name, kind: message.kind, locationID: location,
             capacity: message.capacity == 0 ? nil : Int(message.capacity))
-        try await DomainError.mapping { try await resources.save(resource) }
-        var response = BookingV1.SaveResourceResponse()
-        response.resource = BookingV1.Resource(resource)
-        return response
+        return try await perform(request.idempotencyKey, request, context) { transaction, _ in
+            try await resources.save(resource, transaction)
+            var response = BookingV1.SaveResourceResponse()
+            response.resource = BookingV1.Resource(resource)
+            return response
+        }
     }
 
     public func deleteResource(
         _ request: BookingV1.DeleteResourceRequest, _ context: ServerContext
     ) async throws -> BookingV1.DeleteResourceResponse {
         let id = try FieldRules.uuid(request.resourceId, only: "resource_id")
-        try await DomainError.mapping { try await resources.delete(id) }
-        return BookingV1.DeleteResourceResponse()
+        return try await perform(request.idempotencyKey, request, context) { transaction, _ in
+            try await resources.delete(id, transaction)
+            return BookingV1.DeleteResourceResponse()
+        }
     }
 
     // MARK: Blocks
@@ -192,10 +208,9 @@ public struct CatalogueService: BookingV1.CatalogueService {
             id: id ?? .timeOrdered(clock.now()),
             resource: NamedResource(id: resource, name: ""), startsAt: start, endsAt: end,
             reason: request.reason, createdBy: context.principal.actor)
-        let stored = try await DomainError.mapping { try await blocks.block(block) }
+        let use = try use(request.idempotencyKey, request, context)
+        let response = try await DomainError.mapping { try await blocks.block(block, use) }
         committed()
-        var response = BookingV1.BlockResourceResponse()
-        response.block = BookingV1.Block(stored)
         return response
     }
 
@@ -203,11 +218,12 @@ public struct CatalogueService: BookingV1.CatalogueService {
         _ request: BookingV1.UnblockResourceRequest, _ context: ServerContext
     ) async throws -> BookingV1.UnblockResourceResponse {
         let id = try FieldRules.uuid(request.blockId, only: "block_id")
-        try await DomainError.mapping {
-            try await blocks.unblock(id, by: context.principal.actor)
+        let use = try use(request.idempotencyKey, request, context)
+        let response = try await DomainError.mapping {
+            try await blocks.unblock(id, by: context.principal.actor, use)
         }
         committed()
-        return BookingV1.UnblockResourceResponse()
+        return response
     }
 
     public func listBlocks(
@@ -271,10 +287,9 @@ public struct CatalogueService: BookingV1.CatalogueService {
         let change = SlotDesk.Change(
             slot: id, status: status, capacity: request.capacity.map { Int($0) },
             price: request.price, ifVersion: request.ifVersion)
-        let slot = try await DomainError.mapping { try await slots.update(change) }
+        let use = try use(request.idempotencyKey, request, context)
+        let response = try await DomainError.mapping { try await slots.update(change, use) }
         committed()
-        var response = BookingV1.UpdateSlotResponse()
-        response.slot = BookingV1.Slot(slot)
         return response
     }
 
@@ -282,14 +297,30 @@ public struct CatalogueService: BookingV1.CatalogueService {
         _ request: BookingV1.WithdrawSlotRequest, _ context: ServerContext
     ) async throws -> BookingV1.WithdrawSlotResponse {
         let id = try FieldRules.uuid(request.slotId, only: "slot_id")
-        let (slot, bookings) = try await DomainError.mapping {
-            try await slots.withdraw(id, force: request.force)
+        let use = try use(request.idempotencyKey, request, context)
+        let response = try await DomainError.mapping {
+            try await slots.withdraw(id, force: request.force, use)
         }
         committed()
-        var response = BookingV1.WithdrawSlotResponse()
-        response.slot = BookingV1.Slot(slot)
-        response.bookingIds = bookings.map(\.description)
         return response
+    }
+
+    // MARK: Pieces
+
+    private func use(
+        _ key: String?, _ request: some Message, _ context: ServerContext
+    ) throws(DomainError) -> IdempotencyTable.Use? {
+        try IdempotencyTable.Use(checked: key, for: request, context, at: clock.now())
+    }
+
+    private func perform<Response: Message>(
+        _ key: String?, _ request: some Message, _ context: ServerContext,
+        _ body: (PostgresTransaction, inout [SQL]) async throws -> Response
+    ) async throws -> Response {
+        let use = try use(key, request, context)
+        return try await DomainError.mapping {
+            try await IdempotencyTable.perform(use, on: pool, body)
+        }
     }
 }
 

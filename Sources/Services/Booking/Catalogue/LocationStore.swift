@@ -37,37 +37,35 @@ struct LocationStore: Sendable {
     }
 
     /// Creates or changes it. Its offerings follow its zone; slots, once there, hold it fast.
-    func save(_ location: Location) async throws {
+    func save(_ location: Location, _ transaction: PostgresTransaction) async throws {
         do {
-            try await pool.transaction { transaction in
-                let known = try await transaction.query(
-                    "select time_zone from location where id = \(location.id) for update"
-                ).first.map { row in try row[0] as String }
-                if let known, known != location.timeZone {
-                    let slots: Bool = try await transaction.query(
-                        "select exists (select from slot where location_id = \(location.id))"
-                    ).single()[0]
-                    if slots {
-                        throw DomainError(
-                            .invalidTransition, "slots are published in the zone \(known)")
-                    }
+            let known = try await transaction.query(
+                "select time_zone from location where id = \(location.id) for update"
+            ).first.map { row in try row[0] as String }
+            if let known, known != location.timeZone {
+                let slots: Bool = try await transaction.query(
+                    "select exists (select from slot where location_id = \(location.id))"
+                ).single()[0]
+                if slots {
+                    throw DomainError(
+                        .invalidTransition, "slots are published in the zone \(known)")
                 }
-                try await transaction.commit(with: [
-                    """
-                    insert into location (id, code, name, address, time_zone)
-                    select \(location.id), \(location.code), \(location.name),
-                        \(location.address), \(location.timeZone)
-                    where clock_timestamp() at time zone \(location.timeZone) is not null
-                    on conflict (id) do update set code = excluded.code, name = excluded.name,
-                        address = excluded.address, time_zone = excluded.time_zone,
-                        updated_at = clock_timestamp()
-                    """,
-                    """
-                    update offering set time_zone = \(location.timeZone)
-                    where location_id = \(location.id) and time_zone <> \(location.timeZone)
-                    """,
-                ])
             }
+            _ = try await transaction.batch([
+                """
+                insert into location (id, code, name, address, time_zone)
+                select \(location.id), \(location.code), \(location.name),
+                    \(location.address), \(location.timeZone)
+                where clock_timestamp() at time zone \(location.timeZone) is not null
+                on conflict (id) do update set code = excluded.code, name = excluded.name,
+                    address = excluded.address, time_zone = excluded.time_zone,
+                    updated_at = clock_timestamp()
+                """,
+                """
+                update offering set time_zone = \(location.timeZone)
+                where location_id = \(location.id) and time_zone <> \(location.timeZone)
+                """,
+            ])
         } catch let error as PostgresError where error.sqlState == .uniqueViolation {
             throw DomainError(.alreadyExists, "the code belongs to another location")
         } catch let error as PostgresError where error.sqlState == SQLState(rawValue: "22023") {
@@ -77,17 +75,20 @@ struct LocationStore: Sendable {
         }
     }
 
-    func delete(_ id: UUID) async throws {
-        try await Deletion.run(pool, "delete from location where id = \(id)", "the location")
+    func delete(_ id: UUID, _ transaction: PostgresTransaction) async throws {
+        try await Deletion.run(
+            "delete from location where id = \(id)", "the location", transaction)
     }
 }
 
 /// Deletes what nothing names any more.
 enum Deletion {
     /// - Throws: INVALID_TRANSITION while something names it.
-    static func run(_ pool: PostgresPool, _ sql: SQL, _ what: String) async throws {
+    static func run(
+        _ sql: SQL, _ what: String, _ transaction: PostgresTransaction
+    ) async throws {
         do {
-            try await pool.execute(sql)
+            try await transaction.execute(sql)
         } catch let error as PostgresError where error.sqlState == .foreignKeyViolation {
             throw DomainError(.invalidTransition, "\(what) is still in use")
         }

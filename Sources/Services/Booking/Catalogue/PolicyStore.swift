@@ -70,11 +70,11 @@ struct PolicyStore: Sendable {
 
     /// Creates or changes a checked policy.
     /// - Throws: POLICY_NOT_FOUND for an unknown cancellation policy.
-    func save(_ policy: BookingV1.Policy) async throws {
+    func save(_ policy: BookingV1.Policy, _ transaction: PostgresTransaction) async throws {
         let entry = PolicyWords.entries.first { $0.0 == policy.entry }?.1 ?? ""
         let payment = PolicyWords.payments.first { $0.0 == policy.payment }?.1 ?? ""
         do {
-            try await pool.execute(
+            try await transaction.execute(
                 """
                 insert into policy (code, entry, payment, cancellation, request_seconds,
                     hold_seconds, hold_extensions, payment_seconds, notice_seconds, window_seconds,
@@ -117,16 +117,19 @@ struct PolicyStore: Sendable {
         }
     }
 
-    func delete(_ code: String) async throws {
-        try await Deletion.run(pool, "delete from policy where code = \(code)", "the policy")
+    func delete(_ code: String, _ transaction: PostgresTransaction) async throws {
+        try await Deletion.run(
+            "delete from policy where code = \(code)", "the policy", transaction)
     }
 
     /// Bookings keep the tiers that they were made under.
-    func save(_ policy: BookingV1.CancellationPolicy) async throws {
+    func save(
+        _ policy: BookingV1.CancellationPolicy, _ transaction: PostgresTransaction
+    ) async throws {
         let tiers: [SQL] = policy.tiers.map {
             "(\(policy.code), \($0.noticeSeconds)::bigint, \($0.refundPercent)::int)"
         }
-        _ = try await pool.atomically([
+        _ = try await transaction.batch([
             """
             insert into cancellation_policy (code, name) values (\(policy.code), \(policy.name))
             on conflict (code) do update set name = excluded.name

@@ -32,9 +32,9 @@ struct ResourceStore: Sendable {
     }
 
     /// - Throws: INVALID_TRANSITION when it is of another kind, LOCATION_NOT_FOUND.
-    func save(_ resource: Resource) async throws {
+    func save(_ resource: Resource, _ transaction: PostgresTransaction) async throws {
         do {
-            let saved = try await pool.execute(
+            let saved = try await transaction.execute(
                 """
                 insert into resource (id, kind, name, location_id, capacity)
                 values (\(resource.id), \(resource.kind), \(resource.name),
@@ -51,7 +51,8 @@ struct ResourceStore: Sendable {
         }
     }
 
-    func delete(_ id: UUID) async throws {
-        try await Deletion.run(pool, "delete from resource where id = \(id)", "the resource")
+    func delete(_ id: UUID, _ transaction: PostgresTransaction) async throws {
+        try await Deletion.run(
+            "delete from resource where id = \(id)", "the resource", transaction)
     }
 }

@@ -20,17 +20,28 @@ struct SlotDesk: Sendable {
 
     /// - Throws: SLOT_NOT_FOUND, VERSION_CONFLICT, CAPACITY_EXCEEDED when more seats are taken,
     ///   INVALID_TRANSITION for a withdrawn slot.
-    func update(_ change: Change) async throws -> Slot {
+    func update(
+        _ change: Change, _ use: IdempotencyTable.Use?
+    ) async throws -> BookingV1.UpdateSlotResponse {
+        func attempt(servesLine: Bool) async throws -> BookingV1.UpdateSlotResponse {
+            try await IdempotencyTable.perform(use, on: pool) { transaction, last in
+                var response = BookingV1.UpdateSlotResponse()
+                response.slot = BookingV1.Slot(
+                    try await update(change, servesLine: servesLine, transaction, &last))
+                return response
+            }
+        }
         do {
-            return try await pool.transaction { try await update(change, servesLine: true, $0) }
+            return try await attempt(servesLine: true)
         } catch is SeatLost {
             // A resource was occupied while seats were offered: the line waits on.
-            return try await pool.transaction { try await update(change, servesLine: false, $0) }
+            return try await attempt(servesLine: false)
         }
     }
 
     private func update(
-        _ change: Change, servesLine: Bool, _ transaction: PostgresTransaction
+        _ change: Change, servesLine: Bool, _ transaction: PostgresTransaction,
+        _ told: inout [SQL]
     ) async throws -> Slot {
         var (ledger, isWithdrawn) = try await open(change.slot, servesLine, transaction)
         guard let entry = ledger.entries[change.slot] else { throw Self.notFound }
@@ -67,7 +78,7 @@ struct SlotDesk: Sendable {
         let settlement = try await BookingStore(pool: pool).settle(ledger, transaction, &last)
         if !last.isEmpty { _ = try await transaction.batch(last) }
         return try await tell(
-            entry.slot, "updated", freed: false, [], settlement.further, transaction)
+            entry.slot, "updated", freed: false, [], settlement.further, transaction, &told)
     }
 
     /// Takes a slot off for good, frees its resources, ends its line and releases the holds that
@@ -75,9 +86,9 @@ struct SlotDesk: Sendable {
     /// - Returns: the slot and the bookings that have a seat in it.
     /// - Throws: SLOT_NOT_FOUND; INVALID_TRANSITION while seats are held or booked, unless forced.
     func withdraw(
-        _ id: UUID, force: Bool
-    ) async throws -> (slot: Slot, bookings: [UUID]) {
-        try await pool.transaction { transaction in
+        _ id: UUID, force: Bool, _ use: IdempotencyTable.Use?
+    ) async throws -> BookingV1.WithdrawSlotResponse {
+        try await IdempotencyTable.perform(use, on: pool) { transaction, told in
             var (ledger, isWithdrawn) = try await open(id, false, transaction)
             guard let slot = ledger.entries[id]?.slot else { throw Self.notFound }
             let results = try await transaction.batch([
@@ -101,7 +112,7 @@ struct SlotDesk: Sendable {
             let lapsed = Set(ledger.lapsed.map(\.id))
             let bookings = try results[0].map { row in try row[0] as UUID }
                 .filter { !lapsed.contains($0) }
-            if isWithdrawn { return (slot, bookings) }
+            if isWithdrawn { return Self.withdrawn(slot, bookings) }
             for entry in try results[1].map(WaitlistEntry.read) { try ledger.end(entry) }
             let taken = ledger.entries[id]?.taken ?? 0
             guard taken == 0 || force else {
@@ -125,9 +136,18 @@ struct SlotDesk: Sendable {
                 ])
             let after = try await tell(
                 slot, "withdrawn", freed: changes.last?.affectedRows ?? 0 > 0, bookings,
-                settlement.further, transaction)
-            return (after, bookings)
+                settlement.further, transaction, &told)
+            return Self.withdrawn(after, bookings)
         }
+    }
+
+    private static func withdrawn(
+        _ slot: Slot, _ bookings: [UUID]
+    ) -> BookingV1.WithdrawSlotResponse {
+        var response = BookingV1.WithdrawSlotResponse()
+        response.slot = BookingV1.Slot(slot)
+        response.bookingIds = bookings.map(\.description)
+        return response
     }
 
     /// Slots of some days in their own zones, withdrawn ones left out.
@@ -162,7 +182,7 @@ struct SlotDesk: Sendable {
 
     private func tell(
         _ before: Slot, _ action: String, freed: Bool, _ bookings: [UUID],
-        _ further: [OutboxEvent], _ transaction: PostgresTransaction
+        _ further: [OutboxEvent], _ transaction: PostgresTransaction, _ told: inout [SQL]
     ) async throws -> Slot {
         if freed {
             _ = try await transaction.batch(SlotNeighbours.touch(before.resources.map(\.id)))
@@ -188,7 +208,7 @@ struct SlotDesk: Sendable {
             }
             BookingStore(pool: pool).serveLines(of: others, at: now, after: transaction)
         }
-        try await transaction.commit(with: [Outbox.insert(events + further)])
+        told.append(Outbox.insert(events + further))
         return slot
     }
 }

@@ -9,11 +9,13 @@ public import Schema
 public struct InventoryService: BookingV1.InventoryService {
     private let store: InventoryStore
     private let publisher: SlotPublisher
+    private let clock: Clock
     private let committed: @Sendable () -> Void
 
     public init(pool: PostgresPool, clock: Clock, committed: @escaping @Sendable () -> Void) {
         store = InventoryStore(pool: pool)
         publisher = SlotPublisher(store: store, clock: clock)
+        self.clock = clock
         self.committed = committed
     }
 
@@ -21,13 +23,16 @@ public struct InventoryService: BookingV1.InventoryService {
         _ request: BookingV1.PublishOfferingRequest, _ context: ServerContext
     ) async throws -> BookingV1.PublishOfferingResponse {
         let offering = try Self.offering(request.offering ?? BookingV1.Offering())
-        let terms = try await DomainError.mapping {
-            try await store.publish(offering)
-            return try await store.terms(of: offering.id)
+        let use = try use(request.idempotencyKey, request, context)
+        return try await DomainError.mapping {
+            try await IdempotencyTable.perform(use, on: store.pool) { transaction, _ in
+                try await store.publish(offering, transaction)
+                let terms = try await store.terms(of: offering.id, transaction)
+                var response = BookingV1.PublishOfferingResponse()
+                response.offering = terms.map { BookingV1.Offering($0.offering) }
+                return response
+            }
         }
-        var response = BookingV1.PublishOfferingResponse()
-        response.offering = terms.map { BookingV1.Offering($0.offering) }
-        return response
     }
 
     public func publishSlots(
@@ -42,22 +47,20 @@ public struct InventoryService: BookingV1.InventoryService {
             SlotPublication($1, "slots[\($0)]", &rules)
         }
         if Set(slots.map(\.id)).count < slots.count { rules.refuse("slots", "names an id twice") }
-        try rules.check()
-        guard let course, !slots.isEmpty else { return BookingV1.PublishSlotsResponse() }
-        let outcome = try await DomainError.mapping {
-            try await publisher.publish(
-                SlotPublisher.Order(
-                    slots: slots, course: course, skipConflicts: request.skipConflicts,
-                    isDryRun: request.dryRun))
-        }
+        guard rules.areKept, let course else { throw rules.refusal }
+        let order = SlotPublisher.Order(
+            slots: slots, course: course, skipConflicts: request.skipConflicts,
+            isDryRun: request.dryRun)
+        let use = try use(request.idempotencyKey, request, context)
+        let response = try await DomainError.mapping { try await publisher.publish(order, use) }
         if !request.dryRun { committed() }
-        var response = BookingV1.PublishSlotsResponse()
-        response.created = Int32(clamping: outcome.created)
-        response.unchanged = Int32(
-            clamping: slots.count - outcome.created - outcome.skipped.count)
-        response.skippedSlotIds = outcome.skipped.map(\.description)
-        response.conflicts = outcome.conflicts.map { BookingV1.Conflict($0) }
         return response
+    }
+
+    private func use(
+        _ key: String?, _ request: some Message, _ context: ServerContext
+    ) throws(DomainError) -> IdempotencyTable.Use? {
+        try IdempotencyTable.Use(checked: key, for: request, context, at: clock.now())
     }
 
     public func checkConflicts(

@@ -19,10 +19,10 @@ struct InventoryStore: Sendable {
     /// Makes an offering known or changes it; when it claims stays. In a location it has its zone.
     /// - Throws: ALREADY_EXISTS, LOCATION_NOT_FOUND, POLICY_NOT_FOUND, VALIDATION_FAILED for an
     ///   unknown zone.
-    func publish(_ offering: Offering) async throws {
+    func publish(_ offering: Offering, _ transaction: PostgresTransaction) async throws {
         do {
             // `at time zone` refuses unknown zones, and its result is always true.
-            try await pool.execute(
+            try await transaction.execute(
                 """
                 insert into offering (id, code, title, claim_at, kind, location_id, policy, price,
                     currency, time_zone)
@@ -52,13 +52,16 @@ struct InventoryStore: Sendable {
         }
     }
 
-    func terms(of id: UUID) async throws -> Terms? {
-        try await pool.query(
-            """
+    func terms(of id: UUID, _ transaction: PostgresTransaction? = nil) async throws -> Terms? {
+        let sql: SQL = """
             select \(OfferingRow.columns), p.buffer_before_seconds, p.buffer_after_seconds
             from offering o join policy p on p.code = o.policy where o.id = \(id)
             """
-        ).first.map { row in
+        let rows =
+            if let transaction { try await transaction.query(sql) } else {
+                try await pool.query(sql)
+            }
+        return try rows.first.map { row in
             Terms(
                 offering: try OfferingRow.read(row),
                 before: .seconds(try row[OfferingRow.count] as Int),

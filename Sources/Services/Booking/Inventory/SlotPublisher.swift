@@ -32,9 +32,22 @@ struct SlotPublisher: Sendable {
         let outcome: Outcome
     }
 
+    /// - Parameter use: of no account for a dry run, which has nothing to repeat.
     /// - Throws: COURSE_NOT_FOUND, RESOURCE_NOT_FOUND, ALREADY_EXISTS when an id stands for
     ///   something else, SCHEDULE_CONFLICT with what is in the way.
-    func publish(_ order: Order) async throws -> Outcome {
+    func publish(
+        _ order: Order, _ use: IdempotencyTable.Use?
+    ) async throws -> BookingV1.PublishSlotsResponse {
+        let use = order.isDryRun ? nil : use
+        // Names are written before the key is.
+        if let answer: BookingV1.PublishSlotsResponse = try await IdempotencyTable.answered(
+            use, on: store.pool)
+        {
+            return answer
+        }
+        guard !order.slots.isEmpty else {
+            return try await IdempotencyTable.perform(use, on: store.pool) { _, _ in .init() }
+        }
         guard let terms = try await store.terms(of: order.course) else {
             throw DomainError(.courseNotFound, "there is no such course")
         }
@@ -42,12 +55,12 @@ struct SlotPublisher: Sendable {
         let names = store.insertResources(order.slots)
         if let names, !order.isDryRun { try await store.pool.execute(names) }
         do {
-            let outcome = try await store.pool.transaction { transaction in
-                try await insert(order, terms, transaction)
+            return try await IdempotencyTable.perform(use, on: store.pool) { transaction, last in
+                let outcome = try await insert(order, terms, transaction, &last)
+                return order.response(try await explained(outcome, order, terms, transaction))
             }
-            return try await explained(outcome, order, terms)
         } catch let dryRun as DryRun {
-            return try await explained(dryRun.outcome, order, terms)
+            return order.response(try await explained(dryRun.outcome, order, terms))
         } catch is Occupied {
             var details = BookingV1.ConflictDetails()
             details.conflicts = try await conflicts(order.slots, terms).map {
@@ -60,18 +73,20 @@ struct SlotPublisher: Sendable {
     }
 
     private func explained(
-        _ outcome: Outcome, _ order: Order, _ terms: InventoryStore.Terms
+        _ outcome: Outcome, _ order: Order, _ terms: InventoryStore.Terms,
+        _ transaction: PostgresTransaction? = nil
     ) async throws -> Outcome {
         guard !outcome.skipped.isEmpty else { return outcome }
         var outcome = outcome
         let skipped = Set(outcome.skipped)
         outcome.conflicts = try await conflicts(
-            order.slots.filter { skipped.contains($0.id) }, terms)
+            order.slots.filter { skipped.contains($0.id) }, terms, transaction)
         return outcome
     }
 
     private func insert(
-        _ order: Order, _ terms: InventoryStore.Terms, _ transaction: PostgresTransaction
+        _ order: Order, _ terms: InventoryStore.Terms, _ transaction: PostgresTransaction,
+        _ last: inout [SQL]
     ) async throws -> Outcome {
         if order.isDryRun, let names = store.insertResources(order.slots) {
             try await transaction.execute(names)
@@ -110,22 +125,35 @@ struct SlotPublisher: Sendable {
             let slot = try SlotRow.read(row)
             return BookingEvents.availability(slot, version: slot.version, at: now)
         }
-        try await transaction.commit(with: [Outbox.insert(events)])
+        last.append(Outbox.insert(events))
         return outcome
     }
 
     /// What occupies the first slots that could not be published.
     private func conflicts(
-        _ slots: [SlotPublication], _ terms: InventoryStore.Terms
+        _ slots: [SlotPublication], _ terms: InventoryStore.Terms,
+        _ transaction: PostgresTransaction? = nil
     ) async throws -> [Conflict] {
         var found: [Conflict] = []
         let query = ConflictQuery(pool: store.pool)
         for slot in slots where found.count < Self.explained {
             found += try await query.find(
                 slot.resources.map(\.id), from: slot.startsAt - terms.before,
-                to: slot.endsAt + terms.after
+                to: slot.endsAt + terms.after, transaction
             ).filter { $0.slotID != slot.id }
         }
         return found
+    }
+}
+
+extension SlotPublisher.Order {
+    fileprivate func response(_ outcome: SlotPublisher.Outcome) -> BookingV1.PublishSlotsResponse {
+        var response = BookingV1.PublishSlotsResponse()
+        response.created = Int32(clamping: outcome.created)
+        response.unchanged = Int32(
+            clamping: slots.count - outcome.created - outcome.skipped.count)
+        response.skippedSlotIds = outcome.skipped.map(\.description)
+        response.conflicts = outcome.conflicts.map { BookingV1.Conflict($0) }
+        return response
     }
 }

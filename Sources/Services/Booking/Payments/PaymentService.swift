@@ -63,23 +63,46 @@ public struct PaymentService: PaymentV1.PaymentsService {
     public func uploadProof(
         _ request: PaymentV1.UploadProofRequest, _ context: ServerContext
     ) async throws -> PaymentV1.UploadProofResponse {
-        try await captcha.verify(request.captchaToken)
         let content = request.file?.data ?? []
         guard content.count <= ProofStore.sizeLimit else {
             throw DomainError(.payloadTooLarge, "the file is larger than 5 MiB")
+        }
+        // The captcha's token is used up by the first try: the answer comes before it, and does
+        // not depend on it.
+        var asked = request
+        asked.captchaToken = ""
+        let use = try IdempotencyTable.Use(
+            checked: request.idempotencyKey, for: asked, context, at: desk.clock.now())
+        let pool = desk.store.pool
+        let known: PaymentV1.UploadProofResponse? = try await DomainError.mapping {
+            try await IdempotencyTable.answered(use, on: pool)
+        }
+        if let known { return known }
+        do {
+            try await captcha.verify(request.captchaToken)
+        } catch {
+            // Its first try may have used the token up meanwhile.
+            let known: PaymentV1.UploadProofResponse? = try? await IdempotencyTable.answered(
+                use, on: pool)
+            guard let known else { throw error }
+            return known
         }
         guard let type = ProofStore.type(of: content) else {
             throw DomainError(
                 .unsupportedMediaType, "the file is no JPEG, PNG, WebP or PDF")
         }
         let proof = ProofStore.Proof(id: .random(), contentType: type, content: content)
-        try await mapped { try await proofs.keep(proof, at: desk.clock.now()) }
-        var response = PaymentV1.UploadProofResponse()
-        response.proofId = proof.id.description
-        response.size = Int32(content.count)
-        response.contentType = type
-        response.url = addresses.address(of: proof.id)
-        return response
+        return try await mapped {
+            try await IdempotencyTable.perform(use, on: pool) { transaction, _ in
+                try await proofs.keep(proof, at: desk.clock.now(), transaction)
+                var response = PaymentV1.UploadProofResponse()
+                response.proofId = proof.id.description
+                response.size = Int32(content.count)
+                response.contentType = type
+                response.url = addresses.address(of: proof.id)
+                return response
+            }
+        }
     }
 
     public func submitProof(

@@ -33,8 +33,10 @@ struct ProofStore: Sendable {
     }
 
     /// - Throws: RATE_LIMITED while too much lies around unclaimed.
-    func keep(_ proof: Proof, at: Instant) async throws {
-        let kept = try await pool.execute(
+    func keep(
+        _ proof: Proof, at: Instant, _ transaction: PostgresTransaction
+    ) async throws {
+        let kept = try await transaction.execute(
             """
             insert into payment_proof (id, content_type, size, digest, content, created_at)
             select \(proof.id)::uuid, \(proof.contentType)::text, \(proof.content.count)::int,

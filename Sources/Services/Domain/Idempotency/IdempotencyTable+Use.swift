@@ -36,6 +36,21 @@ extension IdempotencyTable {
                 requestHash: SHA256.hash(request.encoded()), at: at, in: context)
         }
 
+        /// The use by this call; nil without a key.
+        /// - Throws: VALIDATION_FAILED for what cannot be a key.
+        public init?(
+            checked key: String?, for request: some Message, _ context: ServerContext, at: Instant
+        ) throws(DomainError) {
+            guard let key else { return nil }
+            var rules = FieldRules()
+            rules.key(key)
+            try rules.check()
+            self.init(key, for: request, context, at: at)
+        }
+
+        /// An id of what the use makes: the same whenever the same is asked under the same key.
+        public var id: UUID { .named("\(scope) \(key) \(Hex.encode(requestHash))") }
+
         /// The trailer of an answer, or of a refusal, that repeats an earlier one; the edge shows it
         /// as a header.
         public static let replayedTrailer = "idempotency-replayed"

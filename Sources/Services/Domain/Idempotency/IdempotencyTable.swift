@@ -96,6 +96,33 @@ public enum IdempotencyTable {
         """
     }
 
+    /// Waits for a twin and then holds the key until the transaction ends, without a row of its
+    /// own: for what asks another service meanwhile, since a transaction that has written holds back
+    /// everybody's events.
+    /// - Returns: what the key was answered with; when it has not been used,
+    ///   ``keep(_:at:)`` belongs into the same transaction.
+    public static func hold(
+        _ use: Use, _ transaction: PostgresTransaction
+    ) async throws -> Answers {
+        try Answers(try await transaction.batch([lock([use]), answers([use])])[1])
+    }
+
+    /// What the key was answered with; nil when it is new, or its first use still runs. No lock, no
+    /// wait: for what is looked at before anything is done that no transaction takes back.
+    /// - Throws: IDEMPOTENCY_KEY_REUSED.
+    public static func answered<Response: Message>(
+        _ use: Use?, on pool: PostgresPool
+    ) async throws -> Response? {
+        guard let use else { return nil }
+        return try Answers(try await pool.query(answers([use]))).answer(to: use)
+            .map { try Response(decoding: $0) }
+    }
+
+    /// Forgets the use of a key whose effect is taken back by the same transaction.
+    public static func release(_ use: Use) -> SQL {
+        "delete from idempotency_key where scope = \(use.scope) and key = \(use.key)"
+    }
+
     /// One mutation in an open transaction, which is committed: nothing may follow.
     ///
     /// - Parameters:

@@ -72,7 +72,8 @@ export class HoldPanel {
     this.#end();
     try {
       await callPersistently(
-        "POST", `/api/bookings/holds/${held.hold.id}/release`, { token: held.token });
+        "POST", `/api/bookings/holds/${held.hold.id}/release`,
+        { token: held.token, idempotency_key: newKey() });
     } catch {
       // It lapses by itself.
     }

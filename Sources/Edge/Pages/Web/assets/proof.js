@@ -1,5 +1,5 @@
 // The proof of payment of a registration: uploaded once, then named by its id (A-32, X-13).
-import { call } from "./api.js";
+import { callPersistently, newKey } from "./api.js";
 
 export class Proof {
   #input;
@@ -22,8 +22,9 @@ export class Proof {
     if (file === null) return null;
     if (this.#uploaded.file !== file) {
       const token = await this.#takeToken();
-      const path = `/api/booking/payment-proofs?captcha_token=${encodeURIComponent(token)}`;
-      const { proof_id } = await call("POST", path, file);
+      const query = new URLSearchParams({ captcha_token: token, idempotency_key: newKey() });
+      const { proof_id } = await callPersistently(
+        "POST", `/api/booking/payment-proofs?${query}`, file);
       this.#uploaded = { file, id: proof_id };
     }
     return this.#uploaded.id;
