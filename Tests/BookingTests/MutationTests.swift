@@ -15,19 +15,32 @@ extension ServerTests {
     struct MutationTests {
         private typealias Catalogue = BookingV1.CatalogueMethods
 
+        private static func check(_ calls: [KeyedCall], _ fixture: Fixture) async throws {
+            for call in calls {
+                let problems = try await call.problems(
+                    schema: "booking", in: "booking_\(fixture.name)")
+                for problem in problems { Issue.record("\(problem)") }
+            }
+        }
+
         @Test("X-09: each is done once, and answered the same to twins and whoever comes again")
         func all() async throws {
             let stage = try await PaymentStage("mutations")
+            let line = try await Line("mutations_line", payment: "at_desk")
             let calls =
                 try await Self.places(stage.fixture) + Self.rules(stage.fixture)
                 + Self.resources(stage.fixture) + Self.slots(stage.fixture)
                 + Self.inventory(stage.fixture) + [Self.upload(stage)]
-            #expect(Set(calls.map(\.name)) == Mutations.ofBooking)
-            for call in calls {
-                let problems = try await call.problems(
-                    schema: "booking", in: "booking_\(stage.fixture.name)")
-                for problem in problems { Issue.record("\(problem)") }
-            }
+                + KeyedCall.requests(stage.fixture) + KeyedCall.payments(stage)
+            let others =
+                try await KeyedCall.holds(line.clinic)
+                + KeyedCall.visits(line.clinic) + KeyedCall.manageLinks(line.clinic)
+                + KeyedCall.waitlists(line)
+            #expect(Set((calls + others).map(\.name)) == Mutations.ofBooking)
+            try await Self.check(calls, stage.fixture)
+            try await Self.check(others, line.clinic.fixture)
+            try await stage.fixture.check(KernelInvariants.keys)
+            try await line.clinic.fixture.check(KernelInvariants.keys)
             await stage.close()
         }
 
@@ -157,9 +170,7 @@ extension ServerTests {
                 KeyedCall(
                     Catalogue.withdrawSlot,
                     once: [
-                        (
-                            "select count(*) from slot where withdrawn_at is not null", "1"
-                        )
+                        ("select count(*) from slot where withdrawn_at is not null", "1")
                     ], Fixture.admin, withdraw, key: \.idempotencyKey,
                     other: { $0.force = false }, fixture.catalogue.withdrawSlot),
             ]
@@ -204,7 +215,11 @@ extension ServerTests {
             upload.file?.data = Array("%PDF-1.7".utf8)
             return KeyedCall(
                 PaymentV1.PaymentsMethods.uploadProof,
-                once: [("select count(*) from payment_proof", "1")],
+                once: [
+                    (
+                        "select count(*) from payment_proof where content = '%PDF-1.7'", "1"
+                    )
+                ],
                 { ServerContext(method: $0) }, upload, key: \.idempotencyKey,
                 other: { $0.file?.data = Array("%PDF-1.8".utf8) }, stage.service.uploadProof)
         }
