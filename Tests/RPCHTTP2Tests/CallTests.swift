@@ -94,6 +94,27 @@ struct CallTests {
         #expect(error?.metadata.firstBinary("x-tail-bin") == [0xab, 0xab, 0xab])
     }
 
+    @Test("metadata that was forwarded sends no header of the transport's a second time")
+    func reserved() async throws {
+        let server = try await RawServer { $0.answer([1]) }
+        let channel = try HTTP2Channel(
+            target: "\(server.address)", loop: EventLoop(name: "client"))
+        let metadata = Metadata([
+            "user-agent": "curl", "te": "gzip", "connection": "close", "host": "a",
+            "content-type": "text/plain", "content-length": "7", "transfer-encoding": "chunked",
+            "grpc-timeout": "1n", "x-kept": "1",
+        ])
+        #expect(try await channel.unary(Methods.unary, [1], metadata: metadata) == [1])
+        let fields = try #require(try await server.received.first?.stream.fields)
+        #expect(fields["user-agent"] == ChannelConfiguration().userAgent)
+        #expect(fields["te"] == "trailers")
+        #expect(fields["content-type"] == "application/grpc")
+        #expect(fields["x-kept"] == "1")
+        for name in ["connection", "host", "content-length", "transfer-encoding", "grpc-timeout"] {
+            #expect(fields[name] == nil)
+        }
+    }
+
     @Test("limits: a message too large either way is RESOURCE_EXHAUSTED, the connection lives on")
     func tooLarge() async throws {
         let configuration = ServerConfiguration(maxMessageBytes: 1000)

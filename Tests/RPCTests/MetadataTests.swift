@@ -21,6 +21,28 @@ struct MetadataTests {
         #expect(metadata.count == 1)
     }
 
+    @Test("what the literal form cannot hold stops a debug build") func literal() async {
+        await #expect(processExitsWith: .failure) { _ = Metadata(["x-bin": "AAAA"]) }
+        await #expect(processExitsWith: .failure) { _ = Metadata(["x-name": "Zoë"]) }
+    }
+
+    @Test("what comes from elsewhere is refused by name, without its value") func validated() throws
+    {
+        #expect(try Metadata(validating: [("A", "1"), ("a", "2")]).all("a") == ["1", "2"])
+        for (name, value, why) in [
+            ("x-bin", "AAAA", "add(binary:for:)"), ("x-name", "Zoë", "ASCII"),
+            ("x y", "secret", "ASCII"),
+        ] {
+            let error = #expect(throws: RPCError.self) {
+                try Metadata(validating: [("ok", "1"), (name, value)])
+            }
+            #expect(error?.code == .invalidArgument)
+            #expect(error?.message.contains("metadata \(name)") == true)
+            #expect(error?.message.contains(why) == true)
+            #expect(error?.message.contains(value) == false)
+        }
+    }
+
     @Test("values repeat in order; set replaces; remove removes")
     func values() {
         var metadata = Metadata(["a": "1", "b": "2", "A": "3"])

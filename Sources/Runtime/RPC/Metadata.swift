@@ -15,9 +15,31 @@ public struct Metadata: Sendable, Hashable, Sequence {
 
     public init() {}
 
-    /// `Metadata(["x-tenant": "school"])`; invalid fields are left out.
+    /// `Metadata(["x-tenant": "school"])`, for fields that the program itself writes.
+    ///
+    /// What ``add(_:for:)`` refuses (a `-bin` name, a byte outside of ASCII) is a mistake of the
+    /// program: it stops a debug build, and is left out in a release build. What comes from
+    /// elsewhere goes into ``init(validating:)``.
     public init(_ fields: KeyValuePairs<String, String>) {
-        for (name, value) in fields { add(value, for: name) }
+        for (name, value) in fields {
+            let isAdded = add(value, for: name)
+            assert(isAdded, "\(Metadata.refusal(name))")
+        }
+    }
+
+    /// The same for names and values that are not known to be good.
+    /// - Throws: `RPCError` INVALID_ARGUMENT with the name of the field that cannot be sent.
+    public init(validating fields: some Sequence<(String, String)>) throws(RPCError) {
+        for (name, value) in fields where !add(value, for: name) {
+            throw RPCError(.invalidArgument, Metadata.refusal(name), blame: .caller)
+        }
+    }
+
+    /// Without the value, which may be a secret.
+    private static func refusal(_ name: String) -> String {
+        name.lowercased().hasSuffix("-bin")
+            ? "metadata \(name) takes bytes: add(binary:for:)"
+            : "metadata \(name): a name has letters, digits, - _ . and a value printable ASCII only"
     }
 
     public var isEmpty: Bool { fields.isEmpty }

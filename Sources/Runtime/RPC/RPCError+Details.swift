@@ -45,9 +45,8 @@ extension RPCError {
 extension RPCError.Detail {
     /// A message as `google.protobuf.Any` carries it.
     public init(packing message: some Message) {
-        self.init(
-            typeURL: "type.googleapis.com/\(type(of: message).schema.fullName)",
-            value: message.encoded())
+        let any = GoogleProtobuf.Any_(packing: message)
+        self.init(typeURL: any.typeUrl, value: any.value)
     }
 
     /// What stands behind the last slash of the URL: `google.rpc.ErrorInfo`.

@@ -72,7 +72,7 @@ enum ResponseFields {
 extension HTTP2Fields {
     /// Custom metadata; reserved names are left out.
     func append(_ metadata: Metadata) {
-        for field in metadata where !field.name.hasPrefix("grpc-") && field.name != "content-type" {
+        for field in metadata where !ReservedNames.contains(field.name) {
             switch field.value {
             case .text(let text): append(field.name, text)
             case .binary(let bytes): append(field.name, MetadataBase64.encode(bytes))
