@@ -22,6 +22,35 @@ import Testing
         }
     }
 
+    @Test("a field is described alone, an enum value by its enum") func members() async throws {
+        try await Fixture.with { server in
+            var result = try await server.run("ADDRESS", "describe", "bench.Booking.labels")
+            #expect(
+                result.output == """
+                    // bench.Booking.labels, declared in bench/bench.proto
+                    map<string, string> labels = 8;
+
+                    """)
+            result = try await server.run("ADDRESS", "describe", "bench.HELD")
+            #expect(result.output.contains("enum Status {\n  UNKNOWN = 0;\n  HELD = 1;"))
+            result = try await server.run("ADDRESS", "describe", "bench.Booking.nothing")
+            #expect(result.code == 1)
+        }
+    }
+
+    @Test("-json without a connection: a status as of any call, and the sentence") func noServer()
+        async throws
+    {
+        let result = try await Fixture.run(
+            ["-json", "-compact", "127.0.0.1:1", "call", "bench.Bench/Echo"])
+        #expect(result.code == 1)
+        let json = try JSONValue.parse(Array(result.output.utf8))
+        #expect(json["error"]?.string?.contains("nothing listens") == true)
+        #expect(json["status"]?["code"] == 14)
+        #expect(json["status"]?["name"] == "UNAVAILABLE")
+        #expect(json["status"]?["cause"]?.string?.contains("ECONNREFUSED") == true)
+    }
+
     @Test func unary() async throws {
         try await Fixture.with { server in
             let result = try await server.run(

@@ -1,3 +1,4 @@
+import BenchSchema
 import Glibc
 import Loop
 import Protobuf
@@ -38,6 +39,29 @@ import Testing
             #expect(checks.contains { $0["check"] == "deadline" && $0["verdict"] == "ok" })
             #expect(result.code == 0)
         }
+    }
+
+    @Test("without health and reflection the method is called that the caller names") func named()
+        async throws
+    {
+        let router = Router()
+        BenchMethods(onStream: nil).register(in: router)
+        let loop = EventLoop(name: "bare")
+        let server = RPCServer(router: router)
+        let address = try await server.listen(on: .ipv4(host: "127.0.0.1", port: 0), loop: loop)
+            .address
+        var result = try await Fixture.run(["\(address)", "doctor"])
+        #expect(result.output.contains("doctor SERVICE/METHOD names a method"), "\(result.output)")
+        result = try await Fixture.run(["\(address)", "doctor", "bench.Bench/Echo"])
+        for part in [
+            "ok    trailers ", "ok    content-type ", "ok    deadline ", "ok    cancel ",
+            "ok    message size  4 MiB + 1 are refused", "ok    compression ", "ok    encodings ",
+            "ok    framing ", "\n0 failed, 2 warnings",
+        ] {
+            #expect(result.output.contains(part), "\(part) in \(result.output)")
+        }
+        _ = await server.drain(grace: .zero)
+        await loop.stop()
     }
 
     @Test("limits that differ from the usual are told") func limits() async throws {

@@ -47,19 +47,19 @@ import Testing
         #expect(result.code == 1 && result.output.contains("nothing listens"))
     }
 
-    @Test("the completion script is one that bash can run") func completion() async throws {
-        let result = try await shell(
-            "rpcurl completion bash >/tmp/rpcurl-$$.sh && bash -n /tmp/rpcurl-$$.sh; "
+    @Test("the completion scripts are ones that their shells can run", arguments: ["bash", "zsh"])
+    func completion(_ shell: String) async throws {
+        let result = try await self.shell(
+            "rpcurl completion \(shell) >/tmp/rpcurl-$$.sh && \(shell) -n /tmp/rpcurl-$$.sh; "
                 + "code=$?; rm /tmp/rpcurl-$$.sh; exit $code")
         #expect(result.code == 0, "\(result.output)")
     }
 
-    @Test("completion knows the verbs and the flags of the verb", arguments: ["bash", "zsh"])
-    func completes(_ kind: String) async throws {
-        // zsh runs the same functions through bashcompinit, which bash does not have.
+    @Test("bash: completion knows the verbs and the flags of the verb") func completes()
+        async throws
+    {
         let script = """
-            autoload() { return 1; }
-            source <('\(Self.program)' completion \(kind))
+            source <('\(Self.program)' completion bash)
             COMP_WORDS=(rpcurl h:1 to); COMP_CWORD=2; _rpcurl; echo "${COMPREPLY[@]}"
             COMP_WORDS=(rpcurl h:1 top -); COMP_CWORD=3; _rpcurl; echo "${COMPREPLY[@]}"
             """
@@ -71,6 +71,49 @@ import Testing
         let flags = Set(lines.last?.split(separator: " ") ?? [])
         #expect(flags.isSuperset(of: ["-interval", "-once", "-rows", "-duration", "-json"]))
         #expect(!flags.contains("-rate"))
+    }
+
+    /// Types words and a Tab into a zsh of its own, and prints what the command line became.
+    private static let typist = """
+        import os, pty, re, sys
+        for typed in ["to", "top -onc", "doct"]:
+            child, terminal = pty.fork()
+            if child == 0:
+                os.execvpe(
+                    "zsh", ["zsh", "-d", "-i"], dict(os.environ, TERM="dumb", ZDOTDIR=sys.argv[1]))
+            def read(pattern):
+                text = b""
+                while not re.search(pattern, text):
+                    text += os.read(terminal, 4096)
+                return re.search(pattern, text).group(1).decode()
+            read(b"(ready> )")
+            os.write(terminal, f"rpcurl h:1 {typed}\\t\\n".encode())
+            print(read(b"<(h:1[^>]*)>"))
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+        """
+
+    @Test("zsh: the script completes at the first Tab", arguments: ["sourced", "in fpath"])
+    func zsh(_ way: String) async throws {
+        let load = way == "sourced" ? "source $ZDOTDIR/_rpcurl" : "fpath=($ZDOTDIR $fpath)"
+        let compinit = "autoload -Uz compinit && compinit -u -D"
+        let script = """
+            folder=$(mktemp -d)
+            '\(Self.program)' completion zsh >$folder/_rpcurl
+            cat >$folder/.zshrc <<'END'
+            PS1='rea''dy> '
+            \(way == "sourced" ? compinit + "\n" + load : load + "\n" + compinit)
+            rpcurl() { print -r -- "<$*>" }
+            END
+            python3 - $folder <<'END'
+            \(Self.typist)
+            END
+            rm -r $folder
+            """
+        let result = try await Fixture.withFile(Array(script.utf8)) {
+            try await shell("bash \($0)")
+        }
+        #expect(result.output == "h:1 top\nh:1 top -once\nh:1 doctor\n")
     }
 
     @Test("Ctrl-C cancels the call: the stream is reset") func interrupt() async throws {

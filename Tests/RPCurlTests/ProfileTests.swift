@@ -48,6 +48,22 @@ import Testing
         #expect(try parse(nil, "h:3 list").settings.callMetadata.all("x-tenant") == ["school"])
     }
 
+    @Test("a switch may be true or false, and a profile may turn one off") func switches() throws {
+        let text = "compact = true\nemit-defaults\n[a]\ncompact = false\n[b]\nemit-defaults=false"
+        for (name, compact, defaults) in [
+            (nil, true, true), ("a", false, true), ("b", true, false),
+        ]
+            as [(String?, Bool, Bool)]
+        {
+            let profile = try Profile(parsing: text, name: name, path: "f", environment: [:])
+            let settings = try Arguments.parse(["h:1", "list"], profile: profile, environment: [:])
+                .settings
+            #expect(settings.compact == compact)
+            #expect(settings.emitDefaults == defaults)
+        }
+        #expect(Help.text.contains("[staging]"))
+    }
+
     @Test("of a method the profile's address is not taken for the method") func methods() throws {
         #expect(
             try parse("local", "a.B/C {}").command
@@ -61,7 +77,7 @@ import Testing
         ("\n[x", "f:2: expected [name]"),
         ("[a]\n[a]", "f:2: there is a profile a already"),
         ("rate", "f:1: expected rate = PER_SECOND"),
-        ("compact = 1", "f:1: compact stands alone"),
+        ("compact = 1", "f:1: compact stands alone, or is true or false"),
         ("address =", "f:1: address = host:port"),
         ("H = a: ${NOT_SET}", "f:1: the environment variable NOT_SET is not set"),
         ("[loco]", "f has no profile local; did you mean loco?"),

@@ -33,6 +33,18 @@ import Testing
         }
     }
 
+    @Test("bytes are base64 as `base64 -d` takes it") func padding() {
+        let rows: [([UInt8], String)] = [
+            ([1], "AQ=="), ([1, 2], "AQI="), ([1, 2, 3], "AQID"), ([], ""),
+        ]
+        for (bytes, text) in rows {
+            let event = CallEvent(call: 1, time: .zero, kind: .request(bytes))
+            #expect(event.json(decoded: nil, keepsSecrets: true)["message"]?.string == text)
+        }
+        let status = Self.events[5].json(decoded: nil, keepsSecrets: true)["status"]
+        #expect(status?["details"]?.array?.first?["value"]?.string == "AQI=")
+    }
+
     static let damaged: [(text: String, sentence: String)] = [
         ("", "f is empty"),
         ("{\"x\":1}", "is no recording"),

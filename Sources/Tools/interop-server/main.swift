@@ -14,8 +14,9 @@ let help = """
 
       --port N             where to listen on 127.0.0.1; 0 takes a free one
       --host ADDRESS       another numeric address to listen on
-      --use_tls BOOLEAN    TLS with ALPN; needs the next two
-      --cert_file FILE     the certificate (PEM), for example the server1 of Tests/Certificates/make
+      --use_tls BOOLEAN    TLS with ALPN, for *.test.google.fr unless the next two are given; the
+                           log names the authority's file then
+      --cert_file FILE     the certificate (PEM)
       --key_file FILE      its key
 
     Says `listening` on standard error, with the address. SIGTERM drains and ends it.
@@ -24,12 +25,18 @@ let help = """
 let logger = Logger(label: "interop-server")
 let known: Set<String> = ["port", "host", "use_tls", "cert_file", "key_file"]
 
-func context(_ flags: InteropFlags) throws -> TLSServerContext? {
+func context(_ flags: InteropFlags, on loop: EventLoop) async throws -> TLSServerContext? {
     guard try flags.bool("use_tls") else { return nil }
-    guard let certificate = flags.text("cert_file"), let key = flags.text("key_file") else {
-        throw InteropFlags.Usage("--use_tls needs --cert_file and --key_file")
+    let identity: TLSIdentity
+    switch (flags.text("cert_file"), flags.text("key_file")) {
+    case (let certificate?, let key?):
+        identity = TLSIdentity(certificateFile: certificate, keyFile: key)
+    case (nil, nil):
+        let certificate = try await TestCertificate(on: loop)
+        logger.info("made a certificate", ["authority": .string(certificate.authority)])
+        identity = certificate.identity
+    default: throw InteropFlags.Usage("--cert_file and --key_file need each other")
     }
-    let identity = TLSIdentity(certificateFile: certificate, keyFile: key)
     return try TLSServerContext(TLSServerConfiguration(identities: [identity]))
 }
 
@@ -51,7 +58,7 @@ func serve(_ arguments: [String], on loop: EventLoop) async throws {
     configuration.channelz = registry
     let server = RPCServer(router: router, configuration: configuration, logger: logger)
     let listener = try await server.listen(
-        on: address, loop: loop, tls: try context(flags))
+        on: address, loop: loop, tls: try await context(flags, on: loop))
     logger.info("listening", ["address": .string("\(listener.address)")])
     loop.onSignal(SIGTERM) {
         Task {

@@ -42,8 +42,12 @@ enum Program {
                 if failure.sentence.isEmpty { return failure.exitCode }
                 let wantsJSON = arguments.contains { $0 == "-json" || $0 == "--json" }
                 if wantsJSON {
+                    var members: [(key: String, value: JSONValue)] = [
+                        ("error", .string(failure.sentence))
+                    ]
+                    if let status = failure.status { members.append(("status", status)) }
                     let object = JSONText.layout(
-                        ["error": .string(failure.sentence)],
+                        .object(members),
                         compact: arguments.contains { $0 == "-compact" || $0 == "--compact" })
                     try output.line(object)
                 } else {
@@ -79,7 +83,8 @@ enum Program {
         do {
             code = try await run(invocation.command, session)
         } catch let error as RPCError {
-            if let failure = ConnectionAdvice.failure(error, session) {
+            if var failure = ConnectionAdvice.failure(error, session) {
+                failure.status = await ErrorReport(session).json(error)
                 await session.close()
                 throw failure
             }
@@ -115,7 +120,7 @@ enum Program {
         case .bench(let method, let requests):
             return try await BenchCommand(session).run(method, requests)
         case .top: try await TopCommand(session).run()
-        case .doctor: return try await DoctorCommand(session).run()
+        case .doctor(let method): return try await DoctorCommand(session).run(method)
         case .help, .version, .completion: break
         }
         return 0

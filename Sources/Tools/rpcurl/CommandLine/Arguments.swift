@@ -123,7 +123,7 @@ enum Arguments {
         case "tap": return .tap(listen: try ListenAddress(before[0]), file: settings.recordFile)
         case "record": return .tap(listen: try ListenAddress(before[1]), file: before[0])
         case "replay": return .replay(file: before[0])
-        case "doctor": return .doctor
+        case "doctor": return .doctor(method: words.first)
         case "top": return .top
         default: break
         }

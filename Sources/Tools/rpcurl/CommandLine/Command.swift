@@ -10,7 +10,8 @@ enum Command: Sendable, Hashable {
     /// The calls go to a file too when one is named.
     case tap(listen: ListenAddress, file: String?)
     case replay(file: String)
-    case doctor
+    /// The method is called where the server has nothing better.
+    case doctor(method: String?)
     case top
     case completion(shell: String)
     /// Of one verb, or of all.

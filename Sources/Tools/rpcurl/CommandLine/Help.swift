@@ -23,6 +23,17 @@ enum Help {
         flags:
         \(lines(Flag.all.filter(\.verbs.isEmpty)))
 
+        profiles: ~/.config/rpcurl/config, or -config FILE, has lines of the form
+          # for every command
+          connect-timeout = 5
+          [staging]
+          address = staging.example:443
+          H = authorization: Bearer ${STAGING_TOKEN}
+          compact
+        A flag stands there without dashes; a switch alone, or as true or false. ${NAME} is an
+        environment variable. -profile staging, or RPCURL_PROFILE, chooses; flags of the command
+        line win over the profile, and this over the lines above the first [name].
+
         exit code: 0; 1 failure, with a sentence that says what to do; 2 wrong command line;
         64 + code when the server answered with a gRPC status (NOT_FOUND: 69). Ctrl-C cancels the
         call: 65.

@@ -9,7 +9,7 @@
 ///     compact
 ///
 /// A line is `flag = value` with the flag's name of the command line, without dashes; a switch
-/// stands alone. `address` is the server's. Flags of the command line win over those of the
+/// stands alone, or is `true` or `false`. `address` is the server's. Flags of the command line win over those of the
 /// profile, and these over the ones above the first `[name]`; `${NAME}` is an environment variable.
 struct Profile: Sendable {
     var address: String?
@@ -84,10 +84,13 @@ struct Profile: Sendable {
         else {
             throw .usage("\(place): \(key) is no flag that a profile may set")
         }
+        if flag.value == nil, value == "true" || value == "false" {
+            return (key, flag, value ?? "")
+        }
         guard (value != nil) == (flag.value != nil) else {
             throw .usage(
                 flag.value.map { "\(place): expected \(key) = \($0)" }
-                    ?? "\(place): \(key) stands alone, without a value")
+                    ?? "\(place): \(key) stands alone, or is true or false")
         }
         return (key, flag, value ?? "")
     }

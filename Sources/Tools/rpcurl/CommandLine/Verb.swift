@@ -123,12 +123,14 @@ struct Verb: Sendable {
                 Needs no schema.
                 """),
         Verb(
-            name: "doctor", synopsis: "ADDRESS doctor",
-            summary: "check a server: trailers, deadlines, limits, …",
+            name: "doctor", synopsis: "ADDRESS doctor [SERVICE/METHOD]",
+            summary: "check a server: trailers, deadlines, limits, …", wordsAfterAddress: 1,
             details: """
                 A verdict a line: ok, warn (works, but clients will notice), FAIL (breaks the
                 gRPC specification) or skip. Exit code 1 when a check failed. -json prints them
-                as a list. It makes harmless calls only: reflection, health, unknown methods.
+                as a list. It makes harmless calls only: reflection, health, unknown methods. Of a
+                server with neither reflection nor health give a unary method that an empty request
+                does not harm; it is called a few hundred times, mostly cancelled.
                 """),
     ]
 }

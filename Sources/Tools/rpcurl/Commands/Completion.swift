@@ -4,8 +4,12 @@ enum Completion {
     static func script(for shell: String) throws(Failure) -> String {
         switch shell {
         case "bash": return bash
-        // zsh runs bash's functions.
-        case "zsh": return "#compdef rpcurl\nautoload -U +X bashcompinit && bashcompinit\n" + bash
+        // zsh runs bash's functions. As the file _rpcurl of a $fpath it is read at the first Tab,
+        // which it has to answer.
+        case "zsh":
+            return "#compdef rpcurl\nautoload -U +X bashcompinit && bashcompinit\n" + bash
+                + "\nif [[ $funcstack[1] == _rpcurl ]]; then "
+                + "_bash_complete -o default -F _rpcurl; fi"
         default: throw .usage("completion knows bash and zsh, not \(shell)")
         }
     }
@@ -41,7 +45,7 @@ enum Completion {
             _rpcurl() {
                 local current="${COMP_WORDS[COMP_CWORD]}" words=() given=() address= verb= skip=
                 local word flags previous="${COMP_WORDS[COMP_CWORD-1]}"
-                for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+                for word in "${COMP_WORDS[@]:1:$((COMP_CWORD - 1))}"; do
                     if [ -n "$skip" ]; then
                         [ "$skip" = keep ] && given+=("$word")
                         skip=

@@ -76,13 +76,27 @@ struct DescribeCommand {
         } else if let (service, method) = method(name, pool) {
             printer.method(method, of: service)
         } else if let file = pool.file(containing: name) {
-            guard let (field, message) = extensionField(name, file) else {
-                // A field or an enum value: shown with what it belongs to.
-                return DescribeCommand.split(name).flatMap { text($0.parent, pool) }
+            if let (field, message) = extensionField(name, file) {
+                printer.extensionField(field, in: message, of: file)
+            } else if let (parent, last) = DescribeCommand.split(name) {
+                if let message = pool.message(parent) { printer.member(last, of: message) }
+                if printer.lines.isEmpty, let item = enumeration(of: last, in: parent, file) {
+                    printer.enumeration(item)
+                }
             }
-            printer.extensionField(field, in: message, of: file)
         }
         return printer.lines.isEmpty ? nil : printer.text
+    }
+
+    /// The one that has a value, which is named as if it stood beside its enum.
+    private func enumeration(
+        of value: String, in scope: String, _ file: FileSchema
+    ) -> EnumSchema? {
+        let all = file.enums + file.allMessages.flatMap(\.enums)
+        return all.first { item in
+            let outer = item.fullName.dropLast(item.name.utf8.count + 1)
+            return outer == scope && item.value(named: value) != nil
+        }
     }
 
     private func extensionField(

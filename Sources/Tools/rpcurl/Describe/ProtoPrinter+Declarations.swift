@@ -130,7 +130,7 @@ extension ProtoPrinter {
     // MARK: Fields
 
     /// The field at an index, or the whole oneof that begins there.
-    private mutating func field(_ body: ProtoBody, _ index: inout Int) {
+    mutating func field(_ body: ProtoBody, _ index: inout Int) {
         guard let oneof = body.oneof(of: body.fields[index]),
             body.oneofs.indices.contains(Int(oneof))
         else {
@@ -166,7 +166,7 @@ extension ProtoPrinter {
         }
     }
 
-    private mutating func field(_ field: ProtoBody.Field, _ body: ProtoBody, path: [Int32]) {
+    mutating func field(_ field: ProtoBody.Field, _ body: ProtoBody, path: [Int32]) {
         comments(path)
         let declared = body.declared(by: field)
         let number = field.number ?? 0

@@ -45,6 +45,25 @@ struct ProtoPrinter {
         self.message(proto, in: ProtoPrinter.outer(message.fullName), path: message.path)
     }
 
+    /// A field, or a oneof, by its name; adds nothing when there is none.
+    mutating func member(_ name: String, of message: MessageSchema) {
+        guard let proto = begin(message.file)?.message(message.path) else { return }
+        let body = ProtoBody(
+            proto, in: ProtoPrinter.outer(message.fullName), path: message.path)
+        var index = body.fields.firstIndex { $0.name == name }
+        let isField = index != nil
+        if let oneof = body.oneofs.firstIndex(where: { $0.name == name }), !isField {
+            index = body.fields.firstIndex { body.oneof(of: $0) == Int32(oneof) }
+        }
+        guard var index else { return }
+        add("// \(message.fullName).\(name), declared in \(message.file.name)")
+        if isField {
+            field(body.fields[index], body, path: body.path + [2, Int32(index)])
+        } else {
+            field(body, &index)
+        }
+    }
+
     mutating func enumeration(_ item: EnumSchema) {
         guard let proto = open(item.file, item.fullName)?.enumeration(item.path) else { return }
         enumeration(proto, in: ProtoPrinter.outer(item.fullName), path: item.path)

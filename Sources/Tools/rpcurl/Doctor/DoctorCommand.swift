@@ -10,9 +10,10 @@ struct DoctorCommand {
         self.session = session
     }
 
+    /// - Parameter method: what to call of a server without health and reflection.
     /// - Returns: 1 when a check failed.
-    func run() async throws -> Int32 {
-        let patient = Patient(session)
+    func run(_ method: String?) async throws -> Int32 {
+        let patient = Patient(session, method: method)
         let checks: [(name: String, run: () async -> Verdict)] = [
             ("tls", patient.encryption), ("settings", patient.settings), ("ping", patient.ping),
             ("reflection", patient.reflection), ("health", patient.health),

@@ -54,8 +54,11 @@ extension Patient {
         guard answer.contentType?.hasPrefix("application/grpc") == true else {
             return .fail("content-type \(answer.contentType ?? "is missing")")
         }
-        guard answer.code == .ok else {
+        guard await isUsual(answer.code), answer.code != nil else {
             return .fail("the call ended with \(answer.outcome): trailers are lost on the way")
+        }
+        guard answer.code == .ok else {
+            return .skip("an empty request ends with \(answer.outcome), without a message")
         }
         return answer.trailers.isEmpty
             ? .fail("grpc-status came before the message, not in trailers")
@@ -99,11 +102,12 @@ extension Patient {
             let why = connection.end ?? connection.goaway ?? "no answer any more"
             return .warn("\(count) cancelled calls cost the connection: \(why)")
         }
-        guard let answer = await call(path, message), answer.code == .ok else {
+        guard let answer = await call(path, message), await isUsual(answer.code) else {
             return .fail("after \(count) cancelled calls no call succeeds")
         }
         return .ok("\(count) cancelled calls do not harm the connection")
     }
 
-    static let nothingToCall = Verdict.skip("there is neither health nor reflection to call")
+    static let nothingToCall = Verdict.skip(
+        "there is neither health nor reflection to call: doctor SERVICE/METHOD names a method")
 }

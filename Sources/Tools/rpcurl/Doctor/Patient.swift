@@ -21,8 +21,15 @@ final class Patient {
     /// The reflection service that the server has.
     private(set) var reflectionService: String?
 
-    init(_ session: Session) {
+    /// `/service/method` that the caller allows; nil: none.
+    private let method: String?
+    /// How that method answers an empty request; nil: not asked yet.
+    private var usual: RPCError.Code?
+
+    /// - Parameter method: `service/method`.
+    init(_ session: Session, method: String?) {
         self.session = session
+        self.method = method.map { $0.hasPrefix("/") ? $0 : "/\($0)" }
     }
 
     /// - Throws: `Failure` when nobody listens or nobody speaks HTTP/2.
@@ -116,11 +123,23 @@ final class Patient {
             request.service = service
             return ("/grpc.health.v1.Health/Check", request.encoded())
         }
-        guard let reflectionService else { return nil }
+        guard let reflectionService else {
+            // What the method's message does not have: servers skip it.
+            var request = WireWriter()
+            if !service.isEmpty { request.field(536_870_911, string: service) }
+            return method.map { ($0, request.bytes) }
+        }
         var request = ReflectionV1.ServerReflectionRequest()
         request.messageRequest =
             service.isEmpty ? .listServices("*") : .fileContainingSymbol(service)
         return ("/\(reflectionService)/ServerReflectionInfo", request.encoded())
+    }
+
+    /// Whether this is how a harmless call ends.
+    func isUsual(_ code: RPCError.Code?) async -> Bool {
+        guard !hasHealth, reflectionService == nil, let method else { return code == .ok }
+        if usual == nil { usual = await call(method, [])?.code }
+        return code == usual
     }
 
     /// Opens a call that ends only when somebody ends it.
@@ -130,6 +149,8 @@ final class Patient {
             // Without its end the client may always ask again.
             return connection.open("/\(reflectionService)/ServerReflectionInfo", custom + headers)
         }
+        // Without its request a unary call waits as well.
+        if !hasHealth, let method { return connection.open(method, custom + headers) }
         guard hasHealth,
             let stream = connection.open("/grpc.health.v1.Health/Watch", custom + headers)
         else { return nil }

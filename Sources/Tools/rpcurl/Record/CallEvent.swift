@@ -53,7 +53,7 @@ extension CallEvent {
             let isRequest = if case .request = kind { true } else { false }
             members.append(("event", isRequest ? "request" : "response"))
             members.append(
-                ("message", .string(String(decoding: MetadataBase64.encode(bytes), as: UTF8.self))))
+                ("message", .string(CallEvent.base64(bytes))))
             if let decoded { members.append(("json", decoded)) }
         case .halfClose: members.append(("event", "half_close"))
         case .headers(let metadata):
@@ -74,11 +74,17 @@ extension CallEvent {
             ("name", .string(error?.code.name ?? "OK")), ("message", .string(error?.message ?? "")),
         ]
         let details = (error?.details ?? []).map { detail -> JSONValue in
-            let value = String(decoding: MetadataBase64.encode(detail.value), as: UTF8.self)
-            return ["@type": .string(detail.typeURL), "value": .string(value)]
+            ["@type": .string(detail.typeURL), "value": .string(base64(detail.value))]
         }
         if !details.isEmpty { members.append(("details", .array(details))) }
         return .object(members)
+    }
+
+    /// With padding, which `base64 -d` and most programs insist on.
+    private static func base64(_ bytes: [UInt8]) -> String {
+        let text = MetadataBase64.encode(bytes)
+        let padding = [UInt8](repeating: UInt8(ascii: "="), count: (4 - text.count % 4) % 4)
+        return String(decoding: text + padding, as: UTF8.self)
     }
 
     /// - Throws: `Failure` that says what is missing.
