@@ -1,5 +1,7 @@
 // Made by `run` from guide-surroundings.swift and the guide.
 import Compression
+import Environment
+import Glibc
 import GreeterSchema
 import Loop
 import Protobuf
@@ -17,4 +19,3 @@ var logger: Logger { fatalError("never runs") }
 var metrics: Metrics { fatalError("never runs") }
 var router: Router { fatalError("never runs") }
 var server: RPCServer { fatalError("never runs") }
-
