@@ -88,6 +88,7 @@ extension ServerTests {
                 $0.cancellation = "half"
                 $0.windowSeconds = 600
                 ($0.noShowAuto, $0.holdLimit, $0.checkInLeadSeconds) = (true, 7, 0)
+                $0.proofReviewSeconds = 7200
             }
             #expect(saved?.checkInLeadSeconds == 0 && saved?.noShowAuto == true)
             let list = try await fixture.catalogue.listPolicies(

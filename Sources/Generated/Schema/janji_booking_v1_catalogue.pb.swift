@@ -23,7 +23,7 @@ extension BookingV1 {
             ZGVtcG90ZW5jeV9rZXkiTgoUU2F2ZUxvY2F0aW9uUmVzcG9uc2USNgoIbG9jYXRpb24YASABKAsyGi5qYW5qaS5i
             b29raW5nLnYxLkxvY2F0aW9uUghsb2NhdGlvbiJ6ChVEZWxldGVMb2NhdGlvblJlcXVlc3QSHwoLbG9jYXRpb25f
             aWQYASABKAlSCmxvY2F0aW9uSWQSLAoPaWRlbXBvdGVuY3lfa2V5GAIgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEB
-            QhIKEF9pZGVtcG90ZW5jeV9rZXkiGAoWRGVsZXRlTG9jYXRpb25SZXNwb25zZSL+BwoGUG9saWN5EhIKBGNvZGUY
+            QhIKEF9pZGVtcG90ZW5jeV9rZXkiGAoWRGVsZXRlTG9jYXRpb25SZXNwb25zZSKwCAoGUG9saWN5EhIKBGNvZGUY
             ASABKAlSBGNvZGUSLQoFZW50cnkYAiABKA4yFy5qYW5qaS5ib29raW5nLnYxLkVudHJ5UgVlbnRyeRI3CgdwYXlt
             ZW50GAMgASgOMh0uamFuamkuYm9va2luZy52MS5QYXltZW50TW9kZVIHcGF5bWVudBIiCgxjYW5jZWxsYXRpb24Y
             BCABKAlSDGNhbmNlbGxhdGlvbhInCg9yZXF1ZXN0X3NlY29uZHMYBSABKAVSDnJlcXVlc3RTZWNvbmRzEiEKDGhv
@@ -38,101 +38,102 @@ extension BookingV1 {
             d0dyYWNlU2Vjb25kcxIjCg1vZmZlcl9zZWNvbmRzGBIgASgFUgxvZmZlclNlY29uZHMSKgoOd2FpdGxpc3RfbGlt
             aXQYEyABKAVIAVINd2FpdGxpc3RMaW1pdIgBARIgCgxub19zaG93X2F1dG8YFCABKAhSCm5vU2hvd0F1dG8SHQoK
             aG9sZF9saW1pdBgVIAEoBVIJaG9sZExpbWl0EjYKFWNoZWNrX2luX2xlYWRfc2Vjb25kcxgWIAEoA0gCUhJjaGVj
-            a0luTGVhZFNlY29uZHOIAQFCEQoPX3dpbmRvd19zZWNvbmRzQhEKD193YWl0bGlzdF9saW1pdEIYChZfY2hlY2tf
-            aW5fbGVhZF9zZWNvbmRzImAKEENhbmNlbGxhdGlvblRpZXISJQoObm90aWNlX3NlY29uZHMYASABKANSDW5vdGlj
-            ZVNlY29uZHMSJQoOcmVmdW5kX3BlcmNlbnQYAiABKAVSDXJlZnVuZFBlcmNlbnQidgoSQ2FuY2VsbGF0aW9uUG9s
-            aWN5EhIKBGNvZGUYASABKAlSBGNvZGUSEgoEbmFtZRgCIAEoCVIEbmFtZRI4CgV0aWVycxgDIAMoCzIiLmphbmpp
-            LmJvb2tpbmcudjEuQ2FuY2VsbGF0aW9uVGllclIFdGllcnMiFQoTTGlzdFBvbGljaWVzUmVxdWVzdCKnAQoUTGlz
-            dFBvbGljaWVzUmVzcG9uc2USNAoIcG9saWNpZXMYASADKAsyGC5qYW5qaS5ib29raW5nLnYxLlBvbGljeVIIcG9s
-            aWNpZXMSWQoVY2FuY2VsbGF0aW9uX3BvbGljaWVzGAIgAygLMiQuamFuamkuYm9va2luZy52MS5DYW5jZWxsYXRp
-            b25Qb2xpY3lSFGNhbmNlbGxhdGlvblBvbGljaWVzIocBChFTYXZlUG9saWN5UmVxdWVzdBIwCgZwb2xpY3kYASAB
-            KAsyGC5qYW5qaS5ib29raW5nLnYxLlBvbGljeVIGcG9saWN5EiwKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUgAUg5p
-            ZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5IkYKElNhdmVQb2xpY3lSZXNwb25zZRIwCgZwb2xp
-            Y3kYASABKAsyGC5qYW5qaS5ib29raW5nLnYxLlBvbGljeVIGcG9saWN5ImsKE0RlbGV0ZVBvbGljeVJlcXVlc3QS
-            EgoEY29kZRgBIAEoCVIEY29kZRIsCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQFC
-            EgoQX2lkZW1wb3RlbmN5X2tleSIWChREZWxldGVQb2xpY3lSZXNwb25zZSKfAQodU2F2ZUNhbmNlbGxhdGlvblBv
-            bGljeVJlcXVlc3QSPAoGcG9saWN5GAEgASgLMiQuamFuamkuYm9va2luZy52MS5DYW5jZWxsYXRpb25Qb2xpY3lS
-            BnBvbGljeRIsCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQFCEgoQX2lkZW1wb3Rl
-            bmN5X2tleSJeCh5TYXZlQ2FuY2VsbGF0aW9uUG9saWN5UmVzcG9uc2USPAoGcG9saWN5GAEgASgLMiQuamFuamku
-            Ym9va2luZy52MS5DYW5jZWxsYXRpb25Qb2xpY3lSBnBvbGljeSKUAQoIUmVzb3VyY2USDgoCaWQYASABKAlSAmlk
-            EhIKBG5hbWUYAiABKAlSBG5hbWUSEgoEa2luZBgDIAEoCVIEa2luZBIkCgtsb2NhdGlvbl9pZBgEIAEoCUgAUgps
-            b2NhdGlvbklkiAEBEhoKCGNhcGFjaXR5GAUgASgFUghjYXBhY2l0eUIOCgxfbG9jYXRpb25faWQiSwoUTGlzdFJl
-            c291cmNlc1JlcXVlc3QSEgoEa2luZBgBIAEoCVIEa2luZBIfCgtsb2NhdGlvbl9pZBgCIAEoCVIKbG9jYXRpb25J
-            ZCJRChVMaXN0UmVzb3VyY2VzUmVzcG9uc2USOAoJcmVzb3VyY2VzGAEgAygLMhouamFuamkuYm9va2luZy52MS5S
-            ZXNvdXJjZVIJcmVzb3VyY2VzIo8BChNTYXZlUmVzb3VyY2VSZXF1ZXN0EjYKCHJlc291cmNlGAEgASgLMhouamFu
-            amkuYm9va2luZy52MS5SZXNvdXJjZVIIcmVzb3VyY2USLAoPaWRlbXBvdGVuY3lfa2V5GAIgASgJSABSDmlkZW1w
-            b3RlbmN5S2V5iAEBQhIKEF9pZGVtcG90ZW5jeV9rZXkiTgoUU2F2ZVJlc291cmNlUmVzcG9uc2USNgoIcmVzb3Vy
-            Y2UYASABKAsyGi5qYW5qaS5ib29raW5nLnYxLlJlc291cmNlUghyZXNvdXJjZSJ6ChVEZWxldGVSZXNvdXJjZVJl
-            cXVlc3QSHwoLcmVzb3VyY2VfaWQYASABKAlSCnJlc291cmNlSWQSLAoPaWRlbXBvdGVuY3lfa2V5GAIgASgJSABS
-            DmlkZW1wb3RlbmN5S2V5iAEBQhIKEF9pZGVtcG90ZW5jeV9rZXkiGAoWRGVsZXRlUmVzb3VyY2VSZXNwb25zZSL9
-            AQoFQmxvY2sSDgoCaWQYASABKAlSAmlkEjsKCHJlc291cmNlGAIgASgLMh8uamFuamkuYm9va2luZy52MS5OYW1l
-            ZFJlc291cmNlUghyZXNvdXJjZRI5CgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFt
-            cFIJc3RhcnRUaW1lEjUKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFIHZW5kVGlt
-            ZRIWCgZyZWFzb24YBSABKAlSBnJlYXNvbhIdCgpjcmVhdGVkX2J5GAYgASgJUgljcmVhdGVkQnkinwIKFEJsb2Nr
-            UmVzb3VyY2VSZXF1ZXN0EhMKAmlkGAEgASgJSABSAmlkiAEBEh8KC3Jlc291cmNlX2lkGAIgASgJUgpyZXNvdXJj
-            ZUlkEjkKCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglzdGFydFRpbWUSNQoI
+            a0luTGVhZFNlY29uZHOIAQESMAoUcHJvb2ZfcmV2aWV3X3NlY29uZHMYFyABKAVSEnByb29mUmV2aWV3U2Vjb25k
+            c0IRCg9fd2luZG93X3NlY29uZHNCEQoPX3dhaXRsaXN0X2xpbWl0QhgKFl9jaGVja19pbl9sZWFkX3NlY29uZHMi
+            YAoQQ2FuY2VsbGF0aW9uVGllchIlCg5ub3RpY2Vfc2Vjb25kcxgBIAEoA1INbm90aWNlU2Vjb25kcxIlCg5yZWZ1
+            bmRfcGVyY2VudBgCIAEoBVINcmVmdW5kUGVyY2VudCJ2ChJDYW5jZWxsYXRpb25Qb2xpY3kSEgoEY29kZRgBIAEo
+            CVIEY29kZRISCgRuYW1lGAIgASgJUgRuYW1lEjgKBXRpZXJzGAMgAygLMiIuamFuamkuYm9va2luZy52MS5DYW5j
+            ZWxsYXRpb25UaWVyUgV0aWVycyIVChNMaXN0UG9saWNpZXNSZXF1ZXN0IqcBChRMaXN0UG9saWNpZXNSZXNwb25z
+            ZRI0Cghwb2xpY2llcxgBIAMoCzIYLmphbmppLmJvb2tpbmcudjEuUG9saWN5Ughwb2xpY2llcxJZChVjYW5jZWxs
+            YXRpb25fcG9saWNpZXMYAiADKAsyJC5qYW5qaS5ib29raW5nLnYxLkNhbmNlbGxhdGlvblBvbGljeVIUY2FuY2Vs
+            bGF0aW9uUG9saWNpZXMihwEKEVNhdmVQb2xpY3lSZXF1ZXN0EjAKBnBvbGljeRgBIAEoCzIYLmphbmppLmJvb2tp
+            bmcudjEuUG9saWN5UgZwb2xpY3kSLAoPaWRlbXBvdGVuY3lfa2V5GAIgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEB
+            QhIKEF9pZGVtcG90ZW5jeV9rZXkiRgoSU2F2ZVBvbGljeVJlc3BvbnNlEjAKBnBvbGljeRgBIAEoCzIYLmphbmpp
+            LmJvb2tpbmcudjEuUG9saWN5UgZwb2xpY3kiawoTRGVsZXRlUG9saWN5UmVxdWVzdBISCgRjb2RlGAEgASgJUgRj
+            b2RlEiwKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lf
+            a2V5IhYKFERlbGV0ZVBvbGljeVJlc3BvbnNlIp8BCh1TYXZlQ2FuY2VsbGF0aW9uUG9saWN5UmVxdWVzdBI8CgZw
+            b2xpY3kYASABKAsyJC5qYW5qaS5ib29raW5nLnYxLkNhbmNlbGxhdGlvblBvbGljeVIGcG9saWN5EiwKD2lkZW1w
+            b3RlbmN5X2tleRgCIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5Il4KHlNhdmVD
+            YW5jZWxsYXRpb25Qb2xpY3lSZXNwb25zZRI8CgZwb2xpY3kYASABKAsyJC5qYW5qaS5ib29raW5nLnYxLkNhbmNl
+            bGxhdGlvblBvbGljeVIGcG9saWN5IpQBCghSZXNvdXJjZRIOCgJpZBgBIAEoCVICaWQSEgoEbmFtZRgCIAEoCVIE
+            bmFtZRISCgRraW5kGAMgASgJUgRraW5kEiQKC2xvY2F0aW9uX2lkGAQgASgJSABSCmxvY2F0aW9uSWSIAQESGgoI
+            Y2FwYWNpdHkYBSABKAVSCGNhcGFjaXR5Qg4KDF9sb2NhdGlvbl9pZCJLChRMaXN0UmVzb3VyY2VzUmVxdWVzdBIS
+            CgRraW5kGAEgASgJUgRraW5kEh8KC2xvY2F0aW9uX2lkGAIgASgJUgpsb2NhdGlvbklkIlEKFUxpc3RSZXNvdXJj
+            ZXNSZXNwb25zZRI4CglyZXNvdXJjZXMYASADKAsyGi5qYW5qaS5ib29raW5nLnYxLlJlc291cmNlUglyZXNvdXJj
+            ZXMijwEKE1NhdmVSZXNvdXJjZVJlcXVlc3QSNgoIcmVzb3VyY2UYASABKAsyGi5qYW5qaS5ib29raW5nLnYxLlJl
+            c291cmNlUghyZXNvdXJjZRIsCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQFCEgoQ
+            X2lkZW1wb3RlbmN5X2tleSJOChRTYXZlUmVzb3VyY2VSZXNwb25zZRI2CghyZXNvdXJjZRgBIAEoCzIaLmphbmpp
+            LmJvb2tpbmcudjEuUmVzb3VyY2VSCHJlc291cmNlInoKFURlbGV0ZVJlc291cmNlUmVxdWVzdBIfCgtyZXNvdXJj
+            ZV9pZBgBIAEoCVIKcmVzb3VyY2VJZBIsCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlIAFIOaWRlbXBvdGVuY3lLZXmI
+            AQFCEgoQX2lkZW1wb3RlbmN5X2tleSIYChZEZWxldGVSZXNvdXJjZVJlc3BvbnNlIv0BCgVCbG9jaxIOCgJpZBgB
+            IAEoCVICaWQSOwoIcmVzb3VyY2UYAiABKAsyHy5qYW5qaS5ib29raW5nLnYxLk5hbWVkUmVzb3VyY2VSCHJlc291
+            cmNlEjkKCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUglzdGFydFRpbWUSNQoI
             ZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgdlbmRUaW1lEhYKBnJlYXNvbhgFIAEo
-            CVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgGIAEoCUgBUg5pZGVtcG90ZW5jeUtleYgBAUIFCgNfaWRCEgoQ
-            X2lkZW1wb3RlbmN5X2tleSJGChVCbG9ja1Jlc291cmNlUmVzcG9uc2USLQoFYmxvY2sYASABKAsyFy5qYW5qaS5i
-            b29raW5nLnYxLkJsb2NrUgVibG9jayJ1ChZVbmJsb2NrUmVzb3VyY2VSZXF1ZXN0EhkKCGJsb2NrX2lkGAEgASgJ
-            UgdibG9ja0lkEiwKD2lkZW1wb3RlbmN5X2tleRgCIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBv
-            dGVuY3lfa2V5IhkKF1VuYmxvY2tSZXNvdXJjZVJlc3BvbnNlIpABChFMaXN0QmxvY2tzUmVxdWVzdBIfCgtyZXNv
-            dXJjZV9pZBgBIAEoCVIKcmVzb3VyY2VJZBIuCgRmcm9tGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFt
-            cFIEZnJvbRIqCgJ0bxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSAnRvIkUKEkxpc3RCbG9ja3NS
-            ZXNwb25zZRIvCgZibG9ja3MYASADKAsyFy5qYW5qaS5ib29raW5nLnYxLkJsb2NrUgZibG9ja3MiaQoQTGlzdFNs
-            b3RzUmVxdWVzdBIfCgtsb2NhdGlvbl9pZBgBIAEoCVIKbG9jYXRpb25JZBIbCglmcm9tX2RhdGUYAiABKAlSCGZy
-            b21EYXRlEhcKB3RvX2RhdGUYAyABKAlSBnRvRGF0ZSJyChFMaXN0U2xvdHNSZXNwb25zZRIsCgVzbG90cxgBIAMo
-            CzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIFc2xvdHMSLwoFYXNfb2YYAiABKAsyGi5nb29nbGUucHJvdG9idWYu
-            VGltZXN0YW1wUgRhc09mIqoCChFVcGRhdGVTbG90UmVxdWVzdBIXCgdzbG90X2lkGAEgASgJUgZzbG90SWQSNAoG
-            c3RhdHVzGAIgASgOMhwuamFuamkuYm9va2luZy52MS5TbG90U3RhdHVzUgZzdGF0dXMSHwoIY2FwYWNpdHkYAyAB
-            KAVIAFIIY2FwYWNpdHmIAQESGQoFcHJpY2UYBCABKANIAVIFcHJpY2WIAQESIgoKaWZfdmVyc2lvbhgFIAEoA0gC
-            UglpZlZlcnNpb26IAQESLAoPaWRlbXBvdGVuY3lfa2V5GAYgASgJSANSDmlkZW1wb3RlbmN5S2V5iAEBQgsKCV9j
-            YXBhY2l0eUIICgZfcHJpY2VCDQoLX2lmX3ZlcnNpb25CEgoQX2lkZW1wb3RlbmN5X2tleSJAChJVcGRhdGVTbG90
-            UmVzcG9uc2USKgoEc2xvdBgBIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdCKGAQoTV2l0aGRyYXdT
-            bG90UmVxdWVzdBIXCgdzbG90X2lkGAEgASgJUgZzbG90SWQSFAoFZm9yY2UYAiABKAhSBWZvcmNlEiwKD2lkZW1w
-            b3RlbmN5X2tleRgDIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5ImMKFFdpdGhk
-            cmF3U2xvdFJlc3BvbnNlEioKBHNsb3QYASABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSBHNsb3QSHwoLYm9v
-            a2luZ19pZHMYAiADKAlSCmJvb2tpbmdJZHMqWwoFRW50cnkSFQoRRU5UUllfVU5TUEVDSUZJRUQQABIRCg1FTlRS
-            WV9SRVFVRVNUEAESDgoKRU5UUllfSE9MRBACEhIKDkVOVFJZX0VYVEVSTkFMEAMaBPi2GAEqnAEKC1BheW1lbnRN
-            b2RlEhwKGFBBWU1FTlRfTU9ERV9VTlNQRUNJRklFRBAAEh0KGVBBWU1FTlRfTU9ERV9OT1RfUkVRVUlSRUQQARIY
-            ChRQQVlNRU5UX01PREVfQVRfREVTSxACEhcKE1BBWU1FTlRfTU9ERV9NQU5VQUwQAxIXChNQQVlNRU5UX01PREVf
-            T05MSU5FEAQaBPi2GAEy2BIKCUNhdGFsb2d1ZRJ/Cg1MaXN0TG9jYXRpb25zEiYuamFuamkuYm9va2luZy52MS5M
-            aXN0TG9jYXRpb25zUmVxdWVzdBonLmphbmppLmJvb2tpbmcudjEuTGlzdExvY2F0aW9uc1Jlc3BvbnNlIh2QAgGI
-            tRgBgtPkkwIQEg4vYXBpL2xvY2F0aW9ucxKHAQoLR2V0TG9jYXRpb24SJC5qYW5qaS5ib29raW5nLnYxLkdldExv
-            Y2F0aW9uUmVxdWVzdBolLmphbmppLmJvb2tpbmcudjEuR2V0TG9jYXRpb25SZXNwb25zZSIrkAIBiLUYAYLT5JMC
-            HhIcL2FwaS9sb2NhdGlvbnMve2xvY2F0aW9uX2lkfRKEAQoMU2F2ZUxvY2F0aW9uEiUuamFuamkuYm9va2luZy52
-            MS5TYXZlTG9jYXRpb25SZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5TYXZlTG9jYXRpb25SZXNwb25zZSIlkAIC
-            iLUYAoLT5JMCGBoTL2FwaS9sb2NhdGlvbnMve2lkfToBKhKQAQoORGVsZXRlTG9jYXRpb24SJy5qYW5qaS5ib29r
-            aW5nLnYxLkRlbGV0ZUxvY2F0aW9uUmVxdWVzdBooLmphbmppLmJvb2tpbmcudjEuRGVsZXRlTG9jYXRpb25SZXNw
-            b25zZSIrkAICiLUYAoLT5JMCHiocL2FwaS9sb2NhdGlvbnMve2xvY2F0aW9uX2lkfRJ7CgxMaXN0UG9saWNpZXMS
-            JS5qYW5qaS5ib29raW5nLnYxLkxpc3RQb2xpY2llc1JlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLkxpc3RQb2xp
-            Y2llc1Jlc3BvbnNlIhyQAgGItRgCgtPkkwIPEg0vYXBpL3BvbGljaWVzEosBCgpTYXZlUG9saWN5EiMuamFuamku
-            Ym9va2luZy52MS5TYXZlUG9saWN5UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuU2F2ZVBvbGljeVJlc3BvbnNl
-            IjKQAgKItRgCgtPkkwIlGhsvYXBpL3BvbGljaWVzL3twb2xpY3kuY29kZX06BnBvbGljeRKCAQoMRGVsZXRlUG9s
-            aWN5EiUuamFuamkuYm9va2luZy52MS5EZWxldGVQb2xpY3lSZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5EZWxl
-            dGVQb2xpY3lSZXNwb25zZSIjkAICiLUYAoLT5JMCFioUL2FwaS9wb2xpY2llcy97Y29kZX0SvAEKFlNhdmVDYW5j
-            ZWxsYXRpb25Qb2xpY3kSLy5qYW5qaS5ib29raW5nLnYxLlNhdmVDYW5jZWxsYXRpb25Qb2xpY3lSZXF1ZXN0GjAu
-            amFuamkuYm9va2luZy52MS5TYXZlQ2FuY2VsbGF0aW9uUG9saWN5UmVzcG9uc2UiP5ACAoi1GAKC0+STAjIaKC9h
-            cGkvY2FuY2VsbGF0aW9uLXBvbGljaWVzL3twb2xpY3kuY29kZX06BnBvbGljeRJ/Cg1MaXN0UmVzb3VyY2VzEiYu
-            amFuamkuYm9va2luZy52MS5MaXN0UmVzb3VyY2VzUmVxdWVzdBonLmphbmppLmJvb2tpbmcudjEuTGlzdFJlc291
-            cmNlc1Jlc3BvbnNlIh2QAgGItRgBgtPkkwIQEg4vYXBpL3Jlc291cmNlcxKUAQoMU2F2ZVJlc291cmNlEiUuamFu
-            amkuYm9va2luZy52MS5TYXZlUmVzb3VyY2VSZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5TYXZlUmVzb3VyY2VS
-            ZXNwb25zZSI1kAICiLUYAoLT5JMCKBocL2FwaS9yZXNvdXJjZXMve3Jlc291cmNlLmlkfToIcmVzb3VyY2USkAEK
-            DkRlbGV0ZVJlc291cmNlEicuamFuamkuYm9va2luZy52MS5EZWxldGVSZXNvdXJjZVJlcXVlc3QaKC5qYW5qaS5i
-            b29raW5nLnYxLkRlbGV0ZVJlc291cmNlUmVzcG9uc2UiK5ACAoi1GAKC0+STAh4qHC9hcGkvcmVzb3VyY2VzL3ty
-            ZXNvdXJjZV9pZH0SmQEKDUJsb2NrUmVzb3VyY2USJi5qYW5qaS5ib29raW5nLnYxLkJsb2NrUmVzb3VyY2VSZXF1
-            ZXN0GicuamFuamkuYm9va2luZy52MS5CbG9ja1Jlc291cmNlUmVzcG9uc2UiN4i1GAKQtRjJAYLT5JMCKCIjL2Fw
-            aS9yZXNvdXJjZXMve3Jlc291cmNlX2lkfS9ibG9ja3M6ASoSjQEKD1VuYmxvY2tSZXNvdXJjZRIoLmphbmppLmJv
-            b2tpbmcudjEuVW5ibG9ja1Jlc291cmNlUmVxdWVzdBopLmphbmppLmJvb2tpbmcudjEuVW5ibG9ja1Jlc291cmNl
-            UmVzcG9uc2UiJZACAoi1GAKC0+STAhgqFi9hcGkvYmxvY2tzL3tibG9ja19pZH0SiwEKCkxpc3RCbG9ja3MSIy5q
-            YW5qaS5ib29raW5nLnYxLkxpc3RCbG9ja3NSZXF1ZXN0GiQuamFuamkuYm9va2luZy52MS5MaXN0QmxvY2tzUmVz
-            cG9uc2UiMpACAYi1GAKC0+STAiUSIy9hcGkvcmVzb3VyY2VzL3tyZXNvdXJjZV9pZH0vYmxvY2tzEm8KCUxpc3RT
-            bG90cxIiLmphbmppLmJvb2tpbmcudjEuTGlzdFNsb3RzUmVxdWVzdBojLmphbmppLmJvb2tpbmcudjEuTGlzdFNs
-            b3RzUmVzcG9uc2UiGZACAYi1GAKC0+STAgwSCi9hcGkvc2xvdHMSfAoKVXBkYXRlU2xvdBIjLmphbmppLmJvb2tp
-            bmcudjEuVXBkYXRlU2xvdFJlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLlVwZGF0ZVNsb3RSZXNwb25zZSIjiLUY
-            AoLT5JMCGTIUL2FwaS9zbG90cy97c2xvdF9pZH06ASoSggEKDFdpdGhkcmF3U2xvdBIlLmphbmppLmJvb2tpbmcu
-            djEuV2l0aGRyYXdTbG90UmVxdWVzdBomLmphbmppLmJvb2tpbmcudjEuV2l0aGRyYXdTbG90UmVzcG9uc2UiI5AC
-            Aoi1GAKC0+STAhYqFC9hcGkvc2xvdHMve3Nsb3RfaWR9YgZwcm90bzM=
+            CVIGcmVhc29uEh0KCmNyZWF0ZWRfYnkYBiABKAlSCWNyZWF0ZWRCeSKfAgoUQmxvY2tSZXNvdXJjZVJlcXVlc3QS
+            EwoCaWQYASABKAlIAFICaWSIAQESHwoLcmVzb3VyY2VfaWQYAiABKAlSCnJlc291cmNlSWQSOQoKc3RhcnRfdGlt
+            ZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSCXN0YXJ0VGltZRI1CghlbmRfdGltZRgEIAEoCzIa
+            Lmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSB2VuZFRpbWUSFgoGcmVhc29uGAUgASgJUgZyZWFzb24SLAoPaWRl
+            bXBvdGVuY3lfa2V5GAYgASgJSAFSDmlkZW1wb3RlbmN5S2V5iAEBQgUKA19pZEISChBfaWRlbXBvdGVuY3lfa2V5
+            IkYKFUJsb2NrUmVzb3VyY2VSZXNwb25zZRItCgVibG9jaxgBIAEoCzIXLmphbmppLmJvb2tpbmcudjEuQmxvY2tS
+            BWJsb2NrInUKFlVuYmxvY2tSZXNvdXJjZVJlcXVlc3QSGQoIYmxvY2tfaWQYASABKAlSB2Jsb2NrSWQSLAoPaWRl
+            bXBvdGVuY3lfa2V5GAIgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEBQhIKEF9pZGVtcG90ZW5jeV9rZXkiGQoXVW5i
+            bG9ja1Jlc291cmNlUmVzcG9uc2UikAEKEUxpc3RCbG9ja3NSZXF1ZXN0Eh8KC3Jlc291cmNlX2lkGAEgASgJUgpy
+            ZXNvdXJjZUlkEi4KBGZyb20YAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRmcm9tEioKAnRvGAMg
+            ASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFICdG8iRQoSTGlzdEJsb2Nrc1Jlc3BvbnNlEi8KBmJsb2Nr
+            cxgBIAMoCzIXLmphbmppLmJvb2tpbmcudjEuQmxvY2tSBmJsb2NrcyJpChBMaXN0U2xvdHNSZXF1ZXN0Eh8KC2xv
+            Y2F0aW9uX2lkGAEgASgJUgpsb2NhdGlvbklkEhsKCWZyb21fZGF0ZRgCIAEoCVIIZnJvbURhdGUSFwoHdG9fZGF0
+            ZRgDIAEoCVIGdG9EYXRlInIKEUxpc3RTbG90c1Jlc3BvbnNlEiwKBXNsb3RzGAEgAygLMhYuamFuamkuYm9va2lu
+            Zy52MS5TbG90UgVzbG90cxIvCgVhc19vZhgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSBGFzT2Yi
+            qgIKEVVwZGF0ZVNsb3RSZXF1ZXN0EhcKB3Nsb3RfaWQYASABKAlSBnNsb3RJZBI0CgZzdGF0dXMYAiABKA4yHC5q
+            YW5qaS5ib29raW5nLnYxLlNsb3RTdGF0dXNSBnN0YXR1cxIfCghjYXBhY2l0eRgDIAEoBUgAUghjYXBhY2l0eYgB
+            ARIZCgVwcmljZRgEIAEoA0gBUgVwcmljZYgBARIiCgppZl92ZXJzaW9uGAUgASgDSAJSCWlmVmVyc2lvbogBARIs
+            Cg9pZGVtcG90ZW5jeV9rZXkYBiABKAlIA1IOaWRlbXBvdGVuY3lLZXmIAQFCCwoJX2NhcGFjaXR5QggKBl9wcmlj
+            ZUINCgtfaWZfdmVyc2lvbkISChBfaWRlbXBvdGVuY3lfa2V5IkAKElVwZGF0ZVNsb3RSZXNwb25zZRIqCgRzbG90
+            GAEgASgLMhYuamFuamkuYm9va2luZy52MS5TbG90UgRzbG90IoYBChNXaXRoZHJhd1Nsb3RSZXF1ZXN0EhcKB3Ns
+            b3RfaWQYASABKAlSBnNsb3RJZBIUCgVmb3JjZRgCIAEoCFIFZm9yY2USLAoPaWRlbXBvdGVuY3lfa2V5GAMgASgJ
+            SABSDmlkZW1wb3RlbmN5S2V5iAEBQhIKEF9pZGVtcG90ZW5jeV9rZXkiYwoUV2l0aGRyYXdTbG90UmVzcG9uc2US
+            KgoEc2xvdBgBIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdBIfCgtib29raW5nX2lkcxgCIAMoCVIK
+            Ym9va2luZ0lkcypbCgVFbnRyeRIVChFFTlRSWV9VTlNQRUNJRklFRBAAEhEKDUVOVFJZX1JFUVVFU1QQARIOCgpF
+            TlRSWV9IT0xEEAISEgoORU5UUllfRVhURVJOQUwQAxoE+LYYASqcAQoLUGF5bWVudE1vZGUSHAoYUEFZTUVOVF9N
+            T0RFX1VOU1BFQ0lGSUVEEAASHQoZUEFZTUVOVF9NT0RFX05PVF9SRVFVSVJFRBABEhgKFFBBWU1FTlRfTU9ERV9B
+            VF9ERVNLEAISFwoTUEFZTUVOVF9NT0RFX01BTlVBTBADEhcKE1BBWU1FTlRfTU9ERV9PTkxJTkUQBBoE+LYYATLY
+            EgoJQ2F0YWxvZ3VlEn8KDUxpc3RMb2NhdGlvbnMSJi5qYW5qaS5ib29raW5nLnYxLkxpc3RMb2NhdGlvbnNSZXF1
+            ZXN0GicuamFuamkuYm9va2luZy52MS5MaXN0TG9jYXRpb25zUmVzcG9uc2UiHZACAYi1GAGC0+STAhASDi9hcGkv
+            bG9jYXRpb25zEocBCgtHZXRMb2NhdGlvbhIkLmphbmppLmJvb2tpbmcudjEuR2V0TG9jYXRpb25SZXF1ZXN0GiUu
+            amFuamkuYm9va2luZy52MS5HZXRMb2NhdGlvblJlc3BvbnNlIiuQAgGItRgBgtPkkwIeEhwvYXBpL2xvY2F0aW9u
+            cy97bG9jYXRpb25faWR9EoQBCgxTYXZlTG9jYXRpb24SJS5qYW5qaS5ib29raW5nLnYxLlNhdmVMb2NhdGlvblJl
+            cXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLlNhdmVMb2NhdGlvblJlc3BvbnNlIiWQAgKItRgCgtPkkwIYGhMvYXBp
+            L2xvY2F0aW9ucy97aWR9OgEqEpABCg5EZWxldGVMb2NhdGlvbhInLmphbmppLmJvb2tpbmcudjEuRGVsZXRlTG9j
+            YXRpb25SZXF1ZXN0GiguamFuamkuYm9va2luZy52MS5EZWxldGVMb2NhdGlvblJlc3BvbnNlIiuQAgKItRgCgtPk
+            kwIeKhwvYXBpL2xvY2F0aW9ucy97bG9jYXRpb25faWR9EnsKDExpc3RQb2xpY2llcxIlLmphbmppLmJvb2tpbmcu
+            djEuTGlzdFBvbGljaWVzUmVxdWVzdBomLmphbmppLmJvb2tpbmcudjEuTGlzdFBvbGljaWVzUmVzcG9uc2UiHJAC
+            AYi1GAKC0+STAg8SDS9hcGkvcG9saWNpZXMSiwEKClNhdmVQb2xpY3kSIy5qYW5qaS5ib29raW5nLnYxLlNhdmVQ
+            b2xpY3lSZXF1ZXN0GiQuamFuamkuYm9va2luZy52MS5TYXZlUG9saWN5UmVzcG9uc2UiMpACAoi1GAKC0+STAiUa
+            Gy9hcGkvcG9saWNpZXMve3BvbGljeS5jb2RlfToGcG9saWN5EoIBCgxEZWxldGVQb2xpY3kSJS5qYW5qaS5ib29r
+            aW5nLnYxLkRlbGV0ZVBvbGljeVJlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLkRlbGV0ZVBvbGljeVJlc3BvbnNl
+            IiOQAgKItRgCgtPkkwIWKhQvYXBpL3BvbGljaWVzL3tjb2RlfRK8AQoWU2F2ZUNhbmNlbGxhdGlvblBvbGljeRIv
+            LmphbmppLmJvb2tpbmcudjEuU2F2ZUNhbmNlbGxhdGlvblBvbGljeVJlcXVlc3QaMC5qYW5qaS5ib29raW5nLnYx
+            LlNhdmVDYW5jZWxsYXRpb25Qb2xpY3lSZXNwb25zZSI/kAICiLUYAoLT5JMCMhooL2FwaS9jYW5jZWxsYXRpb24t
+            cG9saWNpZXMve3BvbGljeS5jb2RlfToGcG9saWN5En8KDUxpc3RSZXNvdXJjZXMSJi5qYW5qaS5ib29raW5nLnYx
+            Lkxpc3RSZXNvdXJjZXNSZXF1ZXN0GicuamFuamkuYm9va2luZy52MS5MaXN0UmVzb3VyY2VzUmVzcG9uc2UiHZAC
+            AYi1GAGC0+STAhASDi9hcGkvcmVzb3VyY2VzEpQBCgxTYXZlUmVzb3VyY2USJS5qYW5qaS5ib29raW5nLnYxLlNh
+            dmVSZXNvdXJjZVJlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLlNhdmVSZXNvdXJjZVJlc3BvbnNlIjWQAgKItRgC
+            gtPkkwIoGhwvYXBpL3Jlc291cmNlcy97cmVzb3VyY2UuaWR9OghyZXNvdXJjZRKQAQoORGVsZXRlUmVzb3VyY2US
+            Jy5qYW5qaS5ib29raW5nLnYxLkRlbGV0ZVJlc291cmNlUmVxdWVzdBooLmphbmppLmJvb2tpbmcudjEuRGVsZXRl
+            UmVzb3VyY2VSZXNwb25zZSIrkAICiLUYAoLT5JMCHiocL2FwaS9yZXNvdXJjZXMve3Jlc291cmNlX2lkfRKZAQoN
+            QmxvY2tSZXNvdXJjZRImLmphbmppLmJvb2tpbmcudjEuQmxvY2tSZXNvdXJjZVJlcXVlc3QaJy5qYW5qaS5ib29r
+            aW5nLnYxLkJsb2NrUmVzb3VyY2VSZXNwb25zZSI3iLUYApC1GMkBgtPkkwIoIiMvYXBpL3Jlc291cmNlcy97cmVz
+            b3VyY2VfaWR9L2Jsb2NrczoBKhKNAQoPVW5ibG9ja1Jlc291cmNlEiguamFuamkuYm9va2luZy52MS5VbmJsb2Nr
+            UmVzb3VyY2VSZXF1ZXN0GikuamFuamkuYm9va2luZy52MS5VbmJsb2NrUmVzb3VyY2VSZXNwb25zZSIlkAICiLUY
+            AoLT5JMCGCoWL2FwaS9ibG9ja3Mve2Jsb2NrX2lkfRKLAQoKTGlzdEJsb2NrcxIjLmphbmppLmJvb2tpbmcudjEu
+            TGlzdEJsb2Nrc1JlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLkxpc3RCbG9ja3NSZXNwb25zZSIykAIBiLUYAoLT
+            5JMCJRIjL2FwaS9yZXNvdXJjZXMve3Jlc291cmNlX2lkfS9ibG9ja3MSbwoJTGlzdFNsb3RzEiIuamFuamkuYm9v
+            a2luZy52MS5MaXN0U2xvdHNSZXF1ZXN0GiMuamFuamkuYm9va2luZy52MS5MaXN0U2xvdHNSZXNwb25zZSIZkAIB
+            iLUYAoLT5JMCDBIKL2FwaS9zbG90cxJ8CgpVcGRhdGVTbG90EiMuamFuamkuYm9va2luZy52MS5VcGRhdGVTbG90
+            UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuVXBkYXRlU2xvdFJlc3BvbnNlIiOItRgCgtPkkwIZMhQvYXBpL3Ns
+            b3RzL3tzbG90X2lkfToBKhKCAQoMV2l0aGRyYXdTbG90EiUuamFuamkuYm9va2luZy52MS5XaXRoZHJhd1Nsb3RS
+            ZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5XaXRoZHJhd1Nsb3RSZXNwb25zZSIjkAICiLUYAoLT5JMCFioUL2Fw
+            aS9zbG90cy97c2xvdF9pZH1iBnByb3RvMw==
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -417,6 +418,9 @@ extension BookingV1 {
         public var holdLimit: Swift::Int32 = 0
         /// Customers are checked in from so long before the start; 43,200 (twelve hours) when absent.
         public var checkInLeadSeconds: Swift::Int64?
+        /// How long at least a booking keeps its seat from when its proof of payment was sent, for somebody
+        /// to review it; to the start of its slot at most. 60…2,592,000; 86,400 (a day) when 0.
+        public var proofReviewSeconds: Swift::Int32 = 0
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -447,6 +451,7 @@ extension BookingV1 {
             self.noShowAuto = reader.bool(19)
             self.holdLimit = reader.int32(20)
             if reader.has(21) { self.checkInLeadSeconds = reader.int64(21) }
+            self.proofReviewSeconds = reader.int32(22)
             self.unknownFields = reader.unknownFields
         }
 
@@ -473,6 +478,7 @@ extension BookingV1 {
             writer.bool(19, self.noShowAuto)
             writer.int32(20, self.holdLimit)
             if let value = self.checkInLeadSeconds { writer.setInt64(21, value) }
+            writer.int32(22, self.proofReviewSeconds)
             writer.unknownFields(self.unknownFields)
         }
     }

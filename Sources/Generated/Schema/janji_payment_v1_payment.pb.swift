@@ -865,7 +865,8 @@ extension PaymentV1 {
             _ context: RPC::ServerContext
         ) async throws -> PaymentV1.UploadProofResponse
 
-        /// Says that the booking was paid by other means, with an uploaded proof; an admin reviews it.
+        /// Says that the booking was paid by other means, with an uploaded proof; an admin reviews it. A
+        /// booking that waits for its payment keeps its seat for that: the policy's proof_review_seconds.
         func submitProof(
             _ request: PaymentV1.SubmitProofRequest,
             _ context: RPC::ServerContext
@@ -877,7 +878,8 @@ extension PaymentV1 {
             _ context: RPC::ServerContext
         ) async throws -> GoogleApi.HttpBody
 
-        /// Approved: paid. Rejected: failed, with the reason.
+        /// Approved: paid. Rejected: failed, with the reason; the customer has what is left of the time to
+        /// pay, fifteen minutes at least, to send another.
         func reviewProof(
             _ request: PaymentV1.ReviewProofRequest,
             _ context: RPC::ServerContext
@@ -986,7 +988,8 @@ extension PaymentV1 {
             ).scope(body)
         }
 
-        /// Says that the booking was paid by other means, with an uploaded proof; an admin reviews it.
+        /// Says that the booking was paid by other means, with an uploaded proof; an admin reviews it. A
+        /// booking that waits for its payment keeps its seat for that: the policy's proof_review_seconds.
         public func submitProof(
             _ request: PaymentV1.SubmitProofRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
@@ -1034,7 +1037,8 @@ extension PaymentV1 {
             ).scope(body)
         }
 
-        /// Approved: paid. Rejected: failed, with the reason.
+        /// Approved: paid. Rejected: failed, with the reason; the customer has what is left of the time to
+        /// pay, fifteen minutes at least, to send another.
         public func reviewProof(
             _ request: PaymentV1.ReviewProofRequest,
             metadata: RPC::Metadata = RPC::Metadata(),

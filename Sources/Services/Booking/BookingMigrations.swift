@@ -24,6 +24,7 @@ public enum BookingMigrations {
         Migration(version: 20, name: "archive", sql: ArchiveMigration.sql),
         Migration(version: 21, name: "figures of the archive", sql: AnalyticsArchiveMigration.sql),
         Migration(version: 22, name: "age of waiting lists", sql: WaitlistStore.age),
+        Migration(version: 23, name: "terms that are kept", sql: TermsMigration.sql),
         Migration(version: 25, name: "limit of prices", sql: PriceMigration.limit),
         Migration(version: 27, name: "prices of before", sql: PriceMigration.rows),
     ]

@@ -9,49 +9,12 @@ import Testing
 
 extension ServerTests {
     @Suite("Payment proofs", .serialized, .timeLimit(.minutes(2))) struct ProofTests {
-        private static let picture: [UInt8] =
-            [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + Array("picture".utf8)
-
-        private func upload(_ stage: PaymentStage, _ content: [UInt8]) async throws -> String {
-            var request = PaymentV1.UploadProofRequest()
-            request.file = GoogleApi.HttpBody()
-            request.file?.contentType = "text/html"
-            request.file?.data = content
-            return try await stage.service.uploadProof(
-                request, ServerContext(method: PaymentV1.PaymentsMethods.uploadProof)
-            ).proofId
-        }
-
-        private func submit(
-            _ stage: PaymentStage, _ booking: UUID, _ proof: String
-        ) async throws -> PaymentV1.Payment {
-            var request = PaymentV1.SubmitProofRequest()
-            request.bookingId = booking.description
-            request.manageToken = PaymentStage.tokens.manage(booking)
-            request.proofId = proof
-            let answer = try await stage.service.submitProof(
-                request, ServerContext(method: PaymentV1.PaymentsMethods.submitProof))
-            return try #require(answer.payment)
-        }
-
-        private func review(
-            _ stage: PaymentStage, _ payment: String, approve: Bool, _ reason: String = ""
-        ) async throws -> PaymentV1.Payment {
-            var request = PaymentV1.ReviewProofRequest()
-            request.paymentId = payment
-            request.approve = approve
-            request.reason = reason
-            let answer = try await stage.service.reviewProof(
-                request, Fixture.admin(PaymentV1.PaymentsMethods.reviewProof))
-            return try #require(answer.payment)
-        }
-
         @Test("A-32, X-13: upload, name, review: approved is paid; the file comes back as it was")
         func approved() async throws {
             let stage = try await PaymentStage("proof_approved")
             let booking = try await stage.booking()
-            let proof = try await upload(stage, Self.picture)
-            let payment = try await submit(stage, booking, proof)
+            let proof = try await stage.upload(PaymentStage.picture)
+            let payment = try await stage.submit(booking, proof)
             #expect(payment.provider == "manual" && payment.status == .pending)
             #expect(payment.proofId == proof)
             let open = try await stage.service.listOpen(
@@ -61,9 +24,9 @@ extension ServerTests {
             get.paymentId = payment.id
             let file = try await stage.service.getProof(
                 get, Fixture.admin(PaymentV1.PaymentsMethods.getProof))
-            #expect(file.data == Self.picture)
+            #expect(file.data == PaymentStage.picture)
             #expect(file.contentType == "image/png", "what it is, not what was claimed")
-            #expect(try await review(stage, payment.id, approve: true).status == .completed)
+            #expect(try await stage.review(payment.id, approve: true).status == .completed)
             #expect(try await stage.state(booking) == "confirmed paid")
             #expect(
                 try await stage.fixture.text(
@@ -71,7 +34,7 @@ extension ServerTests {
                     select actor from booking_history where booking_id = \(booking)
                     order by version desc limit 1
                     """) == "admin:7")
-            let twice = await refusal { _ = try await review(stage, payment.id, approve: true) }
+            let twice = await refusal { _ = try await stage.review(payment.id, approve: true) }
             #expect(twice.code == .invalidTransition)
             try await stage.fixture.cancel(booking.description)
             try await stage.sweep()
@@ -87,16 +50,18 @@ extension ServerTests {
         func rejected() async throws {
             let stage = try await PaymentStage("proof_rejected")
             let booking = try await stage.booking()
-            let payment = try await submit(stage, booking, try await upload(stage, Self.picture))
+            let payment = try await stage.submit(
+                booking, try await stage.upload(PaymentStage.picture))
             #expect(
-                await refusal { _ = try await review(stage, payment.id, approve: false) }
+                await refusal { _ = try await stage.review(payment.id, approve: false) }
                     .violations.map(\.field) == ["reason"])
-            let failed = try await review(stage, payment.id, approve: false, "not readable")
+            let failed = try await stage.review(payment.id, approve: false, "not readable")
             #expect(failed.status == .failed && failed.failure == "not readable")
             #expect(try await stage.state(booking) == "pending_payment failed")
-            let second = try await submit(stage, booking, try await upload(stage, Self.picture))
+            let second = try await stage.submit(
+                booking, try await stage.upload(PaymentStage.picture))
             #expect(try await stage.state(booking) == "pending_payment pending")
-            _ = try await review(stage, second.id, approve: true)
+            _ = try await stage.review(second.id, approve: true)
             #expect(try await stage.state(booking) == "confirmed paid")
             #expect(
                 try await stage.history(booking)
@@ -108,8 +73,9 @@ extension ServerTests {
         func request() async throws {
             let stage = try await PaymentStage("proof_request")
             let booking = try await stage.booking(status: "pending")
-            let payment = try await submit(stage, booking, try await upload(stage, Self.picture))
-            _ = try await review(stage, payment.id, approve: true)
+            let payment = try await stage.submit(
+                booking, try await stage.upload(PaymentStage.picture))
+            _ = try await stage.review(payment.id, approve: true)
             #expect(try await stage.state(booking) == "pending paid")
             try await stage.fixture.reject(booking.description)
             #expect(try await stage.state(booking) == "rejected paid")
@@ -123,26 +89,27 @@ extension ServerTests {
             let stage = try await PaymentStage("proof_refused")
             for content in [[], Array("<script>".utf8), Array("GIF89a".utf8)] {
                 #expect(
-                    await refusal { _ = try await upload(stage, content) }.code
+                    await refusal { _ = try await stage.upload(content) }.code
                         == .unsupportedMediaType)
             }
-            let large = Self.picture + [UInt8](repeating: 0, count: 5 << 20)
-            #expect(await refusal { _ = try await upload(stage, large) }.code == .payloadTooLarge)
+            let large = PaymentStage.picture + [UInt8](repeating: 0, count: 5 << 20)
+            #expect(await refusal { _ = try await stage.upload(large) }.code == .payloadTooLarge)
             let booking = try await stage.booking()
             let other = try await stage.booking()
-            let proof = try await upload(stage, Self.picture)
+            let proof = try await stage.upload(PaymentStage.picture)
             for id in [UUID.random().description, "https://evil.example/a.png", ""] {
                 #expect(
-                    await refusal { _ = try await submit(stage, booking, id) }
+                    await refusal { _ = try await stage.submit(booking, id) }
                         .violations.map(\.field) == ["proof_id"])
             }
-            _ = try await submit(stage, booking, proof)
+            _ = try await stage.submit(booking, proof)
             #expect(
-                await refusal { _ = try await submit(stage, other, proof) }.code
+                await refusal { _ = try await stage.submit(other, proof) }.code
                     == .validationFailed)
             #expect(
                 await refusal {
-                    _ = try await submit(stage, booking, try await upload(stage, Self.picture))
+                    _ = try await stage.submit(
+                        booking, try await stage.upload(PaymentStage.picture))
                 }.code == .invalidTransition)
             try await stage.fixture.pool.execute(
                 "update payment_proof set created_at = created_at - interval '2 days'")

@@ -17,6 +17,7 @@ enum PolicyRules {
         policy.waitlistLimit = policy.waitlistLimit ?? 50
         if policy.holdLimit == 0 { policy.holdLimit = 5 }
         policy.checkInLeadSeconds = policy.checkInLeadSeconds ?? 43_200
+        if policy.proofReviewSeconds == 0 { policy.proofReviewSeconds = 86_400 }
         var rules = FieldRules()
         code(policy.code, "policy.code", &rules)
         rules.text(policy.cancellation, "policy.cancellation", limit: 40)
@@ -46,6 +47,7 @@ enum PolicyRules {
             ("waitlist_limit", Int64(policy.waitlistLimit ?? 0), 0...1000),
             ("hold_limit", Int64(policy.holdLimit), 1...1000),
             ("check_in_lead_seconds", policy.checkInLeadSeconds ?? 0, long),
+            ("proof_review_seconds", Int64(policy.proofReviewSeconds), 60...2_592_000),
         ]
         for (name, value, range) in limits where !range.contains(value) {
             rules.refuse(

@@ -16,7 +16,7 @@ struct PolicyStore: Sendable {
                     buffer_before_seconds, buffer_after_seconds, quantity_limit,
                     cancel_notice_seconds, reschedule_notice_seconds, reschedule_limit,
                     no_show_grace_seconds, offer_seconds, waitlist_limit, no_show_auto, hold_limit,
-                    check_in_lead_seconds
+                    check_in_lead_seconds, proof_review_seconds
                 from policy order by code
                 """,
                 """
@@ -65,6 +65,7 @@ struct PolicyStore: Sendable {
         policy.noShowAuto = try row[19]
         policy.holdLimit = try row[20]
         policy.checkInLeadSeconds = try row[21]
+        policy.proofReviewSeconds = try row[22]
         return policy
     }
 
@@ -81,7 +82,7 @@ struct PolicyStore: Sendable {
                     buffer_before_seconds, buffer_after_seconds, quantity_limit,
                     cancel_notice_seconds, reschedule_notice_seconds, reschedule_limit,
                     no_show_grace_seconds, offer_seconds, waitlist_limit, no_show_auto, hold_limit,
-                    check_in_lead_seconds)
+                    check_in_lead_seconds, proof_review_seconds)
                 values (\(policy.code), \(entry), \(payment), \(policy.cancellation),
                     \(policy.requestSeconds), \(policy.holdSeconds), \(policy.holdExtensions),
                     \(policy.paymentSeconds), \(policy.noticeSeconds),
@@ -90,7 +91,8 @@ struct PolicyStore: Sendable {
                     \(policy.cancelNoticeSeconds), \(policy.rescheduleNoticeSeconds),
                     \(policy.rescheduleLimit), \(policy.noShowGraceSeconds),
                     \(policy.offerSeconds), \(nullable: policy.waitlistLimit), \(policy.noShowAuto),
-                    \(policy.holdLimit), \(policy.checkInLeadSeconds ?? 0))
+                    \(policy.holdLimit), \(policy.checkInLeadSeconds ?? 0),
+                    \(policy.proofReviewSeconds))
                 on conflict (code) do update set entry = excluded.entry,
                     payment = excluded.payment, cancellation = excluded.cancellation,
                     request_seconds = excluded.request_seconds,
@@ -110,6 +112,7 @@ struct PolicyStore: Sendable {
                     waitlist_limit = excluded.waitlist_limit,
                     no_show_auto = excluded.no_show_auto, hold_limit = excluded.hold_limit,
                     check_in_lead_seconds = excluded.check_in_lead_seconds,
+                    proof_review_seconds = excluded.proof_review_seconds,
                     updated_at = clock_timestamp()
                 """)
         } catch let error as PostgresError where error.sqlState == .foreignKeyViolation {

@@ -123,6 +123,12 @@ public struct PaymentService: PaymentV1.PaymentsService {
             }
             var payment = try PaymentOpening.charge(subject, "manual", now)
             payment.method = "proof"
+            if subject.booking.status == .pendingPayment {
+                let review = ProofReview(booking: subject.booking.id)
+                guard try await transaction.query(review.begin).first != nil else {
+                    throw BookingRules.expired(subject.booking)
+                }
+            }
             try await desk.add(
                 payment, to: &subject, nextQuestion: nil, actor: context.principal.actor, now,
                 transaction, &last)
@@ -228,6 +234,10 @@ public struct PaymentService: PaymentV1.PaymentsService {
             payment.failure = request.approve ? "" : request.reason
             try await desk.change(
                 payment, of: &subject, actor: context.principal.actor, now, transaction, &last)
+            if payment.status == .failed {
+                let review = ProofReview(booking: subject.booking.id)
+                _ = try await transaction.execute(review.reject(payment))
+            }
             var response = PaymentV1.ReviewProofResponse()
             response.payment = PaymentV1.Payment(payment)
             return response
