@@ -118,7 +118,8 @@ struct SimulatedKernel {
                 Hold(
                     id: placed.order.id, slot: placed.order.slot, quantity: placed.order.quantity,
                     status: .pending, expiresAt: placed.expiresAt, extensions: 0,
-                    tokenHash: placed.order.tokenHash))
+                    tokenHash: placed.order.tokenHash, price: placed.price,
+                    currency: placed.currency))
         }
         guard case .success(let answer) = outcome else { throw Committed() }
         guard let id = UUID(answer.hold?.id ?? "") else {

@@ -20,19 +20,33 @@ struct Hold: Sendable, Hashable {
 
     var tokenHash: [UInt8]
 
+    /// Of one seat, in minor units, as it was when the hold was placed; nil on a hold of before
+    /// that was kept.
+    var price: Int64?
+    /// ISO 4217; with a price only.
+    var currency: String?
+
     /// Whether a token is this hold's; in a time that does not depend on where it differs.
     func isProved(by hash: [UInt8]) -> Bool { constantTimeEqual(tokenHash, hash) }
 
-    static let columns: SQL =
-        "h.id, h.slot_id, h.quantity, h.status, h.expires_at, h.extensions, h.token_hash"
+    static let columns: SQL = """
+        h.id, h.slot_id, h.quantity, h.status, h.expires_at, h.extensions, h.token_hash, h.price,
+        h.currency
+        """
 
     static func read(_ row: PostgresRow) throws -> Hold {
         let status: String = try row[3]
         return Hold(
             id: try row[0], slot: try row[1], quantity: try row[2],
             status: Status(rawValue: status) ?? .expired, expiresAt: try row[4],
-            extensions: try row[5], tokenHash: try row[6])
+            extensions: try row[5], tokenHash: try row[6], price: try row[7],
+            currency: try row[8])
     }
+
+    /// What one seat costs the holder, whatever has become of the offer since.
+    func price(_ offer: HoldOffer) -> Int64 { price ?? offer.price }
+
+    func currency(_ offer: HoldOffer) -> String { currency ?? offer.currency }
 }
 
 /// Who wants to hold what.
@@ -108,7 +122,7 @@ enum HoldRules {
 }
 
 extension BookingV1.Hold {
-    init(_ hold: Hold, _ terms: PolicyTerms, price: Int64, currency: String) {
+    init(_ hold: Hold, _ offer: HoldOffer) {
         self.init()
         id = hold.id.description
         slotId = hold.slot.description
@@ -121,8 +135,8 @@ extension BookingV1.Hold {
             case .expired: .expired
             }
         expiresAt = GoogleProtobuf.Timestamp(hold.expiresAt)
-        extensionsLeft = Int32(clamping: max(0, terms.holdExtensions - hold.extensions))
-        total = Money.times(price, hold.quantity)
-        self.currency = currency
+        extensionsLeft = Int32(clamping: max(0, offer.terms.holdExtensions - hold.extensions))
+        total = Money.times(hold.price(offer), hold.quantity)
+        currency = hold.currency(offer)
     }
 }

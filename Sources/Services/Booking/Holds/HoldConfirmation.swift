@@ -84,7 +84,7 @@ struct HoldConfirmation: Sendable {
         if let refusal = HoldRules.refusal(found, order.tokenHash) { throw refusal }
         guard let hold = found, let offer, let slot = ledger.entries[slotID]?.next
         else { throw DomainError(.holdNotFound, "there is no such hold") }
-        try HoldRules.check(price: offer.price)
+        try HoldRules.check(price: hold.price(offer))
         guard rows[2].isEmpty else {
             throw DomainError(
                 .slotAlreadyBookedByUser, "there is a booking of this slot for this e-mail already")
@@ -105,11 +105,11 @@ struct HoldConfirmation: Sendable {
     }
 
     /// Confirmed at once when nothing is to be paid before; else the seats are kept for the time
-    /// that the policy gives to pay.
+    /// that the policy gives to pay. The price is the one that was held.
     static func booking(
         _ order: Order, _ hold: Hold, _ offer: HoldOffer, _ slot: Slot, at now: Instant
     ) -> Booking {
-        let total = Money.times(offer.price, hold.quantity)
+        let total = Money.times(hold.price(offer), hold.quantity)
         let (status, payment): (Booking.Status, Booking.PaymentStatus) =
             switch offer.terms.payment {
             case _ where total == 0: (.confirmed, .notRequired)
@@ -124,7 +124,7 @@ struct HoldConfirmation: Sendable {
             offeringCode: slot.offering.code)
         (booking.kind, booking.paymentStatus) = (.appointment, payment)
         (booking.quantity, booking.holdID) = (hold.quantity, hold.id)
-        (booking.total, booking.currency) = (total, offer.currency)
+        (booking.total, booking.currency) = (total, hold.currency(offer))
         return booking
     }
 

@@ -38,14 +38,15 @@ struct HoldDecisions {
                 id: order.id, slot: order.slot, quantity: order.quantity, status: .pending,
                 expiresAt: (PlantedBug.expiryByAppClock.isPlanted ? order.use.at : ledger.at)
                     + offer.terms.holdTime, extensions: 0,
-                tokenHash: order.tokenHash)
+                tokenHash: order.tokenHash, price: offer.price, currency: offer.currency)
             var answer = HoldDesk.Answer()
-            answer.hold = BookingV1.Hold(
-                hold, offer.terms, price: offer.price, currency: offer.currency)
+            answer.hold = BookingV1.Hold(hold, offer)
             let response = answer.encoded()
             answers.keep(response, for: order.use)
             placed.append(
-                HoldStore.Placed(order: order, expiresAt: hold.expiresAt, response: response))
+                HoldStore.Placed(
+                    order: order, expiresAt: hold.expiresAt, price: offer.price,
+                    currency: offer.currency, response: response))
             return answer
         }
     }

@@ -152,7 +152,7 @@ public struct HoldService: BookingV1.HoldsService {
         guard let offer = offers[hold.slot] else {
             throw DomainError(.slotNotFound, "there is no such slot")
         }
-        return BookingV1.Hold(hold, offer.terms, price: offer.price, currency: offer.currency)
+        return BookingV1.Hold(hold, offer)
     }
 
     private static func notExtended(_ hold: Hold?, _ hash: [UInt8]) -> DomainError {

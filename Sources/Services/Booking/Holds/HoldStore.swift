@@ -53,6 +53,8 @@ struct HoldStore: Sendable {
     struct Placed: Sendable {
         let order: HoldOrder
         let expiresAt: Instant
+        let price: Int64
+        let currency: String
         let response: [UInt8]
     }
 
@@ -65,12 +67,15 @@ struct HoldStore: Sendable {
         let orders = placed.map(\.order)
         return [
             """
-            insert into hold (id, slot_id, quantity, token_hash, holder_key, expires_at, created_at)
-            select id, slot, quantity, decode(token, 'hex'), decode(holder, 'hex'), expires, \(at)
+            insert into hold (id, slot_id, quantity, token_hash, holder_key, expires_at, created_at,
+                price, currency)
+            select id, slot, quantity, decode(token, 'hex'), decode(holder, 'hex'), expires, \(at),
+                price, currency
             from unnest(\(orders.map(\.id)), \(orders.map(\.slot)), \(orders.map(\.quantity)),
                 \(orders.map { Hex.encode($0.tokenHash) }),
-                \(orders.map { Hex.encode($0.holderKey) }), \(placed.map(\.expiresAt)))
-                n(id, slot, quantity, token, holder, expires)
+                \(orders.map { Hex.encode($0.holderKey) }), \(placed.map(\.expiresAt)),
+                \(placed.map(\.price)), \(placed.map(\.currency)))
+                n(id, slot, quantity, token, holder, expires, price, currency)
             """,
             IdempotencyTable.keep(placed.map { ($0.order.use, $0.response) }, at: at),
         ]

@@ -110,11 +110,7 @@ struct WaitlistDesk: Sendable {
             _ = try await settle(opening.ledger, transaction, &last)
             var response = BookingV1.ClaimOfferResponse()
             response.entry = BookingV1.WaitlistEntry(opening.entry, place: 0)
-            response.hold = hold.map {
-                BookingV1.Hold(
-                    $0, opening.offer.terms, price: opening.offer.price,
-                    currency: opening.offer.currency)
-            }
+            response.hold = hold.map { BookingV1.Hold($0, opening.offer) }
             return response
         }
     }

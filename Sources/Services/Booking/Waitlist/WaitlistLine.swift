@@ -172,11 +172,12 @@ extension BookingStore {
     {
         """
         insert into hold (id, slot_id, quantity, token_hash, holder_key, expires_at, created_at,
-            entry_id)
+            entry_id, price, currency)
         select n.id, e.slot_id, e.quantity, decode(repeat('00', 32), 'hex'), e.applicant_key,
-            n.until, \(at), e.id
+            n.until, \(at), e.id, coalesce(s.price, o.price), o.currency
         from unnest(\(offers.map(\.hold)), \(offers.map(\.entry.id)), \(offers.map(\.until)))
             n(id, entry, until) join waitlist_entry e on e.id = n.entry
+        join slot s on s.id = e.slot_id join offering o on o.id = s.offering_id
         """
     }
 }

@@ -173,8 +173,7 @@ public struct WaitlistService: BookingV1.WaitlistsService {
             offerUntil: sight.hold?.expiresAt)
         response.slot = BookingV1.Slot(sight.slot)
         if isAlive, let hold = sight.hold {
-            response.hold = BookingV1.Hold(
-                hold, sight.offer.terms, price: sight.offer.price, currency: sight.offer.currency)
+            response.hold = BookingV1.Hold(hold, sight.offer)
             if entry.status == .claimed { response.holdToken = tokens.hold(hold.id) }
         }
         return response
