@@ -1,4 +1,5 @@
 // The JSON API behind one function: an answer's `data`, or an `ApiError`.
+import { learn } from "./server-time.js";
 
 const TIMEOUT_MS = 15000;
 const UPLOAD_TIMEOUT_MS = 60000;
@@ -35,6 +36,7 @@ export async function call(method, path, body) {
   const isFile = body instanceof Blob;
   let response;
   let payload = null;
+  const sent = Date.now();
   try {
     response = await fetch(path, {
       method,
@@ -47,6 +49,7 @@ export async function call(method, path, body) {
     });
     const answer = await response.text();
     payload = answer === "" ? null : JSON.parse(answer);
+    learn(payload?.meta?.timestamp, sent, Date.now());
   } catch (cause) {
     // A broken body of a good answer leaves the outcome open, as a lost connection does.
     throw new ApiError({ status: 0, code: "NETWORK", message: String(cause?.message ?? cause) });

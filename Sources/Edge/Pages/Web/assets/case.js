@@ -4,6 +4,7 @@ import { byId, h, set, text } from "./dom.js";
 import { explain } from "./errors.js";
 import { t } from "./i18n.js";
 import { money } from "./money.js";
+import { secondsUntil } from "./server-time.js";
 import { moment, slotLine } from "./time.js";
 import { toast } from "./toast.js";
 
@@ -70,7 +71,7 @@ export class Case {
       entry.reason ? h("em", {}, entry.reason) : null)));
     const can = {
       complete: booking.status === "in_progress",
-      "no-show": booking.status === "confirmed" && slot && new Date(slot.start_time) < new Date(),
+      "no-show": booking.status === "confirmed" && slot && secondsUntil(slot.start_time) < 0,
       cancel: ["pending", "pending_payment", "confirmed"].includes(booking.status),
       refund: Number(this.#ledger?.charged ?? 0)
         > Number(this.#ledger?.refunded ?? 0) + Number(this.#ledger?.refund_due ?? 0),

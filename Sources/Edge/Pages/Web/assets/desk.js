@@ -5,6 +5,7 @@ import { whoOf } from "./daylist.js";
 import { explain } from "./errors.js";
 import { t } from "./i18n.js";
 import { money } from "./money.js";
+import { serverNow } from "./server-time.js";
 import { clock, dayKey, dayLong, range } from "./time.js";
 import { toast } from "./toast.js";
 
@@ -67,7 +68,7 @@ export class Desk {
   }
 
   #move(days) {
-    const from = this.#day ?? dayKey(new Date(), this.#zone);
+    const from = this.#day ?? dayKey(serverNow(), this.#zone);
     this.#day = new Date(Date.parse(`${from}T00:00:00Z`) + days * 86_400_000)
       .toISOString().slice(0, 10);
     byId("desk-date").value = this.#day;

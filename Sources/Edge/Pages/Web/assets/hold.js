@@ -6,13 +6,14 @@ import { byId, set, text } from "./dom.js";
 import { explain } from "./errors.js";
 import { t } from "./i18n.js";
 import { money } from "./money.js";
+import { secondsUntil } from "./server-time.js";
 import { slotLine } from "./time.js";
 
 const KEY = "janji.hold";
 const HURRY_SECONDS = 60;
 
 export class HoldPanel {
-  /// `{ hold, token, slot, title, skew }`, or null.
+  /// `{ hold, token, slot, title }`, or null.
   #held = null;
   #form;
   #onEnd;
@@ -193,7 +194,7 @@ export class HoldPanel {
   }
 }
 
-const left = (held) => (new Date(held.hold.expires_at) - Date.now()) / 1000;
+const left = (held) => secondsUntil(held.hold.expires_at);
 
 // Storage may be forbidden; the page then forgets, and works.
 function remembered() {

@@ -1,5 +1,6 @@
 // Instants as people read them, always in the zone of the place and not of the browser.
 import { locale, t } from "./i18n.js";
+import { secondsUntil } from "./server-time.js";
 
 const formatters = new Map();
 
@@ -49,7 +50,7 @@ const units = [["day", 86400], ["hour", 3600], ["minute", 60]];
 
 /// "5 minutes ago", "in 2 days".
 export function relative(instant) {
-  const seconds = (new Date(instant) - Date.now()) / 1000;
+  const seconds = secondsUntil(instant);
   const formatter = new Intl.RelativeTimeFormat(locale(), { numeric: "auto" });
   for (const [unit, length] of units) {
     if (Math.abs(seconds) >= length) return formatter.format(Math.trunc(seconds / length), unit);

@@ -6,6 +6,7 @@ import { whoOf } from "./daylist.js";
 import { explain } from "./errors.js";
 import { t } from "./i18n.js";
 import { coalesced } from "./live.js";
+import { secondsUntil } from "./server-time.js";
 import { slotLine } from "./time.js";
 import { toast } from "./toast.js";
 
@@ -167,7 +168,7 @@ export class WaitingList {
       if (sight?.entry.status !== "offered") continue;
       const element = byId("waiting-list").querySelector(`[data-token="${CSS.escape(token)}"]`);
       if (element) drawClock(element, sight.entry);
-      // This clock may be ahead of the server's: not too often.
+      // The offer may end a moment later at the server: not too often.
       if (secondsLeft(sight.entry) > 0 || Date.now() - this.#askedAt < RETRY_MS) continue;
       this.#askedAt = Date.now();
       this.refresh();
@@ -180,7 +181,7 @@ const path = (token, rest = "") => `/api/bookings/waitlist/${encodeURIComponent(
 const isLive = ({ status }) => ["waiting", "offered", "claimed"].includes(status);
 
 const secondsLeft = (entry) =>
-  Math.max(0, Math.ceil((new Date(entry.offer_expires_at) - Date.now()) / 1000));
+  Math.max(0, Math.ceil(secondsUntil(entry.offer_expires_at)));
 
 function createEntry({ token }) {
   return h("li", { class: "waiting-entry", "data-testid": "waiting-entry", "data-token": token },
