@@ -209,6 +209,7 @@ public enum KernelInvariants {
         ),
     ]
 
+    /// Who deletes or unblocks is answered by an empty message.
     public static let keys: [Invariant] = [
         (
             "a key without an answer",
