@@ -34,11 +34,12 @@ extension ServerTests {
         }
 
         /// A booking as it may stand in the table, with its history.
+        @discardableResult
         private func book(
             _ fixture: Fixture, created: String, status: String = "confirmed",
             slot: SlotPlan? = nil, paid: Int = 0, back: Int = 0, notes: String = "",
             quantity: Int = 1
-        ) async throws {
+        ) async throws -> UUID {
             let id = UUID.random()
             let payment = UUID.random()
             let state = paid == 0 ? "not_required" : back > 0 ? "partially_refunded" : "paid"
@@ -74,6 +75,94 @@ extension ServerTests {
                     """)
             }
             _ = try await fixture.pool.atomically(statements)
+            return id
+        }
+
+        /// Another booking in place of one, at another slot.
+        private func move(_ fixture: Fixture, _ id: UUID, to slot: SlotPlan) async throws -> UUID {
+            let next = UUID.random()
+            _ = try await fixture.pool.atomically([
+                """
+                insert into booking (id, offering_id, applicant_key, status, payment_status,
+                    confirmed_slot_id, assignment_basis, expires_at, created_at, rescheduled_from)
+                select \(next), offering_id, applicant_key, status, payment_status, \(slot.id),
+                    'admin_override', expires_at, created_at + interval '1 day', id
+                from booking where id = \(id)
+                """,
+                """
+                insert into booking_history (booking_id, at, to_status, actor, action, version)
+                values (\(next), now(), 'confirmed', 'test', 'created', 1)
+                """,
+                """
+                insert into booking_history
+                    (booking_id, at, from_status, to_status, actor, action, version)
+                select id, now(), status, 'rescheduled', 'test', 'rescheduled', version + 1
+                from booking where id = \(id)
+                """,
+                """
+                update booking set status = 'rescheduled', rescheduled_to = \(next),
+                    version = version + 1
+                where id = \(id)
+                """,
+            ])
+            return next
+        }
+
+        @Test(
+            "X-108: by appointment, what a rescheduled booking was paid counts where it took place, in the archive too"
+        )
+        func rescheduled() async throws {
+            let fixture = try await Fixture("analytics_moves")
+            let slots = (1...4).map { SlotPlan(.random(), .random(), day: $0, capacity: 9) }
+            try await fixture.publish(slots)
+            let once = try await book(
+                fixture, created: "2026-03-02T10:00:00Z", slot: slots[0], paid: 100_000)
+            _ = try await move(fixture, once, to: slots[1])
+            // Twice, and some of it goes back afterwards.
+            let twice = try await book(
+                fixture, created: "2026-03-02T10:00:00Z", slot: slots[0], paid: 70_000)
+            _ = try await move(fixture, try await move(fixture, twice, to: slots[1]), to: slots[2])
+            try await book(fixture, created: "2026-03-02T10:00:00Z", slot: slots[0], paid: 5000)
+            let gone = try await move(
+                fixture, try await book(fixture, created: "2026-03-02T10:00:00Z", slot: slots[0]),
+                to: slots[3])
+            func figures() async throws -> [[Int64]] {
+                try PostgresClusterSQL.run(
+                    "update booking.analytics_refresh set as_of = as_of - interval '1 hour'",
+                    on: "booking_analytics_moves")
+                #expect(try await refresher(fixture).refresh())
+                let rows = try await fixture.pool.query(
+                    """
+                    select bookings, revenue, paid from analytics_daily
+                    where basis = 'appointment' order by day
+                    """)
+                return try rows.map { [try $0[0], try $0[1], try $0[2]] }
+            }
+            #expect(
+                try await figures() == [
+                    [4, 5000, 1], [2, 100_000, 1], [1, 70_000, 1], [1, 0, 0],
+                ])
+            try await fixture.pool.execute(
+                """
+                insert into refund (id, payment_id, amount, reason, actor, status,
+                    idempotency_key, requested_at, completed_at)
+                select gen_random_uuid(), id, 20000, 'test', 'test', 'completed', 'later', now(),
+                    now()
+                from payment_record where booking_id = \(twice)
+                """)
+            #expect(try await figures()[2] == [1, 50_000, 1])
+            let made = try await daily(fixture, "2026-03-02", "2026-03-04")
+            #expect(made.figures.map(\.revenue) == [155_000, 0, 0], "where it was paid")
+            let before = try await figures()
+            _ = try await fixture.pool.atomically([
+                "insert into booking_archive select now(), b.* from booking b",
+                "insert into payment_record_archive select now(), p.* from payment_record p",
+                "insert into refund_archive select now(), r.* from refund r",
+                "delete from refund", "delete from payment_record", "delete from booking",
+            ])
+            #expect(try await figures() == before)
+            #expect(
+                try await fixture.number("select count(*) from booking where id = \(gone)") == 0)
         }
 
         @Test("X-108: local days, of the booking and of its slot; revenue is charges less refunds")

@@ -27,6 +27,7 @@ public enum BookingMigrations {
         Migration(version: 23, name: "terms that are kept", sql: TermsMigration.sql),
         Migration(version: 25, name: "limit of prices", sql: PriceMigration.limit),
         Migration(version: 27, name: "prices of before", sql: PriceMigration.rows),
+        Migration(version: 28, name: "revenue of visits", sql: VisitRevenueMigration.sql),
     ]
 
     /// Offers (slots) may overlap; occupations (claims) may not. Claims hold live
