@@ -54,6 +54,28 @@ extension ServerTests {
                     == "the code has expired")
         }
 
+        @Test("X-09: a check-in that is tried again after the slot's end gets its first answer")
+        func checkInAgain() async throws {
+            let clinic = try await Clinic("appointment_again", payment: "at_desk")
+            let slot = try await clinic.slot(capacity: 2, day: 0, hour: 2)
+            let answer = try await clinic.booked(slot)
+            let id = try #require(answer.booking.flatMap { UUID($0.id) })
+            let first = try await clinic.checkIn(try #require(answer.qrToken), key: "again")
+            // The first code as if it had ended meanwhile.
+            let ended = clinic.tokens.checkIn(id, until: .now() - .seconds(1))
+            var request = BookingV1.CheckInRequest()
+            (request.token, request.idempotencyKey) = (ended, "again")
+            let use = IdempotencyTable.Use(
+                "again", for: request, Fixture.admin(Methods.checkIn), at: .now())
+            try await clinic.fixture.pool.execute(
+                """
+                update idempotency_key set request_hash = \(use.requestHash) where key = 'again'
+                """)
+            #expect(try await clinic.checkIn(ended, key: "again") == first)
+            let late = await refusal { _ = try await clinic.checkIn(ended, key: "other") }
+            #expect(late.code == .outsideBookingWindow)
+        }
+
         @Test("X-114: a no-show after the grace only, by staff or, by policy, by the job")
         func noShow() async throws {
             let clinic = try await Clinic("appointment_no_show", payment: "at_desk")
@@ -260,9 +282,11 @@ extension ServerTests {
 extension Clinic {
     typealias Methods = BookingV1.AppointmentsMethods
 
-    func checkIn(_ token: String, booking: String? = nil) async throws -> BookingV1.Booking {
+    func checkIn(
+        _ token: String, booking: String? = nil, key: String? = nil
+    ) async throws -> BookingV1.Booking {
         var request = BookingV1.CheckInRequest()
-        request.token = token
+        (request.token, request.idempotencyKey) = (token, key)
         request.bookingId = booking
         return try #require(
             try await appointments.checkIn(request, Fixture.admin(Methods.checkIn)).booking)

@@ -34,7 +34,10 @@ struct BookingRulesTests {
             case .paymentFailed: .paymentFailed
             case .refundedInPart: .refunded(entire: false)
             case .refundedEntirely: .refunded(entire: true)
-            case .checkIn: .checkIn(startsAt: now, endsAt: now + .seconds(3600), lead: .seconds(60))
+            case .checkIn:
+                .checkIn(
+                    startsAt: now, endsAt: now + .seconds(3600), lead: .seconds(60),
+                    until: now + .seconds(1))
             case .complete: .complete
             case .noShow: .noShow(startsAt: now - .seconds(1800), grace: .seconds(1800))
             case .reschedule: .reschedule(to: other)
@@ -237,11 +240,14 @@ struct BookingRulesTests {
             }
         }
         let end = start + .seconds(60)
-        #expect(allows(.checkIn(startsAt: start, endsAt: end, lead: lead)))
-        #expect(!allows(.checkIn(startsAt: start + .seconds(1), endsAt: end, lead: lead)))
-        #expect(!allows(.checkIn(startsAt: start, endsAt: end, lead: lead - .seconds(1))))
+        #expect(allows(.checkIn(startsAt: start, endsAt: end, lead: lead, until: end)))
+        #expect(
+            !allows(.checkIn(startsAt: start + .seconds(1), endsAt: end, lead: lead, until: end)))
+        #expect(
+            !allows(.checkIn(startsAt: start, endsAt: end, lead: lead - .seconds(1), until: end)))
+        #expect(!allows(.checkIn(startsAt: start, endsAt: end, lead: lead, until: Self.now)))
         let begun = Self.now - .seconds(60)
-        #expect(!allows(.checkIn(startsAt: begun, endsAt: Self.now, lead: lead)))
+        #expect(!allows(.checkIn(startsAt: begun, endsAt: Self.now, lead: lead, until: end)))
         #expect(allows(.noShow(startsAt: Self.now - .seconds(60), grace: .seconds(60))))
         #expect(!allows(.noShow(startsAt: Self.now - .seconds(60), grace: .seconds(61))))
     }

@@ -19,8 +19,9 @@ public enum BookingCommand: Sendable, Hashable {
     case paymentFailed
     /// Money has gone back; `entire` when nothing of it is left.
     case refunded(entire: Bool)
-    /// The customer is there, at an appointment of these times; at most `lead` too early.
-    case checkIn(startsAt: Instant, endsAt: Instant, lead: Duration)
+    /// The customer is there, at an appointment of these times; at most `lead` too early, and with
+    /// a code that ends at `until`.
+    case checkIn(startsAt: Instant, endsAt: Instant, lead: Duration, until: Instant)
     case complete
     /// Nobody came until `grace` after the start.
     case noShow(startsAt: Instant, grace: Duration)

@@ -173,7 +173,10 @@ public enum BookingRules {
         _ booking: Booking, _ command: BookingCommand, _ now: Instant
     ) throws(DomainError) -> BookingDecision {
         switch command {
-        case .checkIn(let startsAt, let endsAt, let lead):
+        case .checkIn(let startsAt, let endsAt, let lead, let until):
+            guard now < until else {
+                throw DomainError(.outsideBookingWindow, "the code has expired")
+            }
             try requireAppointment(booking, "checked in")
             guard booking.paymentStatus != .failed else {
                 throw DomainError(.paymentRequired, "the payment has failed")

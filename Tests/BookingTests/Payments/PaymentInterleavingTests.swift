@@ -64,7 +64,10 @@ import Testing
                 try end(.expire)
             case .refund: try refund()
             case .checkIn:
-                try visit(.checkIn(startsAt: now, endsAt: now + .seconds(60), lead: .zero))
+                try visit(
+                    .checkIn(
+                        startsAt: now, endsAt: now + .seconds(60), lead: .zero,
+                        until: now + .seconds(60)))
             case .complete: try visit(.complete)
             }
             #expect(subject.booking.version <= before + 1 || step == .refund)

@@ -228,7 +228,9 @@ final class PaymentStage: Sendable {
         let now = Instant.now()
         try await move(
             booking,
-            .checkIn(startsAt: now, endsAt: now + .seconds(3600), lead: .seconds(3600)))
+            .checkIn(
+                startsAt: now, endsAt: now + .seconds(3600), lead: .seconds(3600),
+                until: now + .seconds(3600)))
     }
 
     /// "status payment_status".

@@ -231,7 +231,9 @@ struct SimulatedStory {
     private mutating func checkIn() throws {
         let start = kernel.now
         try move(
-            .checkIn(startsAt: start, endsAt: start + .seconds(3600), lead: .zero), "checked in")
+            .checkIn(
+                startsAt: start, endsAt: start + .seconds(3600), lead: .zero,
+                until: start + .seconds(3600)), "checked in")
         try move(.complete, "completed")
     }
 

@@ -41,13 +41,14 @@ public struct AppointmentService: BookingV1.AppointmentsService {
         else { throw DomainError(.forbidden, "the code is not of this booking") }
         return try await DomainError.mapping {
             let found = try await store.find(id)
-            guard let slot = found.slot, found.at < until else {
-                throw DomainError(.outsideBookingWindow, "the code has expired")
+            guard let slot = found.slot else {
+                throw DomainError(.invalidTransition, "the booking has no slot")
             }
             return try await run(
                 id,
                 .checkIn(
-                    startsAt: slot.startsAt, endsAt: slot.endsAt, lead: found.terms.checkInLead),
+                    startsAt: slot.startsAt, endsAt: slot.endsAt, lead: found.terms.checkInLead,
+                    until: until),
                 "", request.idempotencyKey, nil, request, context
             ) {
                 var response = BookingV1.CheckInResponse()
