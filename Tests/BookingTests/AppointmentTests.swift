@@ -306,8 +306,11 @@ extension Clinic {
             try await appointments.markNoShow(request, Fixture.admin(Methods.markNoShow)).booking)
     }
 
-    func reschedule(_ id: String, _ slot: SlotPlan) async throws -> BookingV1.RescheduleResponse {
+    func reschedule(
+        _ id: String, _ slot: SlotPlan, reason: String = ""
+    ) async throws -> BookingV1.RescheduleResponse {
         var request = BookingV1.RescheduleRequest()
+        request.reason = reason
         request.bookingId = id
         request.scheduleId = slot.id.description
         return try await appointments.reschedule(request, Fixture.admin(Methods.reschedule))

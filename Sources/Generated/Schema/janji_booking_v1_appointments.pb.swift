@@ -31,62 +31,63 @@ extension BookingV1 {
             dGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uIqwBChJSZXNjaGVkdWxlUmVzcG9uc2USMwoHYm9va2luZxgBIAEoCzIZ
             LmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZxIqCgRzbG90GAIgASgLMhYuamFuamkuYm9va2luZy52
             MS5TbG90UgRzbG90EjUKCHByZXZpb3VzGAMgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUghwcmV2aW91
-            cyI1ChdHZXRCeU1hbmFnZVRva2VuUmVxdWVzdBIaCgV0b2tlbhgBIAEoCUIE2LUYAVIFdG9rZW4iswIKDE1hbmFn
+            cyI1ChdHZXRCeU1hbmFnZVRva2VuUmVxdWVzdBIaCgV0b2tlbhgBIAEoCUIE2LUYAVIFdG9rZW4iiQMKDE1hbmFn
             ZVJpZ2h0cxIdCgpjYW5fY2FuY2VsGAEgASgIUgljYW5DYW5jZWwSJQoOY2FuX3Jlc2NoZWR1bGUYAiABKAhSDWNh
             blJlc2NoZWR1bGUSPQoMY2FuY2VsX3VudGlsGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcFILY2Fu
             Y2VsVW50aWwSRQoQcmVzY2hlZHVsZV91bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSD3Jl
             c2NoZWR1bGVVbnRpbBIpChByZXNjaGVkdWxlc19sZWZ0GAUgASgFUg9yZXNjaGVkdWxlc0xlZnQSLAoSY2FuX2No
-            YW5nZV9jaG9pY2VzGAYgASgIUhBjYW5DaGFuZ2VDaG9pY2VzIrYEChhHZXRCeU1hbmFnZVRva2VuUmVzcG9uc2US
-            MwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZxIqCgRzbG90GAIgASgL
-            MhYuamFuamkuYm9va2luZy52MS5TbG90UgRzbG90EicKDHN1YmplY3RfbmFtZRgDIAEoCUIE2LUYAVILc3ViamVj
-            dE5hbWUSIQoMc3ViamVjdF9raW5kGAQgASgJUgtzdWJqZWN0S2luZBI2CgZyaWdodHMYBSABKAsyHi5qYW5qaS5i
-            b29raW5nLnYxLk1hbmFnZVJpZ2h0c1IGcmlnaHRzEiQKCHFyX3Rva2VuGAYgASgJQgTYtRgBSABSB3FyVG9rZW6I
-            AQESJwoMbWFuYWdlX3Rva2VuGAcgASgJQgTYtRgBUgttYW5hZ2VUb2tlbhI7CgxmaXJzdF9jaG9pY2UYCCABKAsy
-            GC5qYW5qaS5ib29raW5nLnYxLkNob2ljZVILZmlyc3RDaG9pY2USPQoNc2Vjb25kX2Nob2ljZRgJIAEoCzIYLmph
-            bmppLmJvb2tpbmcudjEuQ2hvaWNlUgxzZWNvbmRDaG9pY2USIQoMY2hvaWNlc19nb25lGAogASgIUgtjaG9pY2Vz
-            R29uZRI6CgxhbHRlcm5hdGl2ZXMYCyADKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSDGFsdGVybmF0aXZlc0IL
-            CglfcXJfdG9rZW4ikgEKGkNhbmNlbEJ5TWFuYWdlVG9rZW5SZXF1ZXN0EhoKBXRva2VuGAEgASgJQgTYtRgBUgV0
-            b2tlbhIWCgZyZWFzb24YAiABKAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYAyABKAlIAFIOaWRlbXBvdGVu
-            Y3lLZXmIAQFCEgoQX2lkZW1wb3RlbmN5X2tleSJSChtDYW5jZWxCeU1hbmFnZVRva2VuUmVzcG9uc2USMwoHYm9v
-            a2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZyK3AQoeUmVzY2hlZHVsZUJ5TWFu
-            YWdlVG9rZW5SZXF1ZXN0EhoKBXRva2VuGAEgASgJQgTYtRgBUgV0b2tlbhIfCgtzY2hlZHVsZV9pZBgCIAEoCVIK
-            c2NoZWR1bGVJZBIWCgZyZWFzb24YAyABKAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlIAFIOaWRl
-            bXBvdGVuY3lLZXmIAQFCEgoQX2lkZW1wb3RlbmN5X2tleSLeAQofUmVzY2hlZHVsZUJ5TWFuYWdlVG9rZW5SZXNw
-            b25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEioKBHNsb3QY
-            AiABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSBHNsb3QSJwoMbWFuYWdlX3Rva2VuGAMgASgJQgTYtRgBUgtt
-            YW5hZ2VUb2tlbhIkCghxcl90b2tlbhgEIAEoCUIE2LUYAUgAUgdxclRva2VuiAEBQgsKCV9xcl90b2tlbiKEAgoh
-            Q2hhbmdlQ2hvaWNlc0J5TWFuYWdlVG9rZW5SZXF1ZXN0EhoKBXRva2VuGAEgASgJQgTYtRgBUgV0b2tlbhIvChRm
-            aXJzdF9jaG9pY2Vfc2xvdF9pZBgCIAEoCVIRZmlyc3RDaG9pY2VTbG90SWQSNgoVc2Vjb25kX2Nob2ljZV9zbG90
-            X2lkGAMgASgJSABSEnNlY29uZENob2ljZVNsb3RJZIgBARIsCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlIAVIOaWRl
-            bXBvdGVuY3lLZXmIAQFCGAoWX3NlY29uZF9jaG9pY2Vfc2xvdF9pZEISChBfaWRlbXBvdGVuY3lfa2V5IlkKIkNo
-            YW5nZUNob2ljZXNCeU1hbmFnZVRva2VuUmVzcG9uc2USMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcu
-            djEuQm9va2luZ1IHYm9va2luZyI9ChFEcmF3UXJDb2RlUmVxdWVzdBIaCgV0b2tlbhgBIAEoCUIE2LUYAVIFdG9r
-            ZW4SDAoBdhgCIAEoCVIBdiJNChBFeHBvcnRJY3NSZXF1ZXN0EhoKBXRva2VuGAEgASgJQgTYtRgBUgV0b2tlbhId
-            Cgpib29raW5nX2lkGAIgASgJUglib29raW5nSWQynwwKDEFwcG9pbnRtZW50cxKfAQoHQ2hlY2tJbhIgLmphbmpp
-            LmJvb2tpbmcudjEuQ2hlY2tJblJlcXVlc3QaIS5qYW5qaS5ib29raW5nLnYxLkNoZWNrSW5SZXNwb25zZSJPiLUY
-            AoLT5JMCRSIWL2FwaS9ib29raW5ncy9jaGVjay1pbjoBKlooIiMvYXBpL2Jvb2tpbmdzL3tib29raW5nX2lkfS9j
-            aGVjay1pbjoBKhKEAQoIQ29tcGxldGUSIS5qYW5qaS5ib29raW5nLnYxLkNvbXBsZXRlUmVxdWVzdBoiLmphbmpp
-            LmJvb2tpbmcudjEuQ29tcGxldGVSZXNwb25zZSIxiLUYAoLT5JMCJyIiL2FwaS9ib29raW5nL3tib29raW5nX2lk
-            fS9jb21wbGV0ZToBKhKJAQoKTWFya05vU2hvdxIjLmphbmppLmJvb2tpbmcudjEuTWFya05vU2hvd1JlcXVlc3Qa
-            JC5qYW5qaS5ib29raW5nLnYxLk1hcmtOb1Nob3dSZXNwb25zZSIwiLUYAoLT5JMCJiIhL2FwaS9ib29raW5nL3ti
-            b29raW5nX2lkfS9uby1zaG93OgEqEowBCgpSZXNjaGVkdWxlEiMuamFuamkuYm9va2luZy52MS5SZXNjaGVkdWxl
-            UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuUmVzY2hlZHVsZVJlc3BvbnNlIjOItRgCgtPkkwIpIiQvYXBpL2Jv
-            b2tpbmcve2Jvb2tpbmdfaWR9L3Jlc2NoZWR1bGU6ASoSlgEKEEdldEJ5TWFuYWdlVG9rZW4SKS5qYW5qaS5ib29r
-            aW5nLnYxLkdldEJ5TWFuYWdlVG9rZW5SZXF1ZXN0GiouamFuamkuYm9va2luZy52MS5HZXRCeU1hbmFnZVRva2Vu
-            UmVzcG9uc2UiK5ACAYi1GAGC0+STAh4SHC9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0SpgEKE0NhbmNlbEJ5
-            TWFuYWdlVG9rZW4SLC5qYW5qaS5ib29raW5nLnYxLkNhbmNlbEJ5TWFuYWdlVG9rZW5SZXF1ZXN0Gi0uamFuamku
-            Ym9va2luZy52MS5DYW5jZWxCeU1hbmFnZVRva2VuUmVzcG9uc2UiMoi1GAGC0+STAigiIy9hcGkvYm9va2luZ3Mv
-            bWFuYWdlL3t0b2tlbn0vY2FuY2VsOgEqErYBChdSZXNjaGVkdWxlQnlNYW5hZ2VUb2tlbhIwLmphbmppLmJvb2tp
-            bmcudjEuUmVzY2hlZHVsZUJ5TWFuYWdlVG9rZW5SZXF1ZXN0GjEuamFuamkuYm9va2luZy52MS5SZXNjaGVkdWxl
-            QnlNYW5hZ2VUb2tlblJlc3BvbnNlIjaItRgBgtPkkwIsIicvYXBpL2Jvb2tpbmdzL21hbmFnZS97dG9rZW59L3Jl
-            c2NoZWR1bGU6ASoSvAEKGkNoYW5nZUNob2ljZXNCeU1hbmFnZVRva2VuEjMuamFuamkuYm9va2luZy52MS5DaGFu
-            Z2VDaG9pY2VzQnlNYW5hZ2VUb2tlblJlcXVlc3QaNC5qYW5qaS5ib29raW5nLnYxLkNoYW5nZUNob2ljZXNCeU1h
-            bmFnZVRva2VuUmVzcG9uc2UiM4i1GAGC0+STAikiJC9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vY2hvaWNl
-            czoBKhJ3CgpEcmF3UXJDb2RlEiMuamFuamkuYm9va2luZy52MS5EcmF3UXJDb2RlUmVxdWVzdBoULmdvb2dsZS5h
-            cGkuSHR0cEJvZHkiLpACAYi1GAGC0+STAiESHy9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vcXISlwEKCUV4
-            cG9ydEljcxIiLmphbmppLmJvb2tpbmcudjEuRXhwb3J0SWNzUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHki
-            UJACAYi1GAGC0+STAkMSIC9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vaWNzWh8SHS9hcGkvYm9va2luZy97
-            Ym9va2luZ19pZH0vaWNzYgZwcm90bzM=
+            YW5nZV9jaG9pY2VzGAYgASgIUhBjYW5DaGFuZ2VDaG9pY2VzEjkKFnJlc2NoZWR1bGVfcHJpY2VfbGltaXQYByAB
+            KANIAFIUcmVzY2hlZHVsZVByaWNlTGltaXSIAQFCGQoXX3Jlc2NoZWR1bGVfcHJpY2VfbGltaXQitgQKGEdldEJ5
+            TWFuYWdlVG9rZW5SZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdi
+            b29raW5nEioKBHNsb3QYAiABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSBHNsb3QSJwoMc3ViamVjdF9uYW1l
+            GAMgASgJQgTYtRgBUgtzdWJqZWN0TmFtZRIhCgxzdWJqZWN0X2tpbmQYBCABKAlSC3N1YmplY3RLaW5kEjYKBnJp
+            Z2h0cxgFIAEoCzIeLmphbmppLmJvb2tpbmcudjEuTWFuYWdlUmlnaHRzUgZyaWdodHMSJAoIcXJfdG9rZW4YBiAB
+            KAlCBNi1GAFIAFIHcXJUb2tlbogBARInCgxtYW5hZ2VfdG9rZW4YByABKAlCBNi1GAFSC21hbmFnZVRva2VuEjsK
+            DGZpcnN0X2Nob2ljZRgIIAEoCzIYLmphbmppLmJvb2tpbmcudjEuQ2hvaWNlUgtmaXJzdENob2ljZRI9Cg1zZWNv
+            bmRfY2hvaWNlGAkgASgLMhguamFuamkuYm9va2luZy52MS5DaG9pY2VSDHNlY29uZENob2ljZRIhCgxjaG9pY2Vz
+            X2dvbmUYCiABKAhSC2Nob2ljZXNHb25lEjoKDGFsdGVybmF0aXZlcxgLIAMoCzIWLmphbmppLmJvb2tpbmcudjEu
+            U2xvdFIMYWx0ZXJuYXRpdmVzQgsKCV9xcl90b2tlbiKSAQoaQ2FuY2VsQnlNYW5hZ2VUb2tlblJlcXVlc3QSGgoF
+            dG9rZW4YASABKAlCBNi1GAFSBXRva2VuEhYKBnJlYXNvbhgCIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tl
+            eRgDIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5IlIKG0NhbmNlbEJ5TWFuYWdl
+            VG9rZW5SZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5n
+            IrcBCh5SZXNjaGVkdWxlQnlNYW5hZ2VUb2tlblJlcXVlc3QSGgoFdG9rZW4YASABKAlCBNi1GAFSBXRva2VuEh8K
+            C3NjaGVkdWxlX2lkGAIgASgJUgpzY2hlZHVsZUlkEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwKD2lkZW1wb3Rl
+            bmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5It4BCh9SZXNjaGVk
+            dWxlQnlNYW5hZ2VUb2tlblJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tp
+            bmdSB2Jvb2tpbmcSKgoEc2xvdBgCIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdBInCgxtYW5hZ2Vf
+            dG9rZW4YAyABKAlCBNi1GAFSC21hbmFnZVRva2VuEiQKCHFyX3Rva2VuGAQgASgJQgTYtRgBSABSB3FyVG9rZW6I
+            AQFCCwoJX3FyX3Rva2VuIoQCCiFDaGFuZ2VDaG9pY2VzQnlNYW5hZ2VUb2tlblJlcXVlc3QSGgoFdG9rZW4YASAB
+            KAlCBNi1GAFSBXRva2VuEi8KFGZpcnN0X2Nob2ljZV9zbG90X2lkGAIgASgJUhFmaXJzdENob2ljZVNsb3RJZBI2
+            ChVzZWNvbmRfY2hvaWNlX3Nsb3RfaWQYAyABKAlIAFISc2Vjb25kQ2hvaWNlU2xvdElkiAEBEiwKD2lkZW1wb3Rl
+            bmN5X2tleRgEIAEoCUgBUg5pZGVtcG90ZW5jeUtleYgBAUIYChZfc2Vjb25kX2Nob2ljZV9zbG90X2lkQhIKEF9p
+            ZGVtcG90ZW5jeV9rZXkiWQoiQ2hhbmdlQ2hvaWNlc0J5TWFuYWdlVG9rZW5SZXNwb25zZRIzCgdib29raW5nGAEg
+            ASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nIj0KEURyYXdRckNvZGVSZXF1ZXN0EhoKBXRv
+            a2VuGAEgASgJQgTYtRgBUgV0b2tlbhIMCgF2GAIgASgJUgF2Ik0KEEV4cG9ydEljc1JlcXVlc3QSGgoFdG9rZW4Y
+            ASABKAlCBNi1GAFSBXRva2VuEh0KCmJvb2tpbmdfaWQYAiABKAlSCWJvb2tpbmdJZDKfDAoMQXBwb2ludG1lbnRz
+            Ep8BCgdDaGVja0luEiAuamFuamkuYm9va2luZy52MS5DaGVja0luUmVxdWVzdBohLmphbmppLmJvb2tpbmcudjEu
+            Q2hlY2tJblJlc3BvbnNlIk+ItRgCgtPkkwJFIhYvYXBpL2Jvb2tpbmdzL2NoZWNrLWluOgEqWigiIy9hcGkvYm9v
+            a2luZ3Mve2Jvb2tpbmdfaWR9L2NoZWNrLWluOgEqEoQBCghDb21wbGV0ZRIhLmphbmppLmJvb2tpbmcudjEuQ29t
+            cGxldGVSZXF1ZXN0GiIuamFuamkuYm9va2luZy52MS5Db21wbGV0ZVJlc3BvbnNlIjGItRgCgtPkkwInIiIvYXBp
+            L2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NvbXBsZXRlOgEqEokBCgpNYXJrTm9TaG93EiMuamFuamkuYm9va2luZy52
+            MS5NYXJrTm9TaG93UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuTWFya05vU2hvd1Jlc3BvbnNlIjCItRgCgtPk
+            kwImIiEvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L25vLXNob3c6ASoSjAEKClJlc2NoZWR1bGUSIy5qYW5qaS5i
+            b29raW5nLnYxLlJlc2NoZWR1bGVSZXF1ZXN0GiQuamFuamkuYm9va2luZy52MS5SZXNjaGVkdWxlUmVzcG9uc2Ui
+            M4i1GAKC0+STAikiJC9hcGkvYm9va2luZy97Ym9va2luZ19pZH0vcmVzY2hlZHVsZToBKhKWAQoQR2V0QnlNYW5h
+            Z2VUb2tlbhIpLmphbmppLmJvb2tpbmcudjEuR2V0QnlNYW5hZ2VUb2tlblJlcXVlc3QaKi5qYW5qaS5ib29raW5n
+            LnYxLkdldEJ5TWFuYWdlVG9rZW5SZXNwb25zZSIrkAIBiLUYAYLT5JMCHhIcL2FwaS9ib29raW5ncy9tYW5hZ2Uv
+            e3Rva2VufRKmAQoTQ2FuY2VsQnlNYW5hZ2VUb2tlbhIsLmphbmppLmJvb2tpbmcudjEuQ2FuY2VsQnlNYW5hZ2VU
+            b2tlblJlcXVlc3QaLS5qYW5qaS5ib29raW5nLnYxLkNhbmNlbEJ5TWFuYWdlVG9rZW5SZXNwb25zZSIyiLUYAYLT
+            5JMCKCIjL2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufS9jYW5jZWw6ASoStgEKF1Jlc2NoZWR1bGVCeU1hbmFn
+            ZVRva2VuEjAuamFuamkuYm9va2luZy52MS5SZXNjaGVkdWxlQnlNYW5hZ2VUb2tlblJlcXVlc3QaMS5qYW5qaS5i
+            b29raW5nLnYxLlJlc2NoZWR1bGVCeU1hbmFnZVRva2VuUmVzcG9uc2UiNoi1GAGC0+STAiwiJy9hcGkvYm9va2lu
+            Z3MvbWFuYWdlL3t0b2tlbn0vcmVzY2hlZHVsZToBKhK8AQoaQ2hhbmdlQ2hvaWNlc0J5TWFuYWdlVG9rZW4SMy5q
+            YW5qaS5ib29raW5nLnYxLkNoYW5nZUNob2ljZXNCeU1hbmFnZVRva2VuUmVxdWVzdBo0LmphbmppLmJvb2tpbmcu
+            djEuQ2hhbmdlQ2hvaWNlc0J5TWFuYWdlVG9rZW5SZXNwb25zZSIziLUYAYLT5JMCKSIkL2FwaS9ib29raW5ncy9t
+            YW5hZ2Uve3Rva2VufS9jaG9pY2VzOgEqEncKCkRyYXdRckNvZGUSIy5qYW5qaS5ib29raW5nLnYxLkRyYXdRckNv
+            ZGVSZXF1ZXN0GhQuZ29vZ2xlLmFwaS5IdHRwQm9keSIukAIBiLUYAYLT5JMCIRIfL2FwaS9ib29raW5ncy9tYW5h
+            Z2Uve3Rva2VufS9xchKXAQoJRXhwb3J0SWNzEiIuamFuamkuYm9va2luZy52MS5FeHBvcnRJY3NSZXF1ZXN0GhQu
+            Z29vZ2xlLmFwaS5IdHRwQm9keSJQkAIBiLUYAYLT5JMCQxIgL2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufS9p
+            Y3NaHxIdL2FwaS9ib29raW5nL3tib29raW5nX2lkfS9pY3NiBnByb3RvMw==
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleApi.httpbodyFile, GoogleProtobuf.timestampFile, BookingV1.bookingFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -327,6 +328,8 @@ extension BookingV1 {
         public var reschedulesLeft: Swift::Int32 = 0
         /// Of a request that waits for its slot.
         public var canChangeChoices: Swift::Bool = false
+        /// The booking moves to slots whose seat costs at most this, in minor units: its total stays.
+        public var reschedulePriceLimit: Swift::Int64?
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -341,6 +344,7 @@ extension BookingV1 {
             self.rescheduleUntil = try reader.message(3, GoogleProtobuf.Timestamp.self)
             self.reschedulesLeft = reader.int32(4)
             self.canChangeChoices = reader.bool(5)
+            if reader.has(6) { self.reschedulePriceLimit = reader.int64(6) }
             self.unknownFields = reader.unknownFields
         }
 
@@ -351,6 +355,7 @@ extension BookingV1 {
             writer.message(3, self.rescheduleUntil)
             writer.int32(4, self.reschedulesLeft)
             writer.bool(5, self.canChangeChoices)
+            if let value = self.reschedulePriceLimit { writer.setInt64(6, value) }
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -681,7 +686,7 @@ extension BookingV1 {
 
         /// Another slot of the same offering in one step: the new seats are taken before the old ones
         /// are given back, or nothing changes. The booking becomes `rescheduled`; another one, linked,
-        /// takes its place with its payment.
+        /// takes its place with its payment; its total stays. A slot of a higher price needs a reason.
         func reschedule(
             _ request: BookingV1.RescheduleRequest,
             _ context: RPC::ServerContext
@@ -699,7 +704,8 @@ extension BookingV1 {
             _ context: RPC::ServerContext
         ) async throws -> BookingV1.CancelByManageTokenResponse
 
-        /// Within the notice and the number of times of that policy.
+        /// Within the notice and the number of times of that policy, to a slot of the same price or a
+        /// lower one: PAYMENT_REQUIRED otherwise. The total stays.
         func rescheduleByManageToken(
             _ request: BookingV1.RescheduleByManageTokenRequest,
             _ context: RPC::ServerContext
@@ -809,7 +815,7 @@ extension BookingV1 {
 
         /// Another slot of the same offering in one step: the new seats are taken before the old ones
         /// are given back, or nothing changes. The booking becomes `rescheduled`; another one, linked,
-        /// takes its place with its payment.
+        /// takes its place with its payment; its total stays. A slot of a higher price needs a reason.
         public func reschedule(
             _ request: BookingV1.RescheduleRequest,
             metadata: RPC::Metadata = RPC::Metadata(),
@@ -881,7 +887,8 @@ extension BookingV1 {
             ).scope(body)
         }
 
-        /// Within the notice and the number of times of that policy.
+        /// Within the notice and the number of times of that policy, to a slot of the same price or a
+        /// lower one: PAYMENT_REQUIRED otherwise. The total stays.
         public func rescheduleByManageToken(
             _ request: BookingV1.RescheduleByManageTokenRequest,
             metadata: RPC::Metadata = RPC::Metadata(),

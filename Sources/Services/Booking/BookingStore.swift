@@ -55,7 +55,7 @@ struct BookingStore: Sendable {
             """ : ""
         return """
             update booking set \(chosen) status = \(next.status.rawValue),
-                payment_status = \(next.paymentStatus.rawValue),
+                payment_status = \(next.paymentStatus.rawValue), total = \(next.total)::bigint,
                 confirmed_slot_id = \(nullable: next.confirmedSlot), assignment_basis = \(nullable: next.basis?.rawValue),
                 confirmed_at = \(nullable: next.confirmedAt), cancelled_at = \(nullable: next.cancelledAt),
                 checked_in_at = \(nullable: next.checkedInAt), completed_at = \(nullable: next.completedAt),

@@ -23,6 +23,11 @@ struct BookingTransitions: Sendable {
         var idempotency: IdempotencyTable.Use?
         /// What a customer may do; staff may do all that the rules allow.
         var rights: CustomerRights?
+
+        /// Of the slots that are offered instead of one that cannot be had.
+        fileprivate var priceLimit: Int64? {
+            if case .reschedule = command { rights?.price.limit } else { nil }
+        }
     }
 
     struct Outcome: Sendable {
@@ -48,7 +53,8 @@ struct BookingTransitions: Sendable {
                     respond(try await attempt(order, $0, &$1))
                 }
             } catch let lost as SeatLost {
-                let reasons = try await store.reasons(for: [lost], excluding: order.booking)
+                let reasons = try await store.reasons(
+                    for: [lost], excluding: order.booking, upTo: order.priceLimit)
                 // Claims of dead holds give way.
                 guard mayClear, !reasons.lapsed.isEmpty,
                     try await SeatSweep(store: store).clear(reasons.lapsed)
@@ -87,7 +93,8 @@ struct BookingTransitions: Sendable {
                 .versionConflict, "the booking is at version \(booking.version), not \(version)")
         }
         try order.rights?.check(booking, order.command, now: ledger.at)
-        let decision = try decide(booking, order.command, ledger.at)
+        let decision = try priced(
+            try decide(booking, order.command, ledger.at), of: booking, order, ledger)
         if !PaymentRules.keepsMoney(decision.booking.status) {
             try await PaymentDesk(pool: store.pool, clock: clock).requestAtEnd(
                 booking, decision, actor: order.actor, reason: order.reason, ledger.at,
@@ -123,6 +130,21 @@ struct BookingTransitions: Sendable {
         }
         last.append(Outbox.insert(events))
         return outcome
+    }
+
+    /// The decision with what the slot that it takes costs; what moves may have to stay cheap.
+    private func priced(
+        _ decision: BookingDecision, of booking: Booking, _ order: Order, _ ledger: SeatLedger
+    ) throws -> BookingDecision {
+        if let slot = decision.takes.flatMap({ ledger.entries[$0]?.slot }) {
+            return try decision.priced(by: slot, reason: order.reason)
+        }
+        if let slot = decision.successorSlot(order).flatMap({ ledger.entries[$0]?.slot }) {
+            let present = booking.confirmedSlot.flatMap { ledger.entries[$0]?.slot }
+            try MovePrice(booking, at: present).check(
+                slot, isStaff: order.rights == nil, reason: order.reason)
+        }
+        return decision
     }
 
     /// What has lapsed is written down as that before the caller is told.

@@ -136,6 +136,7 @@ public struct AppointmentService: BookingV1.AppointmentsService {
         may.cancelUntil = rights.cancelUntil.map { GoogleProtobuf.Timestamp($0) }
         may.rescheduleUntil = rights.rescheduleUntil.map { GoogleProtobuf.Timestamp($0) }
         may.reschedulesLeft = Int32(clamping: rights.reschedulesLeft(booking))
+        may.reschedulePriceLimit = rights.price.limit
         may.canChangeChoices = rights.allows(
             booking, .choose(first: booking.id, second: nil), now: found.at)
         response.rights = may

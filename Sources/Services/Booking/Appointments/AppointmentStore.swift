@@ -18,7 +18,10 @@ struct AppointmentStore: Sendable {
         var at: Instant
         var archivedAt: Instant?
 
-        var rights: CustomerRights { CustomerRights(terms: terms, startsAt: slot?.startsAt) }
+        var rights: CustomerRights {
+            CustomerRights(
+                terms: terms, startsAt: slot?.startsAt, price: MovePrice(booking, at: slot))
+        }
     }
 
     /// - Throws: BOOKING_NOT_FOUND.

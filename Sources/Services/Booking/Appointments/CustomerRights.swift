@@ -7,6 +7,8 @@ struct CustomerRights: Sendable, Hashable {
     let terms: PolicyTerms
     /// Of the appointment; nil while there is none.
     let startsAt: Instant?
+    /// What it can move to.
+    let price: MovePrice
 
     /// The last moment for it; nil when there is no appointment that it could be too late for.
     var cancelUntil: Instant? { startsAt.map { $0 - terms.cancelNotice } }

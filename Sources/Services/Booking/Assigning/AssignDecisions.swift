@@ -69,6 +69,7 @@ struct AssignDecisions {
         }
         if BookingRules.hasLapsed(booking, now: ledger.at) { return .alone }
         let decision = try BookingRules.decide(booking, order.command, now: ledger.at)
+            .priced(by: slot, reason: order.reason)
         let isFirst = slot.offering.claimAt == .assign && ledger.entries[id]?.taken == 0
         try ledger.take(booking.quantity, of: id)
         if isFirst {

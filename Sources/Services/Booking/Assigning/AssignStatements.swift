@@ -13,10 +13,11 @@ enum AssignStatements {
         return [
             """
             update booking b set confirmed_slot_id = n.slot, assignment_basis = n.basis,
-                version = n.version
+                total = n.total, payment_status = n.payment, version = n.version
             from unnest(\(bookings.map(\.id)), \(bookings.compactMap(\.confirmedSlot)),
-                \(bookings.compactMap(\.basis?.rawValue)), \(bookings.map(\.version)))
-                n(id, slot, basis, version)
+                \(bookings.compactMap(\.basis?.rawValue)), \(bookings.map(\.total)),
+                \(bookings.map(\.paymentStatus.rawValue)), \(bookings.map(\.version)))
+                n(id, slot, basis, total, payment, version)
             where b.id = n.id and b.version = n.version - 1
             """,
             """

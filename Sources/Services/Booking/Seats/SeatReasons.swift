@@ -98,8 +98,12 @@ struct SeatReasons: Sendable {
 }
 
 extension BookingStore {
-    /// - Parameter booking: its own claim is in nobody's way.
-    func reasons(for lost: [SeatLost], excluding booking: UUID? = nil) async throws -> SeatReasons {
+    /// - Parameters:
+    ///   - booking: its own claim is in nobody's way.
+    ///   - price: of a seat of the slots that are offered instead, at most.
+    func reasons(
+        for lost: [SeatLost], excluding booking: UUID? = nil, upTo price: Int64? = nil
+    ) async throws -> SeatReasons {
         guard !lost.isEmpty else { return .none }
         let slots = Dictionary(
             lost.map { ($0.slot.id, $0.slot) }, uniquingKeysWith: { first, _ in first })
@@ -107,7 +111,7 @@ extension BookingStore {
         let results = try await pool.atomically(
             [
                 SlotRow.plannedOnce, conflicts(occupied, booking),
-                alternatives(slots.keys.sorted()),
+                alternatives(slots.keys.sorted(), upTo: price),
             ], options: TransactionOptions(isReadOnly: true))
         return try SeatReasons(Array(slots.values), results[1], results[2])
     }
@@ -135,23 +139,27 @@ extension BookingStore {
 
     /// Free slots of the same offering, nearest in time first, each with the slots that it is near
     /// to. The time of the statement, not the clock's: an index can be searched by it.
-    private func alternatives(_ slots: [UUID]) -> SQL {
-        """
-        with near as materialized (
-            select w.id as lost, n.id
-            from slot w join offering o on o.id = w.offering_id join policy p on p.code = o.policy
-            cross join lateral (
-                select t.id from (
-                    \(near("s.starts_at > w.starts_at", "s.starts_at"))
-                    union all
-                    \(near("s.starts_at <= w.starts_at and s.id <> w.id", "s.starts_at desc"))) t
-                order by abs(extract(epoch from t.starts_at - w.starts_at)), t.id
-                limit \(SeatReasons.offered)::int) n
-            where w.id = any(\(slots)))
-        select \(SlotRow.columns), n.lost
-        from (select id, array_agg(lost) as lost from near group by id) n
-        join slot s on s.id = n.id \(SlotRow.joins)
-        """
+    private func alternatives(_ slots: [UUID], upTo price: Int64?) -> SQL {
+        let cheap: SQL =
+            price.map { "and coalesce(s.price, o.price) <= \($0)::bigint" } ?? ""
+        return """
+            with near as materialized (
+                select w.id as lost, n.id
+                from slot w join offering o on o.id = w.offering_id join policy p on p.code = o.policy
+                cross join lateral (
+                    select t.id from (
+                        \(near("s.starts_at > w.starts_at \(cheap)", "s.starts_at"))
+                        union all
+                        \(near(
+                        "s.starts_at <= w.starts_at and s.id <> w.id \(cheap)",
+                        "s.starts_at desc"))) t
+                    order by abs(extract(epoch from t.starts_at - w.starts_at)), t.id
+                    limit \(SeatReasons.offered)::int) n
+                where w.id = any(\(slots)))
+            select \(SlotRow.columns), n.lost
+            from (select id, array_agg(lost) as lost from near group by id) n
+            join slot s on s.id = n.id \(SlotRow.joins)
+            """
     }
 
     /// On one side of the slot `w`, among the first that have seats and can be booked now by the

@@ -23,7 +23,7 @@ const list = new DayList(
   (element, slot, line) => {
     const button = element.querySelector("[data-action=move]");
     const taken = isWishing() ? known.first_choice?.slot.id : known?.slot?.id;
-    button.disabled = !isOpen(slot) || slot.id === taken;
+    button.disabled = !isOpen(slot) || slot.id === taken || isDearer(slot);
     set(button, "aria-label",
       t(isWishing() ? "choices.ask.for" : "booking.move.for", { slot: line }));
     text(button, t(isWishing() ? "choices.ask" : "booking.move.this"));
@@ -31,6 +31,10 @@ const list = new DayList(
 
 /// A request waits for its slot: others can be asked for, not taken.
 const isWishing = () => known?.rights?.can_change_choices === true;
+
+/// What was agreed stays the price, so a booking moves to no dearer slot.
+const isDearer = (slot) => !isWishing()
+  && Number(slot.price) > Number(known?.rights?.reschedule_price_limit ?? Infinity);
 
 const path = (rest = "") => `/api/bookings/manage/${encodeURIComponent(token)}${rest}`;
 
@@ -208,7 +212,7 @@ byId("reschedule").addEventListener("click", () => {
 
 async function fetchSlots() {
   if (!isChoosing || !known) return;
-  const slots = await findSlots(known.booking.course_id);
+  const slots = (await findSlots(known.booking.course_id)).filter((slot) => !isDearer(slot));
   board.replace(slots);
   text(byId("slots-summary"), slots.length ? "" : t("book.full"));
   draw();

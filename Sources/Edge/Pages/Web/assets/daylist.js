@@ -1,6 +1,7 @@
 // Slots by the local day of their place, with a filter of days.
 import { byId, h, reconcile, set, text } from "./dom.js";
 import { t } from "./i18n.js";
+import { money } from "./money.js";
 import { isOpen } from "./slots.js";
 import { clock, dayLong, dayShort, range } from "./time.js";
 
@@ -61,7 +62,8 @@ export class DayList {
       h("span", { class: "slot-room", "data-part": "room" }),
       h("span", { class: "slot-facts" },
         h("span", { class: "remaining", "data-part": "remaining", "data-testid": "remaining" }),
-        h("span", { class: "demand", "data-part": "demand", "data-testid": "demand" })),
+        h("span", { class: "demand", "data-part": "demand", "data-testid": "demand" }),
+        h("span", { "data-part": "price", "data-testid": "slot-price" })),
       h("span", { class: "slot-buttons" }, this.#buttons(slot)));
   }
 
@@ -73,13 +75,14 @@ export class DayList {
     const before = element.dataset.version;
     if (before !== undefined && before !== String(slot.version)) flash(element);
     set(element, "data-version", slot.version);
-    const [time, who, where, remaining, demand] = element.querySelectorAll("[data-part]");
+    const [time, who, where, remaining, demand, price] = element.querySelectorAll("[data-part]");
     set(time, "datetime", slot.start_time);
     text(time, range(slot));
     text(who, whoOf(slot));
     text(where, slot.room?.name);
     text(remaining, remainingWords(slot, open));
     text(demand, slot.demand > 0 ? t("slot.demand", { count: slot.demand }) : "");
+    text(price, Number(slot.price) > 0 ? money(slot.price, slot.currency) : "");
     const line = t("slot.group", {
       day: dayLong(slot.start_time, slot.time_zone),
       time: clock(slot.start_time, slot.time_zone),
