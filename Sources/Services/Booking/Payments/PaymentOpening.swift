@@ -94,7 +94,8 @@ struct PaymentOpening: Sendable {
         _ subject: PaymentCase, _ provider: String, _ now: Instant
     ) throws(DomainError) -> Payment {
         let booking = subject.booking
-        guard PaymentRules.keepsMoney(booking.status) else {
+        // What is paid for a booking that was moved is paid for the one in its place.
+        guard PaymentRules.keepsMoney(booking.status), booking.status != .rescheduled else {
             throw booking.status == .expired
                 ? BookingRules.expired(booking)
                 : DomainError(
