@@ -58,6 +58,56 @@ extension ServerTests {
             #expect(answer.bookings.first?.firstChoice?.others == 0)
         }
 
+        @Test("X-03: who waits for a slot too long is counted, warned of, and marked in the queue")
+        func alarm() async throws {
+            let fixture = try await Fixture("queue_alarm")
+            let (metrics, captured) = (Metrics(), LogCapture())
+            let alarm = SlotAlarm(
+                pool: fixture.pool, after: .seconds(2 * 3600), loop: Fixture.loop,
+                logger: Logger(label: "test", sink: captured.sink), metrics: metrics)
+            let bookings = BookingService(
+                pool: fixture.pool, clock: .system, captcha: NoCaptcha(), tokens: Fixture.tokens,
+                slotAlarm: .seconds(2 * 3600), committed: {})
+            func overdue() async throws -> [String] {
+                var request = BookingV1.ListPendingRequest()
+                request.needsSlot = true
+                return try await bookings.listPending(
+                    request, Fixture.admin(BookingV1.BookingsMethods.listPending)
+                ).bookings.filter(\.overdue).compactMap { $0.booking?.id }
+            }
+            func value(_ name: String) -> Double {
+                metrics.render().split(separator: "\n").first { $0.hasPrefix("\(name) ") }
+                    .flatMap { Double($0.split(separator: " ")[1]) } ?? -1
+            }
+            try await alarm.look()
+            #expect(value("janji_bookings_without_slot") == 0)
+            #expect(value("janji_bookings_without_slot_oldest_seconds") == 0)
+            let old = try await fixture.confirmed()
+            _ = try await fixture.confirmed()
+            _ = try await fixture.request()
+            try await alarm.look()
+            #expect(value("janji_bookings_without_slot") == 2)
+            #expect(value("janji_bookings_without_slot_overdue") == 0)
+            #expect(captured.lines.isEmpty)
+            #expect(try await overdue() == [])
+            try await fixture.pool.execute(
+                """
+                update booking set confirmed_at = confirmed_at - interval '3 hours'
+                where id = \(try #require(UUID(old)))
+                """)
+            try await alarm.look()
+            #expect(value("janji_bookings_without_slot_overdue") == 1)
+            #expect(value("janji_bookings_without_slot_oldest_seconds") >= 3 * 3600)
+            #expect(captured.lines.count == 1)
+            #expect(captured.lines.first?.contains("\"overdue\":1") == true)
+            #expect(try await overdue() == [old])
+            let slot = SlotPlan(.random(), .random())
+            try await fixture.publish([slot])
+            try await fixture.assign(old, slot.id.description)
+            try await alarm.look()
+            #expect(value("janji_bookings_without_slot_overdue") == 0)
+        }
+
         @Test("A-14: pages are complete and in the order of arrival; a course can be chosen")
         func pages() async throws {
             let fixture = try await Fixture("queue_pages")

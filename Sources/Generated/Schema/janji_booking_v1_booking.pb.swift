@@ -82,75 +82,75 @@ extension BookingV1 {
             Gy5qYW5qaS5ib29raW5nLnYxLlRpbWVSYW5nZVIScHJlZmVycmVkVGltZVJhbmdlEiMKCmJpcnRoX2RhdGUYCiAB
             KAlCBNi1GAFSCWJpcnRoRGF0ZRIoCg1wYXltZW50X3Byb29mGAsgASgJSABSDHBheW1lbnRQcm9vZogBAUIQCg5f
             cGF5bWVudF9wcm9vZiJqCgZDaG9pY2USKgoEc2xvdBgBIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xv
-            dBIWCgZvdGhlcnMYAiABKAVSBm90aGVycxIcCglhdmFpbGFibGUYAyABKAhSCWF2YWlsYWJsZSKfAwoOUGVuZGlu
+            dBIWCgZvdGhlcnMYAiABKAVSBm90aGVycxIcCglhdmFpbGFibGUYAyABKAhSCWF2YWlsYWJsZSK5AwoOUGVuZGlu
             Z0Jvb2tpbmcSMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1IHYm9va2luZxI5Cglh
             cHBsaWNhbnQYAiABKAsyGy5qYW5qaS5ib29raW5nLnYxLkFwcGxpY2FudFIJYXBwbGljYW50EjsKDGZpcnN0X2No
             b2ljZRgDIAEoCzIYLmphbmppLmJvb2tpbmcudjEuQ2hvaWNlUgtmaXJzdENob2ljZRI9Cg1zZWNvbmRfY2hvaWNl
             GAQgASgLMhguamFuamkuYm9va2luZy52MS5DaG9pY2VSDHNlY29uZENob2ljZRIfCgtjb3Vyc2VfY29kZRgFIAEo
             CVIKY291cnNlQ29kZRIhCgxjb3Vyc2VfdGl0bGUYBiABKAlSC2NvdXJzZVRpdGxlEiEKDGNob2ljZXNfZ29uZRgH
             IAEoCFILY2hvaWNlc0dvbmUSOgoMYWx0ZXJuYXRpdmVzGAggAygLMhYuamFuamkuYm9va2luZy52MS5TbG90Ugxh
-            bHRlcm5hdGl2ZXMiwgEKE0xpc3RQZW5kaW5nUmVzcG9uc2USPAoIYm9va2luZ3MYASADKAsyIC5qYW5qaS5ib29r
-            aW5nLnYxLlBlbmRpbmdCb29raW5nUghib29raW5ncxImCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAlSDW5leHRQYWdl
-            VG9rZW4SLwoFYXNfb2YYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgRhc09mEhQKBXRvdGFsGAQg
-            ASgFUgV0b3RhbCLyAQoOQ29uZmlybVJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEiQKC3Nj
-            aGVkdWxlX2lkGAIgASgJSABSCnNjaGVkdWxlSWSIAQESFgoGcmVhc29uGAMgASgJUgZyZWFzb24SLAoPaWRlbXBv
-            dGVuY3lfa2V5GAQgASgJSAFSDmlkZW1wb3RlbmN5S2V5iAEBEiIKCmlmX3ZlcnNpb24YBSABKANIAlIJaWZWZXJz
-            aW9uiAEBQg4KDF9zY2hlZHVsZV9pZEISChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uInIKD0NvbmZp
-            cm1SZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEioK
-            BHNsb3QYAiABKAsyFi5qYW5qaS5ib29raW5nLnYxLlNsb3RSBHNsb3Qi4AEKEUFzc2lnblNsb3RSZXF1ZXN0Eh0K
-            CmJvb2tpbmdfaWQYASABKAlSCWJvb2tpbmdJZBIfCgtzY2hlZHVsZV9pZBgCIAEoCVIKc2NoZWR1bGVJZBIWCgZy
-            ZWFzb24YAyABKAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQES
-            IgoKaWZfdmVyc2lvbhgFIAEoA0gBUglpZlZlcnNpb26IAQFCEgoQX2lkZW1wb3RlbmN5X2tleUINCgtfaWZfdmVy
-            c2lvbiJ1ChJBc3NpZ25TbG90UmVzcG9uc2USMwoHYm9va2luZxgBIAEoCzIZLmphbmppLmJvb2tpbmcudjEuQm9v
-            a2luZ1IHYm9va2luZxIqCgRzbG90GAIgASgLMhYuamFuamkuYm9va2luZy52MS5TbG90UgRzbG90IrsBCg1SZWpl
-            Y3RSZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJvb2tpbmdJZBIWCgZyZWFzb24YAiABKAlSBnJlYXNvbhIs
-            Cg9pZGVtcG90ZW5jeV9rZXkYAyABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgEIAEoA0gB
-            UglpZlZlcnNpb26IAQFCEgoQX2lkZW1wb3RlbmN5X2tleUINCgtfaWZfdmVyc2lvbiJFCg5SZWplY3RSZXNwb25z
-            ZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nIrsBCg1DYW5jZWxS
-            ZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJvb2tpbmdJZBIWCgZyZWFzb24YAiABKAlSBnJlYXNvbhIsCg9p
-            ZGVtcG90ZW5jeV9rZXkYAyABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQESIgoKaWZfdmVyc2lvbhgEIAEoA0gBUglp
-            ZlZlcnNpb26IAQFCEgoQX2lkZW1wb3RlbmN5X2tleUINCgtfaWZfdmVyc2lvbiJFCg5DYW5jZWxSZXNwb25zZRIz
-            Cgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nKuQCCg1Cb29raW5nU3Rh
-            dHVzEh4KGkJPT0tJTkdfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGgoWQk9PS0lOR19TVEFUVVNfUEVORElORxABEhwK
-            GEJPT0tJTkdfU1RBVFVTX0NPTkZJUk1FRBACEhsKF0JPT0tJTkdfU1RBVFVTX1JFSkVDVEVEEAMSHAoYQk9PS0lO
-            R19TVEFUVVNfQ0FOQ0VMTEVEEAQSGgoWQk9PS0lOR19TVEFUVVNfRVhQSVJFRBAFEiIKHkJPT0tJTkdfU1RBVFVT
-            X1BFTkRJTkdfUEFZTUVOVBAGEh4KGkJPT0tJTkdfU1RBVFVTX0lOX1BST0dSRVNTEAcSHAoYQk9PS0lOR19TVEFU
-            VVNfQ09NUExFVEVEEAgSGgoWQk9PS0lOR19TVEFUVVNfTk9fU0hPVxAJEh4KGkJPT0tJTkdfU1RBVFVTX1JFU0NI
-            RURVTEVEEAoaBPi2GAEq6gEKDVBheW1lbnRTdGF0dXMSHgoaUEFZTUVOVF9TVEFUVVNfVU5TUEVDSUZJRUQQABIf
-            ChtQQVlNRU5UX1NUQVRVU19OT1RfUkVRVUlSRUQQARIaChZQQVlNRU5UX1NUQVRVU19QRU5ESU5HEAISFwoTUEFZ
-            TUVOVF9TVEFUVVNfUEFJRBADEhkKFVBBWU1FTlRfU1RBVFVTX0ZBSUxFRBAEEiUKIVBBWU1FTlRfU1RBVFVTX1BB
-            UlRJQUxMWV9SRUZVTkRFRBAFEhsKF1BBWU1FTlRfU1RBVFVTX1JFRlVOREVEEAYaBPi2GAEq4wEKD0Fzc2lnbm1l
-            bnRCYXNpcxIgChxBU1NJR05NRU5UX0JBU0lTX1VOU1BFQ0lGSUVEEAASIQodQVNTSUdOTUVOVF9CQVNJU19GSVJT
-            VF9DSE9JQ0UQARIiCh5BU1NJR05NRU5UX0JBU0lTX1NFQ09ORF9DSE9JQ0UQAhIjCh9BU1NJR05NRU5UX0JBU0lT
-            X0FETUlOX09WRVJSSURFEAMSHQoZQVNTSUdOTUVOVF9CQVNJU19DVVNUT01FUhAEEh0KGUFTU0lHTk1FTlRfQkFT
-            SVNfRVhURVJOQUwQBRoE+LYYATLuDQoIQm9va2luZ3MStAEKDlJlZ2lzdGVyQ291cnNlEicuamFuamkuYm9va2lu
-            Zy52MS5SZWdpc3RlckNvdXJzZVJlcXVlc3QaKC5qYW5qaS5ib29raW5nLnYxLlJlZ2lzdGVyQ291cnNlUmVzcG9u
-            c2UiT4i1GAGQtRjJAYLT5JMCQCIcL2FwaS9ib29raW5nL3JlZ2lzdGVyLWNvdXJzZToBKlodIhgvYm9va2luZy9y
-            ZWdpc3Rlci1jb3Vyc2U6ASoSywEKCkdldEJvb2tpbmcSIy5qYW5qaS5ib29raW5nLnYxLkdldEJvb2tpbmdSZXF1
-            ZXN0GiQuamFuamkuYm9va2luZy52MS5HZXRCb29raW5nUmVzcG9uc2UicpACAYi1GAKC0+STAmUSKC9hcGkvYm9v
-            a2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH1aGxIZL2FwaS9ib29raW5nL3tib29raW5nX2lkfVocEhov
-            YXBpL2Jvb2tpbmdzL3tib29raW5nX2lkfRK9AQoKR2V0SGlzdG9yeRIjLmphbmppLmJvb2tpbmcudjEuR2V0SGlz
-            dG9yeVJlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLkdldEhpc3RvcnlSZXNwb25zZSJkkAIBiLUYAoLT5JMCVxIh
-            L2FwaS9ib29raW5nL3tib29raW5nX2lkfS9oaXN0b3J5WjISMC9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97
-            Ym9va2luZ19pZH0vaGlzdG9yeRKaAQoMTGlzdEJvb2tpbmdzEiUuamFuamkuYm9va2luZy52MS5MaXN0Qm9va2lu
-            Z3NSZXF1ZXN0GiYuamFuamkuYm9va2luZy52MS5MaXN0Qm9va2luZ3NSZXNwb25zZSI7kAIBiLUYAoLT5JMCLhIb
-            L2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzWg8SDS9hcGkvYm9va2luZ3MSsQEKC0xpc3RQZW5kaW5nEiQuamFu
-            amkuYm9va2luZy52MS5MaXN0UGVuZGluZ1JlcXVlc3QaJS5qYW5qaS5ib29raW5nLnYxLkxpc3RQZW5kaW5nUmVz
-            cG9uc2UiVZACAYi1GAKC0+STAkgSIy9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy9wZW5kaW5nWiESHy9ib29r
-            aW5nL2FkbWluL2Jvb2tpbmdzL3BlbmRpbmcS3QEKB0NvbmZpcm0SIC5qYW5qaS5ib29raW5nLnYxLkNvbmZpcm1S
-            ZXF1ZXN0GiEuamFuamkuYm9va2luZy52MS5Db25maXJtUmVzcG9uc2UijAGItRgCgtPkkwKBASIhL2FwaS9ib29r
-            aW5nL3tib29raW5nX2lkfS9jb25maXJtOgEqWiIiHS9ib29raW5nL3tib29raW5nX2lkfS9jb25maXJtOgEqWjUi
-            MC9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vY29uZmlybToBKhKBAgoKQXNzaWduU2xv
-            dBIjLmphbmppLmJvb2tpbmcudjEuQXNzaWduU2xvdFJlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLkFzc2lnblNs
-            b3RSZXNwb25zZSKnAYi1GAKC0+STApwBIjQvYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9
-            L2Fzc2lnbi1zbG90OgEqWjUiMC9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9hc3NpZ24tc2xv
-            dDoBKloqIiUvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2Fzc2lnbi1zbG90OgEqErIBCgZSZWplY3QSHy5qYW5q
-            aS5ib29raW5nLnYxLlJlamVjdFJlcXVlc3QaIC5qYW5qaS5ib29raW5nLnYxLlJlamVjdFJlc3BvbnNlImWItRgC
-            gtPkkwJbIiAvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L3JlamVjdDoBKlo0Ii8vYXBpL2Jvb2tpbmcvYWRtaW4v
-            Ym9va2luZ3Mve2Jvb2tpbmdfaWR9L3JlamVjdDoBKhKyAQoGQ2FuY2VsEh8uamFuamkuYm9va2luZy52MS5DYW5j
-            ZWxSZXF1ZXN0GiAuamFuamkuYm9va2luZy52MS5DYW5jZWxSZXNwb25zZSJliLUYAoLT5JMCWyIgL2FwaS9ib29r
-            aW5nL3tib29raW5nX2lkfS9jYW5jZWw6ASpaNCIvL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5n
-            X2lkfS9jYW5jZWw6ASpiBnByb3RvMw==
+            bHRlcm5hdGl2ZXMSGAoHb3ZlcmR1ZRgJIAEoCFIHb3ZlcmR1ZSLCAQoTTGlzdFBlbmRpbmdSZXNwb25zZRI8Cghi
+            b29raW5ncxgBIAMoCzIgLmphbmppLmJvb2tpbmcudjEuUGVuZGluZ0Jvb2tpbmdSCGJvb2tpbmdzEiYKD25leHRf
+            cGFnZV90b2tlbhgCIAEoCVINbmV4dFBhZ2VUb2tlbhIvCgVhc19vZhgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5U
+            aW1lc3RhbXBSBGFzT2YSFAoFdG90YWwYBCABKAVSBXRvdGFsIvIBCg5Db25maXJtUmVxdWVzdBIdCgpib29raW5n
+            X2lkGAEgASgJUglib29raW5nSWQSJAoLc2NoZWR1bGVfaWQYAiABKAlIAFIKc2NoZWR1bGVJZIgBARIWCgZyZWFz
+            b24YAyABKAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlIAVIOaWRlbXBvdGVuY3lLZXmIAQESIgoK
+            aWZfdmVyc2lvbhgFIAEoA0gCUglpZlZlcnNpb26IAQFCDgoMX3NjaGVkdWxlX2lkQhIKEF9pZGVtcG90ZW5jeV9r
+            ZXlCDQoLX2lmX3ZlcnNpb24icgoPQ29uZmlybVJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29r
+            aW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmcSKgoEc2xvdBgCIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xv
+            dCLgAQoRQXNzaWduU2xvdFJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEh8KC3NjaGVkdWxl
+            X2lkGAIgASgJUgpzY2hlZHVsZUlkEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgE
+            IAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBARIiCgppZl92ZXJzaW9uGAUgASgDSAFSCWlmVmVyc2lvbogBAUISChBf
+            aWRlbXBvdGVuY3lfa2V5Qg0KC19pZl92ZXJzaW9uInUKEkFzc2lnblNsb3RSZXNwb25zZRIzCgdib29raW5nGAEg
+            ASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nEioKBHNsb3QYAiABKAsyFi5qYW5qaS5ib29r
+            aW5nLnYxLlNsb3RSBHNsb3QiuwEKDVJlamVjdFJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lk
+            EhYKBnJlYXNvbhgCIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUgAUg5pZGVtcG90ZW5jeUtl
+            eYgBARIiCgppZl92ZXJzaW9uGAQgASgDSAFSCWlmVmVyc2lvbogBAUISChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19p
+            Zl92ZXJzaW9uIkUKDlJlamVjdFJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJv
+            b2tpbmdSB2Jvb2tpbmciuwEKDUNhbmNlbFJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEhYK
+            BnJlYXNvbhgCIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgB
+            ARIiCgppZl92ZXJzaW9uGAQgASgDSAFSCWlmVmVyc2lvbogBAUISChBfaWRlbXBvdGVuY3lfa2V5Qg0KC19pZl92
+            ZXJzaW9uIkUKDkNhbmNlbFJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tp
+            bmdSB2Jvb2tpbmcq5AIKDUJvb2tpbmdTdGF0dXMSHgoaQk9PS0lOR19TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZC
+            T09LSU5HX1NUQVRVU19QRU5ESU5HEAESHAoYQk9PS0lOR19TVEFUVVNfQ09ORklSTUVEEAISGwoXQk9PS0lOR19T
+            VEFUVVNfUkVKRUNURUQQAxIcChhCT09LSU5HX1NUQVRVU19DQU5DRUxMRUQQBBIaChZCT09LSU5HX1NUQVRVU19F
+            WFBJUkVEEAUSIgoeQk9PS0lOR19TVEFUVVNfUEVORElOR19QQVlNRU5UEAYSHgoaQk9PS0lOR19TVEFUVVNfSU5f
+            UFJPR1JFU1MQBxIcChhCT09LSU5HX1NUQVRVU19DT01QTEVURUQQCBIaChZCT09LSU5HX1NUQVRVU19OT19TSE9X
+            EAkSHgoaQk9PS0lOR19TVEFUVVNfUkVTQ0hFRFVMRUQQChoE+LYYASrqAQoNUGF5bWVudFN0YXR1cxIeChpQQVlN
+            RU5UX1NUQVRVU19VTlNQRUNJRklFRBAAEh8KG1BBWU1FTlRfU1RBVFVTX05PVF9SRVFVSVJFRBABEhoKFlBBWU1F
+            TlRfU1RBVFVTX1BFTkRJTkcQAhIXChNQQVlNRU5UX1NUQVRVU19QQUlEEAMSGQoVUEFZTUVOVF9TVEFUVVNfRkFJ
+            TEVEEAQSJQohUEFZTUVOVF9TVEFUVVNfUEFSVElBTExZX1JFRlVOREVEEAUSGwoXUEFZTUVOVF9TVEFUVVNfUkVG
+            VU5ERUQQBhoE+LYYASrjAQoPQXNzaWdubWVudEJhc2lzEiAKHEFTU0lHTk1FTlRfQkFTSVNfVU5TUEVDSUZJRUQQ
+            ABIhCh1BU1NJR05NRU5UX0JBU0lTX0ZJUlNUX0NIT0lDRRABEiIKHkFTU0lHTk1FTlRfQkFTSVNfU0VDT05EX0NI
+            T0lDRRACEiMKH0FTU0lHTk1FTlRfQkFTSVNfQURNSU5fT1ZFUlJJREUQAxIdChlBU1NJR05NRU5UX0JBU0lTX0NV
+            U1RPTUVSEAQSHQoZQVNTSUdOTUVOVF9CQVNJU19FWFRFUk5BTBAFGgT4thgBMu4NCghCb29raW5ncxK0AQoOUmVn
+            aXN0ZXJDb3Vyc2USJy5qYW5qaS5ib29raW5nLnYxLlJlZ2lzdGVyQ291cnNlUmVxdWVzdBooLmphbmppLmJvb2tp
+            bmcudjEuUmVnaXN0ZXJDb3Vyc2VSZXNwb25zZSJPiLUYAZC1GMkBgtPkkwJAIhwvYXBpL2Jvb2tpbmcvcmVnaXN0
+            ZXItY291cnNlOgEqWh0iGC9ib29raW5nL3JlZ2lzdGVyLWNvdXJzZToBKhLLAQoKR2V0Qm9va2luZxIjLmphbmpp
+            LmJvb2tpbmcudjEuR2V0Qm9va2luZ1JlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLkdldEJvb2tpbmdSZXNwb25z
+            ZSJykAIBiLUYAoLT5JMCZRIoL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfVobEhkvYXBp
+            L2Jvb2tpbmcve2Jvb2tpbmdfaWR9WhwSGi9hcGkvYm9va2luZ3Mve2Jvb2tpbmdfaWR9Er0BCgpHZXRIaXN0b3J5
+            EiMuamFuamkuYm9va2luZy52MS5HZXRIaXN0b3J5UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuR2V0SGlzdG9y
+            eVJlc3BvbnNlImSQAgGItRgCgtPkkwJXEiEvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2hpc3RvcnlaMhIwL2Fw
+            aS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9oaXN0b3J5EpoBCgxMaXN0Qm9va2luZ3MSJS5q
+            YW5qaS5ib29raW5nLnYxLkxpc3RCb29raW5nc1JlcXVlc3QaJi5qYW5qaS5ib29raW5nLnYxLkxpc3RCb29raW5n
+            c1Jlc3BvbnNlIjuQAgGItRgCgtPkkwIuEhsvYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3NaDxINL2FwaS9ib29r
+            aW5ncxKxAQoLTGlzdFBlbmRpbmcSJC5qYW5qaS5ib29raW5nLnYxLkxpc3RQZW5kaW5nUmVxdWVzdBolLmphbmpp
+            LmJvb2tpbmcudjEuTGlzdFBlbmRpbmdSZXNwb25zZSJVkAIBiLUYAoLT5JMCSBIjL2FwaS9ib29raW5nL2FkbWlu
+            L2Jvb2tpbmdzL3BlbmRpbmdaIRIfL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3MvcGVuZGluZxLdAQoHQ29uZmlybRIg
+            LmphbmppLmJvb2tpbmcudjEuQ29uZmlybVJlcXVlc3QaIS5qYW5qaS5ib29raW5nLnYxLkNvbmZpcm1SZXNwb25z
+            ZSKMAYi1GAKC0+STAoEBIiEvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NvbmZpcm06ASpaIiIdL2Jvb2tpbmcv
+            e2Jvb2tpbmdfaWR9L2NvbmZpcm06ASpaNSIwL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lk
+            fS9jb25maXJtOgEqEoECCgpBc3NpZ25TbG90EiMuamFuamkuYm9va2luZy52MS5Bc3NpZ25TbG90UmVxdWVzdBok
+            LmphbmppLmJvb2tpbmcudjEuQXNzaWduU2xvdFJlc3BvbnNlIqcBiLUYAoLT5JMCnAEiNC9hcGkvYm9va2luZy9h
+            ZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vYXNzaWduLXNsb3Q6ASpaNSIwL2Jvb2tpbmcvYWRtaW4vYm9va2lu
+            Z3Mve2Jvb2tpbmdfaWR9L2Fzc2lnbi1zbG90OgEqWioiJS9hcGkvYm9va2luZy97Ym9va2luZ19pZH0vYXNzaWdu
+            LXNsb3Q6ASoSsgEKBlJlamVjdBIfLmphbmppLmJvb2tpbmcudjEuUmVqZWN0UmVxdWVzdBogLmphbmppLmJvb2tp
+            bmcudjEuUmVqZWN0UmVzcG9uc2UiZYi1GAKC0+STAlsiIC9hcGkvYm9va2luZy97Ym9va2luZ19pZH0vcmVqZWN0
+            OgEqWjQiLy9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vcmVqZWN0OgEqErIBCgZDYW5j
+            ZWwSHy5qYW5qaS5ib29raW5nLnYxLkNhbmNlbFJlcXVlc3QaIC5qYW5qaS5ib29raW5nLnYxLkNhbmNlbFJlc3Bv
+            bnNlImWItRgCgtPkkwJbIiAvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NhbmNlbDoBKlo0Ii8vYXBpL2Jvb2tp
+            bmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9L2NhbmNlbDoBKmIGcHJvdG8z
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleProtobuf.timestampFile, BookingV1.slotFile, CommonV1.optionsFile])
 
@@ -837,6 +837,8 @@ extension BookingV1 {
         public var choicesGone: Swift::Bool = false
         /// Then: open slots of the course, nearest in time to the first choice; at most three.
         public var alternatives: [BookingV1.Slot] = []
+        /// Confirmed, and without a slot for longer than the alarm allows (X-03).
+        public var overdue: Swift::Bool = false
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -853,6 +855,7 @@ extension BookingV1 {
             self.courseTitle = reader.string(5)
             self.choicesGone = reader.bool(6)
             self.alternatives = try reader.messages(7, BookingV1.Slot.self)
+            self.overdue = reader.bool(8)
             self.unknownFields = reader.unknownFields
         }
 
@@ -865,6 +868,7 @@ extension BookingV1 {
             writer.string(5, self.courseTitle)
             writer.bool(6, self.choicesGone)
             writer.messages(7, self.alternatives)
+            writer.bool(8, self.overdue)
             writer.unknownFields(self.unknownFields)
         }
     }

@@ -8,6 +8,8 @@ import Schema
 struct BookingQueueStore: Sendable {
     let pool: PostgresPool
     let proofs: ProofAddress
+    /// So long a confirmed request may wait for its slot.
+    let slotAlarm: Duration
 
     private static let applicant: SQL = """
         p.full_name, p.email, p.guardian_name, p.guardian_wa_number, p.school, p.class,
@@ -46,6 +48,9 @@ struct BookingQueueStore: Sendable {
             item.firstChoice = choices.message(booking.firstChoice, of: booking)
             item.secondChoice = choices.message(booking.secondChoice, of: booking)
             item.choicesGone = choices.areGone(booking)
+            item.overdue =
+                booking.needsSlot
+                && (booking.confirmedAt ?? booking.createdAt).duration(to: now) > slotAlarm
             item.alternatives = choices.alternatives(to: booking).map { BookingV1.Slot($0) }
             response.bookings.append(item)
         }

@@ -25,10 +25,12 @@ public struct BookingService: BookingV1.BookingsService {
 
     /// - Parameters:
     ///   - proofs: where uploads are found.
+    ///   - slotAlarm: so long a confirmed request may wait for its slot (``SlotAlarm``).
     ///   - committed: called after every commit with events: wakes the outbox relay.
     public init(
         pool: PostgresPool, clock: Clock, captcha: any CaptchaVerifier, tokens: BookingTokens,
-        proofs: ProofAddress = ProofAddress(site: ""), committed: @escaping @Sendable () -> Void
+        proofs: ProofAddress = ProofAddress(site: ""), slotAlarm: Duration = SlotAlarm.patience,
+        committed: @escaping @Sendable () -> Void
     ) {
         self.pool = pool
         self.clock = clock
@@ -38,7 +40,7 @@ public struct BookingService: BookingV1.BookingsService {
         registrations = RegistrationDesk(
             store: RegistrationStore(pool: pool), transitions: transitions,
             payments: PaymentDesk(pool: pool, clock: clock), captcha: captcha, tokens: tokens)
-        queue = BookingQueueStore(pool: pool, proofs: proofs)
+        queue = BookingQueueStore(pool: pool, proofs: proofs, slotAlarm: slotAlarm)
         let desk = AssignDesk(transitions: transitions)
         self.desk = desk
         assignments = Batcher(loop: pool.loop, limit: Self.batch, concurrency: Self.concurrency) {

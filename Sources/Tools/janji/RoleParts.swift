@@ -91,6 +91,12 @@ struct RoleParts {
                     committed: committed)
             ),
             (
+                "slot-alarm",
+                SlotAlarm(
+                    pool: pool, after: try slotAlarm(), loop: host.loop, logger: host.logger,
+                    metrics: host.metrics)
+            ),
+            (
                 "expiry-sweeper",
                 ExpirySweeper(
                     pool: pool, clock: host.clock, loop: host.loop, logger: host.logger,
@@ -98,6 +104,10 @@ struct RoleParts {
             ),
             ("key-sweeper", KeySweeper(pool: pool, loop: host.loop, logger: host.logger)),
         ] + (try archiver(pool))
+    }
+
+    private func slotAlarm() throws -> Duration {
+        .seconds(try host.configuration.number(.slotAlarm, in: 1...8760) * 3600)
     }
 
     private func archiver(_ pool: PostgresPool) throws -> [Part] {
@@ -126,7 +136,8 @@ struct RoleParts {
         router.register(
             BookingService(
                 pool: pool, clock: host.clock, captcha: captcha, tokens: host.bookingTokens,
-                proofs: ProofAddress(site: site), committed: committed))
+                proofs: ProofAddress(site: site), slotAlarm: try slotAlarm(),
+                committed: committed))
         router.register(OfferingService(pool: pool))
         router.register(
             PaymentService(

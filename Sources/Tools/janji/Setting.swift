@@ -94,6 +94,10 @@ struct Setting: Sendable {
         "bookings that ended so many days ago (180 and more), their money settled, move to the archive; "
             + "0: none",
         default: "400")
+    static let slotAlarm = Setting(
+        "JANJI_SLOT_ALARM_HOURS",
+        "confirmed requests without a slot are warned of, and marked in /admin, after so many hours",
+        default: "24")
     static let redis = Setting("REDIS_URL", "accepted and ignored: nothing is kept in Redis (X-31)")
     static let webPort = Setting("WS_PORT", "accepted as another name of NOTIFICATION_PORT")
 
@@ -103,7 +107,7 @@ struct Setting: Sendable {
         cookieSecure, certificate, certificateKey, certificateAuthority, captcha,
         captchaSecret, captchaSiteKey, captchaURL, site,
         midtransKey, midtransSnap, midtransCore, xenditKey, xenditToken, xenditURL, fakePayments,
-        archiveDays, redis, webPort,
+        archiveDays, slotAlarm, redis, webPort,
     ]
 
     static var all: [Setting] { general + Role.allCases.flatMap(\.settings) }

@@ -45,7 +45,9 @@ export function updateRow(row, item, state) {
   text(row.querySelector(".course-chip"), [item.course_title, item.course_code].filter(Boolean).join(" · "));
   const when = isPending
     ? [t("admin.asked", { when: relative(booking.created_at) }), t("admin.expires", { when: relative(booking.expires_at) })]
-    : [t("admin.confirmed", { when: relative(booking.confirmed_at ?? booking.created_at) })];
+    : [t("admin.confirmed", { when: relative(booking.confirmed_at ?? booking.created_at) }),
+      item.overdue ? t("admin.overdue") : null].filter(Boolean);
+  set(row, "data-overdue", String(item.overdue ?? false));
   text(row.querySelector(".when"), when.join(" · "));
   updateChoice(row, "first", item.first_choice, isPending, name);
   updateChoice(row, "second", item.second_choice, isPending, name);
