@@ -76,6 +76,31 @@ extension ServerTests {
             #expect(late.code == .outsideBookingWindow)
         }
 
+        @Test("1.8: the customer sees the history of the whole line, without names and reasons")
+        func history() async throws {
+            let clinic = try await Clinic("appointment_history", payment: "at_desk")
+            let slot = try await clinic.slot(capacity: 2)
+            let next = try await clinic.slot(capacity: 2, hour: 11)
+            let made = try await clinic.booked(slot)
+            let id = try #require(made.booking?.id)
+            let moved = try await clinic.reschedule(id, next, reason: "canary reason")
+            _ = try await clinic.cancel(link: made.manageToken)
+            for token in [
+                made.manageToken,
+                clinic.tokens.manage(try #require(moved.booking.flatMap { UUID($0.id) })),
+            ] {
+                let told = try await clinic.history(token)
+                #expect(told.history.map(\.action) == ["created", "rescheduled", "cancelled"])
+                #expect(told.history.map(\.to) == [.confirmed, .rescheduled, .cancelled])
+                #expect(told.history.map(\.by) == [.customer, .staff, .customer])
+                #expect(told.history.first?.from == nil && told.history.last?.from == .confirmed)
+                #expect(told.history.allSatisfy { $0.at != nil })
+                let text = String(decoding: told.encoded(), as: UTF8.self)
+                #expect(!text.contains("canary") && !text.contains("admin"))
+            }
+            #expect(await refusal { _ = try await clinic.history("x") }.code == .bookingNotFound)
+        }
+
         @Test("X-114: a no-show after the grace only, by staff or, by policy, by the job")
         func noShow() async throws {
             let clinic = try await Clinic("appointment_no_show", payment: "at_desk")
@@ -321,6 +346,13 @@ extension Clinic {
         request.token = token
         return try await appointments.getByManageToken(
             request, ServerContext(method: Methods.getByManageToken))
+    }
+
+    func history(_ token: String) async throws -> BookingV1.GetHistoryByManageTokenResponse {
+        var request = BookingV1.GetHistoryByManageTokenRequest()
+        request.token = token
+        return try await appointments.getHistoryByManageToken(
+            request, ServerContext(method: Methods.getHistoryByManageToken))
     }
 
     func cancel(link token: String) async throws -> BookingV1.Booking {

@@ -66,6 +66,10 @@ import Testing
         Endpoint(.get, "api/bookings/ID", "Bookings.GetBooking", .admin),
         Endpoint(.get, "api/bookings/manage/TOKEN", "Appointments.GetByManageToken", .public),
         Endpoint(
+            .get, "api/bookings/manage/TOKEN/history", "Appointments.GetHistoryByManageToken",
+            .public),
+        Endpoint(.get, "api/bookings/manage/TOKEN/ics", "Appointments.ExportIcs", .public),
+        Endpoint(
             .post, "api/bookings/manage/TOKEN/cancel", "Appointments.CancelByManageToken", .public),
         Endpoint(
             .post, "api/bookings/manage/TOKEN/reschedule", "Appointments.RescheduleByManageToken",

@@ -46,50 +46,79 @@ extension BookingV1 {
             DGZpcnN0X2Nob2ljZRgIIAEoCzIYLmphbmppLmJvb2tpbmcudjEuQ2hvaWNlUgtmaXJzdENob2ljZRI9Cg1zZWNv
             bmRfY2hvaWNlGAkgASgLMhguamFuamkuYm9va2luZy52MS5DaG9pY2VSDHNlY29uZENob2ljZRIhCgxjaG9pY2Vz
             X2dvbmUYCiABKAhSC2Nob2ljZXNHb25lEjoKDGFsdGVybmF0aXZlcxgLIAMoCzIWLmphbmppLmJvb2tpbmcudjEu
-            U2xvdFIMYWx0ZXJuYXRpdmVzQgsKCV9xcl90b2tlbiKSAQoaQ2FuY2VsQnlNYW5hZ2VUb2tlblJlcXVlc3QSGgoF
-            dG9rZW4YASABKAlCBNi1GAFSBXRva2VuEhYKBnJlYXNvbhgCIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tl
-            eRgDIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5IlIKG0NhbmNlbEJ5TWFuYWdl
-            VG9rZW5SZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5n
-            IrcBCh5SZXNjaGVkdWxlQnlNYW5hZ2VUb2tlblJlcXVlc3QSGgoFdG9rZW4YASABKAlCBNi1GAFSBXRva2VuEh8K
-            C3NjaGVkdWxlX2lkGAIgASgJUgpzY2hlZHVsZUlkEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwKD2lkZW1wb3Rl
-            bmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5It4BCh9SZXNjaGVk
-            dWxlQnlNYW5hZ2VUb2tlblJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tp
-            bmdSB2Jvb2tpbmcSKgoEc2xvdBgCIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdBInCgxtYW5hZ2Vf
-            dG9rZW4YAyABKAlCBNi1GAFSC21hbmFnZVRva2VuEiQKCHFyX3Rva2VuGAQgASgJQgTYtRgBSABSB3FyVG9rZW6I
-            AQFCCwoJX3FyX3Rva2VuIoQCCiFDaGFuZ2VDaG9pY2VzQnlNYW5hZ2VUb2tlblJlcXVlc3QSGgoFdG9rZW4YASAB
-            KAlCBNi1GAFSBXRva2VuEi8KFGZpcnN0X2Nob2ljZV9zbG90X2lkGAIgASgJUhFmaXJzdENob2ljZVNsb3RJZBI2
-            ChVzZWNvbmRfY2hvaWNlX3Nsb3RfaWQYAyABKAlIAFISc2Vjb25kQ2hvaWNlU2xvdElkiAEBEiwKD2lkZW1wb3Rl
-            bmN5X2tleRgEIAEoCUgBUg5pZGVtcG90ZW5jeUtleYgBAUIYChZfc2Vjb25kX2Nob2ljZV9zbG90X2lkQhIKEF9p
-            ZGVtcG90ZW5jeV9rZXkiWQoiQ2hhbmdlQ2hvaWNlc0J5TWFuYWdlVG9rZW5SZXNwb25zZRIzCgdib29raW5nGAEg
-            ASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nIj0KEURyYXdRckNvZGVSZXF1ZXN0EhoKBXRv
-            a2VuGAEgASgJQgTYtRgBUgV0b2tlbhIMCgF2GAIgASgJUgF2Ik0KEEV4cG9ydEljc1JlcXVlc3QSGgoFdG9rZW4Y
-            ASABKAlCBNi1GAFSBXRva2VuEh0KCmJvb2tpbmdfaWQYAiABKAlSCWJvb2tpbmdJZDKfDAoMQXBwb2ludG1lbnRz
-            Ep8BCgdDaGVja0luEiAuamFuamkuYm9va2luZy52MS5DaGVja0luUmVxdWVzdBohLmphbmppLmJvb2tpbmcudjEu
-            Q2hlY2tJblJlc3BvbnNlIk+ItRgCgtPkkwJFIhYvYXBpL2Jvb2tpbmdzL2NoZWNrLWluOgEqWigiIy9hcGkvYm9v
-            a2luZ3Mve2Jvb2tpbmdfaWR9L2NoZWNrLWluOgEqEoQBCghDb21wbGV0ZRIhLmphbmppLmJvb2tpbmcudjEuQ29t
-            cGxldGVSZXF1ZXN0GiIuamFuamkuYm9va2luZy52MS5Db21wbGV0ZVJlc3BvbnNlIjGItRgCgtPkkwInIiIvYXBp
-            L2Jvb2tpbmcve2Jvb2tpbmdfaWR9L2NvbXBsZXRlOgEqEokBCgpNYXJrTm9TaG93EiMuamFuamkuYm9va2luZy52
-            MS5NYXJrTm9TaG93UmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuTWFya05vU2hvd1Jlc3BvbnNlIjCItRgCgtPk
-            kwImIiEvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L25vLXNob3c6ASoSjAEKClJlc2NoZWR1bGUSIy5qYW5qaS5i
-            b29raW5nLnYxLlJlc2NoZWR1bGVSZXF1ZXN0GiQuamFuamkuYm9va2luZy52MS5SZXNjaGVkdWxlUmVzcG9uc2Ui
-            M4i1GAKC0+STAikiJC9hcGkvYm9va2luZy97Ym9va2luZ19pZH0vcmVzY2hlZHVsZToBKhKWAQoQR2V0QnlNYW5h
-            Z2VUb2tlbhIpLmphbmppLmJvb2tpbmcudjEuR2V0QnlNYW5hZ2VUb2tlblJlcXVlc3QaKi5qYW5qaS5ib29raW5n
-            LnYxLkdldEJ5TWFuYWdlVG9rZW5SZXNwb25zZSIrkAIBiLUYAYLT5JMCHhIcL2FwaS9ib29raW5ncy9tYW5hZ2Uv
-            e3Rva2VufRKmAQoTQ2FuY2VsQnlNYW5hZ2VUb2tlbhIsLmphbmppLmJvb2tpbmcudjEuQ2FuY2VsQnlNYW5hZ2VU
-            b2tlblJlcXVlc3QaLS5qYW5qaS5ib29raW5nLnYxLkNhbmNlbEJ5TWFuYWdlVG9rZW5SZXNwb25zZSIyiLUYAYLT
-            5JMCKCIjL2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufS9jYW5jZWw6ASoStgEKF1Jlc2NoZWR1bGVCeU1hbmFn
-            ZVRva2VuEjAuamFuamkuYm9va2luZy52MS5SZXNjaGVkdWxlQnlNYW5hZ2VUb2tlblJlcXVlc3QaMS5qYW5qaS5i
-            b29raW5nLnYxLlJlc2NoZWR1bGVCeU1hbmFnZVRva2VuUmVzcG9uc2UiNoi1GAGC0+STAiwiJy9hcGkvYm9va2lu
-            Z3MvbWFuYWdlL3t0b2tlbn0vcmVzY2hlZHVsZToBKhK8AQoaQ2hhbmdlQ2hvaWNlc0J5TWFuYWdlVG9rZW4SMy5q
-            YW5qaS5ib29raW5nLnYxLkNoYW5nZUNob2ljZXNCeU1hbmFnZVRva2VuUmVxdWVzdBo0LmphbmppLmJvb2tpbmcu
-            djEuQ2hhbmdlQ2hvaWNlc0J5TWFuYWdlVG9rZW5SZXNwb25zZSIziLUYAYLT5JMCKSIkL2FwaS9ib29raW5ncy9t
-            YW5hZ2Uve3Rva2VufS9jaG9pY2VzOgEqEncKCkRyYXdRckNvZGUSIy5qYW5qaS5ib29raW5nLnYxLkRyYXdRckNv
-            ZGVSZXF1ZXN0GhQuZ29vZ2xlLmFwaS5IdHRwQm9keSIukAIBiLUYAYLT5JMCIRIfL2FwaS9ib29raW5ncy9tYW5h
-            Z2Uve3Rva2VufS9xchKXAQoJRXhwb3J0SWNzEiIuamFuamkuYm9va2luZy52MS5FeHBvcnRJY3NSZXF1ZXN0GhQu
-            Z29vZ2xlLmFwaS5IdHRwQm9keSJQkAIBiLUYAYLT5JMCQxIgL2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufS9p
-            Y3NaHxIdL2FwaS9ib29raW5nL3tib29raW5nX2lkfS9pY3NiBnByb3RvMw==
+            U2xvdFIMYWx0ZXJuYXRpdmVzQgsKCV9xcl90b2tlbiI8Ch5HZXRIaXN0b3J5QnlNYW5hZ2VUb2tlblJlcXVlc3QS
+            GgoFdG9rZW4YASABKAlCBNi1GAFSBXRva2VuIt4CChRDdXN0b21lckhpc3RvcnlFbnRyeRIqCgJhdBgBIAEoCzIa
+            Lmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBSAmF0EjgKBGZyb20YAiABKA4yHy5qYW5qaS5ib29raW5nLnYxLkJv
+            b2tpbmdTdGF0dXNIAFIEZnJvbYgBARIvCgJ0bxgDIAEoDjIfLmphbmppLmJvb2tpbmcudjEuQm9va2luZ1N0YXR1
+            c1ICdG8SSwoOcGF5bWVudF9zdGF0dXMYBCABKA4yHy5qYW5qaS5ib29raW5nLnYxLlBheW1lbnRTdGF0dXNIAVIN
+            cGF5bWVudFN0YXR1c4gBARIWCgZhY3Rpb24YBSABKAlSBmFjdGlvbhIuCgJieRgGIAEoDjIeLmphbmppLmJvb2tp
+            bmcudjEuSGlzdG9yeVBhcnR5UgJieUIHCgVfZnJvbUIRCg9fcGF5bWVudF9zdGF0dXMiYwofR2V0SGlzdG9yeUJ5
+            TWFuYWdlVG9rZW5SZXNwb25zZRJACgdoaXN0b3J5GAEgAygLMiYuamFuamkuYm9va2luZy52MS5DdXN0b21lckhp
+            c3RvcnlFbnRyeVIHaGlzdG9yeSKSAQoaQ2FuY2VsQnlNYW5hZ2VUb2tlblJlcXVlc3QSGgoFdG9rZW4YASABKAlC
+            BNi1GAFSBXRva2VuEhYKBnJlYXNvbhgCIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgDIAEoCUgAUg5p
+            ZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5IlIKG0NhbmNlbEJ5TWFuYWdlVG9rZW5SZXNwb25z
+            ZRIzCgdib29raW5nGAEgASgLMhkuamFuamkuYm9va2luZy52MS5Cb29raW5nUgdib29raW5nIrcBCh5SZXNjaGVk
+            dWxlQnlNYW5hZ2VUb2tlblJlcXVlc3QSGgoFdG9rZW4YASABKAlCBNi1GAFSBXRva2VuEh8KC3NjaGVkdWxlX2lk
+            GAIgASgJUgpzY2hlZHVsZUlkEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEo
+            CUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5It4BCh9SZXNjaGVkdWxlQnlNYW5hZ2VU
+            b2tlblJlc3BvbnNlEjMKB2Jvb2tpbmcYASABKAsyGS5qYW5qaS5ib29raW5nLnYxLkJvb2tpbmdSB2Jvb2tpbmcS
+            KgoEc2xvdBgCIAEoCzIWLmphbmppLmJvb2tpbmcudjEuU2xvdFIEc2xvdBInCgxtYW5hZ2VfdG9rZW4YAyABKAlC
+            BNi1GAFSC21hbmFnZVRva2VuEiQKCHFyX3Rva2VuGAQgASgJQgTYtRgBSABSB3FyVG9rZW6IAQFCCwoJX3FyX3Rv
+            a2VuIoQCCiFDaGFuZ2VDaG9pY2VzQnlNYW5hZ2VUb2tlblJlcXVlc3QSGgoFdG9rZW4YASABKAlCBNi1GAFSBXRv
+            a2VuEi8KFGZpcnN0X2Nob2ljZV9zbG90X2lkGAIgASgJUhFmaXJzdENob2ljZVNsb3RJZBI2ChVzZWNvbmRfY2hv
+            aWNlX3Nsb3RfaWQYAyABKAlIAFISc2Vjb25kQ2hvaWNlU2xvdElkiAEBEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEo
+            CUgBUg5pZGVtcG90ZW5jeUtleYgBAUIYChZfc2Vjb25kX2Nob2ljZV9zbG90X2lkQhIKEF9pZGVtcG90ZW5jeV9r
+            ZXkiWQoiQ2hhbmdlQ2hvaWNlc0J5TWFuYWdlVG9rZW5SZXNwb25zZRIzCgdib29raW5nGAEgASgLMhkuamFuamku
+            Ym9va2luZy52MS5Cb29raW5nUgdib29raW5nIj0KEURyYXdRckNvZGVSZXF1ZXN0EhoKBXRva2VuGAEgASgJQgTY
+            tRgBUgV0b2tlbhIMCgF2GAIgASgJUgF2Ik0KEEV4cG9ydEljc1JlcXVlc3QSGgoFdG9rZW4YASABKAlCBNi1GAFS
+            BXRva2VuEh0KCmJvb2tpbmdfaWQYAiABKAlSCWJvb2tpbmdJZCqCAQoMSGlzdG9yeVBhcnR5Eh0KGUhJU1RPUllf
+            UEFSVFlfVU5TUEVDSUZJRUQQABIaChZISVNUT1JZX1BBUlRZX0NVU1RPTUVSEAESFwoTSElTVE9SWV9QQVJUWV9T
+            VEFGRhACEhgKFEhJU1RPUllfUEFSVFlfU1lTVEVNEAMaBPi2GAEy1Q0KDEFwcG9pbnRtZW50cxKfAQoHQ2hlY2tJ
+            bhIgLmphbmppLmJvb2tpbmcudjEuQ2hlY2tJblJlcXVlc3QaIS5qYW5qaS5ib29raW5nLnYxLkNoZWNrSW5SZXNw
+            b25zZSJPiLUYAoLT5JMCRSIWL2FwaS9ib29raW5ncy9jaGVjay1pbjoBKlooIiMvYXBpL2Jvb2tpbmdzL3tib29r
+            aW5nX2lkfS9jaGVjay1pbjoBKhKEAQoIQ29tcGxldGUSIS5qYW5qaS5ib29raW5nLnYxLkNvbXBsZXRlUmVxdWVz
+            dBoiLmphbmppLmJvb2tpbmcudjEuQ29tcGxldGVSZXNwb25zZSIxiLUYAoLT5JMCJyIiL2FwaS9ib29raW5nL3ti
+            b29raW5nX2lkfS9jb21wbGV0ZToBKhKJAQoKTWFya05vU2hvdxIjLmphbmppLmJvb2tpbmcudjEuTWFya05vU2hv
+            d1JlcXVlc3QaJC5qYW5qaS5ib29raW5nLnYxLk1hcmtOb1Nob3dSZXNwb25zZSIwiLUYAoLT5JMCJiIhL2FwaS9i
+            b29raW5nL3tib29raW5nX2lkfS9uby1zaG93OgEqEowBCgpSZXNjaGVkdWxlEiMuamFuamkuYm9va2luZy52MS5S
+            ZXNjaGVkdWxlUmVxdWVzdBokLmphbmppLmJvb2tpbmcudjEuUmVzY2hlZHVsZVJlc3BvbnNlIjOItRgCgtPkkwIp
+            IiQvYXBpL2Jvb2tpbmcve2Jvb2tpbmdfaWR9L3Jlc2NoZWR1bGU6ASoSlgEKEEdldEJ5TWFuYWdlVG9rZW4SKS5q
+            YW5qaS5ib29raW5nLnYxLkdldEJ5TWFuYWdlVG9rZW5SZXF1ZXN0GiouamFuamkuYm9va2luZy52MS5HZXRCeU1h
+            bmFnZVRva2VuUmVzcG9uc2UiK5ACAYi1GAGC0+STAh4SHC9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0SswEK
+            F0dldEhpc3RvcnlCeU1hbmFnZVRva2VuEjAuamFuamkuYm9va2luZy52MS5HZXRIaXN0b3J5QnlNYW5hZ2VUb2tl
+            blJlcXVlc3QaMS5qYW5qaS5ib29raW5nLnYxLkdldEhpc3RvcnlCeU1hbmFnZVRva2VuUmVzcG9uc2UiM5ACAYi1
+            GAGC0+STAiYSJC9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vaGlzdG9yeRKmAQoTQ2FuY2VsQnlNYW5hZ2VU
+            b2tlbhIsLmphbmppLmJvb2tpbmcudjEuQ2FuY2VsQnlNYW5hZ2VUb2tlblJlcXVlc3QaLS5qYW5qaS5ib29raW5n
+            LnYxLkNhbmNlbEJ5TWFuYWdlVG9rZW5SZXNwb25zZSIyiLUYAYLT5JMCKCIjL2FwaS9ib29raW5ncy9tYW5hZ2Uv
+            e3Rva2VufS9jYW5jZWw6ASoStgEKF1Jlc2NoZWR1bGVCeU1hbmFnZVRva2VuEjAuamFuamkuYm9va2luZy52MS5S
+            ZXNjaGVkdWxlQnlNYW5hZ2VUb2tlblJlcXVlc3QaMS5qYW5qaS5ib29raW5nLnYxLlJlc2NoZWR1bGVCeU1hbmFn
+            ZVRva2VuUmVzcG9uc2UiNoi1GAGC0+STAiwiJy9hcGkvYm9va2luZ3MvbWFuYWdlL3t0b2tlbn0vcmVzY2hlZHVs
+            ZToBKhK8AQoaQ2hhbmdlQ2hvaWNlc0J5TWFuYWdlVG9rZW4SMy5qYW5qaS5ib29raW5nLnYxLkNoYW5nZUNob2lj
+            ZXNCeU1hbmFnZVRva2VuUmVxdWVzdBo0LmphbmppLmJvb2tpbmcudjEuQ2hhbmdlQ2hvaWNlc0J5TWFuYWdlVG9r
+            ZW5SZXNwb25zZSIziLUYAYLT5JMCKSIkL2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufS9jaG9pY2VzOgEqEncK
+            CkRyYXdRckNvZGUSIy5qYW5qaS5ib29raW5nLnYxLkRyYXdRckNvZGVSZXF1ZXN0GhQuZ29vZ2xlLmFwaS5IdHRw
+            Qm9keSIukAIBiLUYAYLT5JMCIRIfL2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufS9xchKXAQoJRXhwb3J0SWNz
+            EiIuamFuamkuYm9va2luZy52MS5FeHBvcnRJY3NSZXF1ZXN0GhQuZ29vZ2xlLmFwaS5IdHRwQm9keSJQkAIBiLUY
+            AYLT5JMCQxIgL2FwaS9ib29raW5ncy9tYW5hZ2Uve3Rva2VufS9pY3NaHxIdL2FwaS9ib29raW5nL3tib29raW5n
+            X2lkfS9pY3NiBnByb3RvMw==
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleApi.httpbodyFile, GoogleProtobuf.timestampFile, BookingV1.bookingFile, BookingV1.slotFile, CommonV1.optionsFile])
+
+    /// By whom something was done, as customers are told.
+    public struct HistoryParty: Swift::RawRepresentable, Swift::Sendable, Swift::Hashable {
+        public var rawValue: Swift::Int32
+
+        public init(rawValue: Swift::Int32) { self.rawValue = rawValue }
+
+        public static let unspecified = BookingV1.HistoryParty(rawValue: 0)
+        public static let customer = BookingV1.HistoryParty(rawValue: 1)
+        public static let staff = BookingV1.HistoryParty(rawValue: 2)
+        /// A time that was over, a payment provider, another service.
+        public static let system = BookingV1.HistoryParty(rawValue: 3)
+
+        public static let schema: Protobuf::EnumSchema = BookingV1.appointmentsFile
+            .enumeration("janji.booking.v1.HistoryParty")
+    }
 
     public struct CheckInRequest: Protobuf::Message {
         public var token: Swift::String = ""
@@ -416,6 +445,83 @@ extension BookingV1 {
         }
     }
 
+    public struct GetHistoryByManageTokenRequest: Protobuf::Message {
+        public var token: Swift::String = ""
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = BookingV1.appointmentsFile
+            .message("janji.booking.v1.GetHistoryByManageTokenRequest")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.token = reader.string(0)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.string(0, self.token)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct CustomerHistoryEntry: Protobuf::Message {
+        public var at: GoogleProtobuf.Timestamp?
+        public var from: BookingV1.BookingStatus?
+        public var to: BookingV1.BookingStatus = BookingV1.BookingStatus(rawValue: 0)
+        /// As it was afterwards.
+        public var paymentStatus: BookingV1.PaymentStatus?
+        /// `created`, `slot_assigned`, `paid`, …
+        public var action: Swift::String = ""
+        public var by: BookingV1.HistoryParty = BookingV1.HistoryParty(rawValue: 0)
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = BookingV1.appointmentsFile
+            .message("janji.booking.v1.CustomerHistoryEntry")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.at = try reader.message(0, GoogleProtobuf.Timestamp.self)
+            if reader.has(1) { self.from = BookingV1.BookingStatus(rawValue: reader.enumeration(1)) }
+            self.to = BookingV1.BookingStatus(rawValue: reader.enumeration(2))
+            if reader.has(3) { self.paymentStatus = BookingV1.PaymentStatus(rawValue: reader.enumeration(3)) }
+            self.action = reader.string(4)
+            self.by = BookingV1.HistoryParty(rawValue: reader.enumeration(5))
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.message(0, self.at)
+            if let value = self.from { writer.setEnumeration(1, value.rawValue) }
+            writer.enumeration(2, self.to.rawValue)
+            if let value = self.paymentStatus { writer.setEnumeration(3, value.rawValue) }
+            writer.string(4, self.action)
+            writer.enumeration(5, self.by.rawValue)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct GetHistoryByManageTokenResponse: Protobuf::Message {
+        public var history: [BookingV1.CustomerHistoryEntry] = []
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = BookingV1.appointmentsFile
+            .message("janji.booking.v1.GetHistoryByManageTokenResponse")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.history = try reader.messages(0, BookingV1.CustomerHistoryEntry.self)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.messages(0, self.history)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
     public struct CancelByManageTokenRequest: Protobuf::Message {
         public var token: Swift::String = ""
         public var reason: Swift::String = ""
@@ -642,6 +748,10 @@ extension BookingV1 {
             service: "janji.booking.v1.Appointments", name: "GetByManageToken",
             kind: .unary, idempotency: .noSideEffects)
 
+        public static let getHistoryByManageToken = RPC::MethodDescriptor(
+            service: "janji.booking.v1.Appointments", name: "GetHistoryByManageToken",
+            kind: .unary, idempotency: .noSideEffects)
+
         public static let cancelByManageToken = RPC::MethodDescriptor(
             service: "janji.booking.v1.Appointments", name: "CancelByManageToken",
             kind: .unary, idempotency: .unknown)
@@ -697,6 +807,13 @@ extension BookingV1 {
             _ request: BookingV1.GetByManageTokenRequest,
             _ context: RPC::ServerContext
         ) async throws -> BookingV1.GetByManageTokenResponse
+
+        /// What became of the booking and of those whose place it took, oldest first; not who on the staff
+        /// did it, nor why.
+        func getHistoryByManageToken(
+            _ request: BookingV1.GetHistoryByManageTokenRequest,
+            _ context: RPC::ServerContext
+        ) async throws -> BookingV1.GetHistoryByManageTokenResponse
 
         /// Within the notice of the policy that the booking was made under.
         func cancelByManageToken(
@@ -863,6 +980,31 @@ extension BookingV1 {
             ).scope(body)
         }
 
+        /// What became of the booking and of those whose place it took, oldest first; not who on the staff
+        /// did it, nor why.
+        public func getHistoryByManageToken(
+            _ request: BookingV1.GetHistoryByManageTokenRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions()
+        ) async throws -> BookingV1.GetHistoryByManageTokenResponse {
+            try await self.channel.unary(
+                BookingV1.AppointmentsMethods.getHistoryByManageToken, request,
+                metadata: metadata, options: options)
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        nonisolated(nonsending) public func getHistoryByManageToken<Result>(
+            _ request: BookingV1.GetHistoryByManageTokenRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<BookingV1.GetHistoryByManageTokenResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<BookingV1.GetHistoryByManageTokenResponse>(
+                self.channel, BookingV1.AppointmentsMethods.getHistoryByManageToken, request,
+                metadata: metadata, options: options
+            ).scope(body)
+        }
+
         /// Within the notice of the policy that the booking was made under.
         public func cancelByManageToken(
             _ request: BookingV1.CancelByManageTokenRequest,
@@ -1017,6 +1159,11 @@ extension BookingV1.AppointmentsService {
         router.handle(BookingV1.AppointmentsMethods.getByManageToken) { call in
             let request = try await call.receiveOnly(as: BookingV1.GetByManageTokenRequest.self)
             let response: BookingV1.GetByManageTokenResponse = try await self.getByManageToken(request, call.context)
+            try call.sendOnly(response)
+        }
+        router.handle(BookingV1.AppointmentsMethods.getHistoryByManageToken) { call in
+            let request = try await call.receiveOnly(as: BookingV1.GetHistoryByManageTokenRequest.self)
+            let response: BookingV1.GetHistoryByManageTokenResponse = try await self.getHistoryByManageToken(request, call.context)
             try call.sendOnly(response)
         }
         router.handle(BookingV1.AppointmentsMethods.cancelByManageToken) { call in

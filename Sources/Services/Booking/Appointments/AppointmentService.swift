@@ -194,6 +194,17 @@ public struct AppointmentService: BookingV1.AppointmentsService {
         return response
     }
 
+    public func getHistoryByManageToken(
+        _ request: BookingV1.GetHistoryByManageTokenRequest, _ context: ServerContext
+    ) async throws -> BookingV1.GetHistoryByManageTokenResponse {
+        let id = try managed(request.token)
+        var response = BookingV1.GetHistoryByManageTokenResponse()
+        response.history = try await DomainError.mapping {
+            try await store.history(to: try await store.latest(id))
+        }
+        return response
+    }
+
     public func changeChoicesByManageToken(
         _ request: BookingV1.ChangeChoicesByManageTokenRequest, _ context: ServerContext
     ) async throws -> BookingV1.ChangeChoicesByManageTokenResponse {

@@ -50,6 +50,7 @@ async function load() {
     if (error.isTransient) setTimeout(load, 3000);
   }
   draw();
+  drawHistory();
 }
 
 const reload = coalesced(load, { delay: 0, jitter: 200 });
@@ -258,6 +259,24 @@ byId("slots").addEventListener("click", (event) => {
   });
 });
 
+// --- History
+
+async function loadHistory() {
+  if (!known || !byId("history").open) return;
+  const { history } = await call("GET", path("/history"));
+  byId("history-list").replaceChildren(...(history ?? []).map((entry) => h("li", {
+    "data-testid": "history-entry", "data-to": entry.to, "data-by": entry.by,
+  },
+  h("time", { datetime: entry.at }, moment(entry.at, known.slot?.time_zone)), " ",
+  h("span", {}, [t(`status.${entry.to}`), t(`payment.${entry.payment_status ?? "not_required"}`),
+    t(`history.by.${entry.by}`)].join(" · ")))));
+}
+
+/// It can be read without: what is known of the booking stays.
+const drawHistory = () => loadHistory().catch(() => {});
+
+byId("history").addEventListener("toggle", drawHistory);
+
 // --- Live
 
 const subscription = () =>
@@ -282,6 +301,7 @@ const live = new Live("/ws/availability", {
 onLanguage(() => {
   document.title = t("title.booking");
   draw();
+  drawHistory();
 });
 startLanguages();
 live.start();
