@@ -165,7 +165,8 @@ extension Flag {
         ) { $0.recordFile = $1 },
         Flag(
             "keep-secrets", of: ["call", "watch", "tap", "record"],
-            help: "record credentials too, instead of ***", set: \.keepSecrets),
+            help: "keep credentials, and a tap's personal fields: no ***",
+            set: \.keepSecrets),
         Flag(
             "ignore", value: "PATH", of: ["replay"],
             help: "leave a field out of the comparison (repeatable)"

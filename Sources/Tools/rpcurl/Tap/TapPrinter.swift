@@ -38,10 +38,11 @@ struct TapPrinter {
             if calls.count > TapPrinter.maxCalls { calls.removeAll() }
             calls[event.call] = Call(path: method)
         }
-        let decoded = await decode(event)
         if let recording {
-            try recording.write(event, decoded: decoded?.json)
+            try recording.write(event, decoded: await decode(event)?.json)
         }
+        let event = settings.keepSecrets ? event : await hidden(event)
+        let decoded = await decode(event)
         if settings.json {
             let line = event.json(decoded: decoded?.json, keepsSecrets: settings.keepSecrets)
             try session.output.line(line.encoded())
@@ -79,6 +80,23 @@ struct TapPrinter {
         }
         let text = JSONText.layout(json, compact: true)
         return (json, String(decoding: text, as: UTF8.self))
+    }
+
+    /// Without what the contract calls personal; a recording has it, to be replayed.
+    private mutating func hidden(_ event: CallEvent) async -> CallEvent {
+        guard let bytes = event.message, let path = calls[event.call]?.path,
+            case .method(let method, let printer) = await known(path)
+        else { return event }
+        var event = event
+        func hidden(_ schema: MessageSchema) -> [UInt8]? {
+            try? PersonalFields.hidden(in: bytes, as: schema, printer.pool)
+        }
+        switch event.kind {
+        case .request: event.kind = .request(hidden(method.input) ?? bytes)
+        case .response: event.kind = .response(hidden(method.output) ?? bytes)
+        default: break
+        }
+        return event
     }
 
     /// Looked up once; a server that cannot tell is not asked again for the method.
