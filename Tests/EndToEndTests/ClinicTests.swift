@@ -22,6 +22,31 @@ extension EndToEnd {
             }
         }
 
+        @Test(
+            "a browser whose clock is an hour off counts as the server does, loaded again, too",
+            arguments: [3600, -3600])
+        func skewed(seconds: Int) async throws {
+            try await Browsing.of(.oneProcess) { browsing in
+                let clinic = try await Clinic(browsing.stage)
+                let id = clinic.course.slots[0]
+                let url = "http://127.0.0.1:\(browsing.stage.system.port)/book"
+                let window = try await browsing.driver.window()
+                try await window.setClock(ahead: seconds)
+                try await window.open("\(url)#\(clinic.course.code)")
+                let shown =
+                    try await window.run("return Math.round(Date.now() / 1000)").integer ?? 0
+                #expect(abs(Double(shown) - Date().timeIntervalSince1970) > 3000)
+                try await window.click(slot(id) + " [data-action=hold]")
+                for _ in 0..<2 {
+                    try await window.wait("#hold[data-state=pending]")
+                    let left = try await window.attribute("data-seconds", of: "#hold-clock")
+                    #expect((400...600).contains(Int(left ?? "") ?? 0))
+                    try await window.open("\(url)?again#\(clinic.course.code)")
+                }
+                await window.close()
+            }
+        }
+
         /// An offering that is booked by a hold and paid online, with two times of a day.
         private struct Clinic {
             let location: String

@@ -66,6 +66,26 @@ struct BrowserWindow: Sendable {
         _ = try await command("url", ["url": .string(url)])
     }
 
+    /// Sets the clock of the pages that are opened from now on: so many seconds ahead, or behind.
+    func setClock(ahead seconds: Int) async throws {
+        let source = """
+            (() => {
+              const Real = Date;
+              const now = () => Real.now() + \(seconds) * 1000;
+              globalThis.Date = class extends Real {
+                constructor(...parts) { parts.length ? super(...parts) : super(now()); }
+                static now() { return now(); }
+              };
+            })();
+            """
+        _ = try await command(
+            "goog/cdp/execute",
+            [
+                "cmd": "Page.addScriptToEvaluateOnNewDocument",
+                "params": ["source": .string(source)],
+            ])
+    }
+
     func close() async { _ = try? await http.send(.delete, "/session/\(session)") }
 
     /// Runs a function body in the page and returns its value.
