@@ -162,7 +162,7 @@ final class PaymentStage: Sendable {
 
     @discardableResult
     func refund(
-        _ booking: UUID, _ amount: Int64?, key: String? = nil
+        _ booking: UUID, _ amount: Int64?, key: String? = nil, by admin: String = "7"
     ) async throws -> [PaymentV1.Refund] {
         var request = PaymentV1.RefundRequest()
         request.bookingId = booking.description
@@ -170,7 +170,7 @@ final class PaymentStage: Sendable {
         request.reason = "goodwill"
         request.idempotencyKey = key
         return try await service.refund(
-            request, Fixture.admin(PaymentV1.PaymentsMethods.refund)
+            request, Fixture.admin(PaymentV1.PaymentsMethods.refund, id: admin)
         ).refunds
     }
 

@@ -343,6 +343,33 @@ extension ServerTests {
             await stage.close()
         }
 
+        @Test("a key of a refund is its caller's own, and may be used again once it is forgotten")
+        func refundKeys() async throws {
+            let stage = try await PaymentStage("refund_keys")
+            let booking = try await stage.booking()
+            let payment = try await stage.create(booking)
+            try await stage.pay(payment)
+            let first = try await stage.refund(booking, 10_000, key: "k")
+            #expect(try await stage.refund(booking, 10_000, key: "k") == first, "a retry")
+            let other = try await stage.refund(booking, 20_000, key: "k", by: "8")
+            #expect(other.map(\.id) != first.map(\.id))
+            try await stage.fixture.pool.execute("delete from idempotency_key")
+            try await stage.refund(booking, 30_000, key: "k")
+            #expect(try await stage.ledger(booking).refundDue == 60_000)
+            // Its provider is asked again under the same name, until the answer has come.
+            try await stage.sweep()
+            try await stage.fixture.pool.execute(
+                """
+                update refund set status = 'requested', completed_at = null,
+                    next_attempt_at = clock_timestamp()
+                """)
+            try await stage.sweep()
+            let made = try #require(stage.provider.charge(payment.id)).refunds
+            #expect(made.values.sorted() == ["10000", "20000", "30000"])
+            try await stage.checkInvariants()
+            await stage.close()
+        }
+
         @Test("a lost callback: the provider is asked; a charge that nobody paid expires")
         func poll() async throws {
             let stage = try await PaymentStage("poll")

@@ -259,7 +259,8 @@ public struct PaymentService: PaymentV1.PaymentsService {
             let quote = try Self.refund(request.amount, subject)
             let made = try await desk.request(
                 quote, reason: request.reason,
-                key: request.idempotencyKey.map { "asked:\($0)" } ?? "asked:\(UUID.random())",
+                // Never the caller's key: another caller's may be the same, or this one's later.
+                key: "asked:\(context.principal.actor):\(UUID.timeOrdered(now))",
                 actor: context.principal.actor, of: &subject, now, transaction, &last)
             var response = PaymentV1.RefundResponse()
             response.refunds = made.compactMap { refund in

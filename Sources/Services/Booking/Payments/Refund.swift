@@ -13,7 +13,8 @@ public struct Refund: Sendable, Hashable {
     public var amount: Int64
     public var reason: String
     public var actor: String
-    /// Unique within its charge, and what the provider knows it by.
+    /// Why it is due, unique within its charge: the same reason makes no second one. The provider
+    /// knows it by ``id``, however often it is asked.
     public var key: String
     public var status = Status.requested
     public var requestedAt: Instant
