@@ -71,6 +71,11 @@ struct BookingRulesTests {
                 "in_progress/not_required": "in_progress/pending",
             ],
             .paid: [
+                "pending/not_required": "pending/paid", "confirmed/not_required": "confirmed/paid",
+                "in_progress/not_required": "in_progress/paid",
+                "completed/not_required": "completed/paid", "no_show/not_required": "no_show/paid",
+                "cancelled/not_required": "cancelled/paid",
+                "rejected/not_required": "rejected/paid", "expired/not_required": "expired/paid",
                 "pending/pending": "pending/paid", "pending/failed": "pending/paid",
                 "pending_payment/pending": "confirmed/paid",
                 "pending_payment/failed": "confirmed/paid",

@@ -169,9 +169,9 @@ struct Fixture {
 
     // MARK: Calls
 
-    static func admin(_ method: MethodDescriptor, id: String = "7") -> ServerContext {
+    static func admin(_ method: MethodDescriptor) -> ServerContext {
         let context = ServerContext(method: method)
-        context[PrincipalKey.self] = .admin(id: id)
+        context[PrincipalKey.self] = .admin(id: "7")
         return context
     }
 

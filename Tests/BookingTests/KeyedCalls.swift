@@ -105,7 +105,19 @@ extension KeyedCall {
         (settle.refundId, settle.completed) = (due.refunds.first?.id ?? "", true)
         refund.amount = 200
         let other = try await proof("other")
+        var desk = PaymentV1.RecordPaymentRequest()
+        desk.bookingId = try await stage.booking().description
+        (desk.method, desk.amount) = (.cash, PaymentStage.price)
         return [
+            KeyedCall(
+                Payments.recordPayment,
+                once: [
+                    (
+                        "select count(*) from payment_record"
+                            + " where booking_id = '\(desk.bookingId)'", "1"
+                    )
+                ], Fixture.admin, desk, key: \.idempotencyKey, other: { $0.method = .card },
+                stage.service.recordPayment),
             KeyedCall(
                 Payments.submitProof,
                 once: [

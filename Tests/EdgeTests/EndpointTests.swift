@@ -47,6 +47,7 @@ import Testing
         Endpoint(.delete, "api/bookings/holds/ID", "Holds.ReleaseHold", .public),
         Endpoint(.post, "api/bookings/holds/ID/confirm", "Holds.ConfirmHold", .public),
         Endpoint(.post, "api/bookings/ID/payments", "Payments.Create", .public),
+        Endpoint(.post, "api/bookings/ID/payments/desk", "Payments.RecordPayment", .admin),
         Endpoint(.post, "api/payments/callbacks/midtrans", "Payments.ProviderCallback", .public),
         Endpoint(.post, "api/bookings/ID/refunds", "Payments.Refund", .admin),
         Endpoint(

@@ -34,6 +34,7 @@ public enum Mutations {
         "janji.booking.v1.Waitlists/ClaimOffer",
         "janji.booking.v1.Waitlists/JoinWaitlist",
         "janji.booking.v1.Waitlists/LeaveWaitlist",
+        "janji.payment.v1.Payments/RecordPayment",
         "janji.payment.v1.Payments/Refund",
         "janji.payment.v1.Payments/ReviewProof",
         "janji.payment.v1.Payments/SettleRefund",

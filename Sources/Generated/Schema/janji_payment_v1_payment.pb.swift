@@ -14,7 +14,7 @@ extension PaymentV1 {
         base64: """
             Ch5qYW5qaS9wYXltZW50L3YxL3BheW1lbnQucHJvdG8SEGphbmppLnBheW1lbnQudjEaHGdvb2dsZS9hcGkvYW5u
             b3RhdGlvbnMucHJvdG8aGWdvb2dsZS9hcGkvaHR0cGJvZHkucHJvdG8aH2dvb2dsZS9wcm90b2J1Zi90aW1lc3Rh
-            bXAucHJvdG8aHWphbmppL2NvbW1vbi92MS9vcHRpb25zLnByb3RvIpkECgdQYXltZW50Eg4KAmlkGAEgASgJUgJp
+            bXAucHJvdG8aHWphbmppL2NvbW1vbi92MS9vcHRpb25zLnByb3RvIrcECgdQYXltZW50Eg4KAmlkGAEgASgJUgJp
             ZBIdCgpib29raW5nX2lkGAIgASgJUglib29raW5nSWQSGgoIcHJvdmlkZXIYAyABKAlSCHByb3ZpZGVyEhYKBm1l
             dGhvZBgEIAEoCVIGbWV0aG9kEhYKBmFtb3VudBgFIAEoA1IGYW1vdW50EhoKCGN1cnJlbmN5GAYgASgJUghjdXJy
             ZW5jeRI9CgZzdGF0dXMYByABKA4yJS5qYW5qaS5wYXltZW50LnYxLlBheW1lbnRSZWNvcmRTdGF0dXNSBnN0YXR1
@@ -22,88 +22,98 @@ extension PaymentV1 {
             bGUucHJvdG9idWYuVGltZXN0YW1wUglleHBpcmVzQXQSMwoHcGFpZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1
             Zi5UaW1lc3RhbXBSBnBhaWRBdBIQCgNmZWUYCyABKANSA2ZlZRIYCgdmYWlsdXJlGAwgASgJUgdmYWlsdXJlEjkK
             CmNyZWF0ZWRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgljcmVhdGVkQXQSHgoIcHJvb2Zf
-            aWQYDiABKAlIAVIHcHJvb2ZJZIgBAUIOCgxfcGF5bWVudF91cmxCCwoJX3Byb29mX2lkIo4DCgZSZWZ1bmQSDgoC
-            aWQYASABKAlSAmlkEh0KCnBheW1lbnRfaWQYAiABKAlSCXBheW1lbnRJZBIWCgZhbW91bnQYAyABKANSBmFtb3Vu
-            dBIaCghjdXJyZW5jeRgEIAEoCVIIY3VycmVuY3kSFgoGcmVhc29uGAUgASgJUgZyZWFzb24SNgoGc3RhdHVzGAYg
-            ASgOMh4uamFuamkucGF5bWVudC52MS5SZWZ1bmRTdGF0dXNSBnN0YXR1cxI9CgxyZXF1ZXN0ZWRfYXQYByABKAsy
-            Gi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgtyZXF1ZXN0ZWRBdBI9Cgxjb21wbGV0ZWRfYXQYCCABKAsyGi5n
-            b29nbGUucHJvdG9idWYuVGltZXN0YW1wUgtjb21wbGV0ZWRBdBIdCgpib29raW5nX2lkGAkgASgJUglib29raW5n
-            SWQSGgoIcHJvdmlkZXIYCiABKAlSCHByb3ZpZGVyEhgKB2ZhaWx1cmUYCyABKAlSB2ZhaWx1cmUi1gEKDUNyZWF0
-            ZVJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEicKDG1hbmFnZV90b2tlbhgCIAEoCUIE2LUY
-            AVILbWFuYWdlVG9rZW4SGgoIcHJvdmlkZXIYAyABKAlSCHByb3ZpZGVyEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEo
-            CUgAUg5pZGVtcG90ZW5jeUtleYgBARIfCgtyZXR1cm5fcGF0aBgFIAEoCVIKcmV0dXJuUGF0aEISChBfaWRlbXBv
-            dGVuY3lfa2V5IkUKDkNyZWF0ZVJlc3BvbnNlEjMKB3BheW1lbnQYASABKAsyGS5qYW5qaS5wYXltZW50LnYxLlBh
-            eW1lbnRSB3BheW1lbnQipQEKElVwbG9hZFByb29mUmVxdWVzdBIoCgRmaWxlGAEgASgLMhQuZ29vZ2xlLmFwaS5I
-            dHRwQm9keVIEZmlsZRIjCg1jYXB0Y2hhX3Rva2VuGAIgASgJUgxjYXB0Y2hhVG9rZW4SLAoPaWRlbXBvdGVuY3lf
-            a2V5GAMgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEBQhIKEF9pZGVtcG90ZW5jeV9rZXkieQoTVXBsb2FkUHJvb2ZS
-            ZXNwb25zZRIZCghwcm9vZl9pZBgBIAEoCVIHcHJvb2ZJZBISCgRzaXplGAIgASgFUgRzaXplEiEKDGNvbnRlbnRf
-            dHlwZRgDIAEoCVILY29udGVudFR5cGUSEAoDdXJsGAQgASgJUgN1cmwiuQEKElN1Ym1pdFByb29mUmVxdWVzdBId
-            Cgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQSJwoMbWFuYWdlX3Rva2VuGAIgASgJQgTYtRgBUgttYW5hZ2VU
-            b2tlbhIZCghwcm9vZl9pZBgDIAEoCVIHcHJvb2ZJZBIsCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlIAFIOaWRlbXBv
-            dGVuY3lLZXmIAQFCEgoQX2lkZW1wb3RlbmN5X2tleSJKChNTdWJtaXRQcm9vZlJlc3BvbnNlEjMKB3BheW1lbnQY
-            ASABKAsyGS5qYW5qaS5wYXltZW50LnYxLlBheW1lbnRSB3BheW1lbnQiSwoPR2V0UHJvb2ZSZXF1ZXN0Eh0KCnBh
-            eW1lbnRfaWQYASABKAlSCXBheW1lbnRJZBIZCghwcm9vZl9pZBgCIAEoCVIHcHJvb2ZJZCKnAQoSUmV2aWV3UHJv
-            b2ZSZXF1ZXN0Eh0KCnBheW1lbnRfaWQYASABKAlSCXBheW1lbnRJZBIYCgdhcHByb3ZlGAIgASgIUgdhcHByb3Zl
-            EhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtl
-            eYgBAUISChBfaWRlbXBvdGVuY3lfa2V5IkoKE1Jldmlld1Byb29mUmVzcG9uc2USMwoHcGF5bWVudBgBIAEoCzIZ
-            LmphbmppLnBheW1lbnQudjEuUGF5bWVudFIHcGF5bWVudCKcAQoXUHJvdmlkZXJDYWxsYmFja1JlcXVlc3QSGgoI
-            cHJvdmlkZXIYASABKAlSCHByb3ZpZGVyEigKBGJvZHkYAiABKAsyFC5nb29nbGUuYXBpLkh0dHBCb2R5UgRib2R5
-            EjsKDmNhbGxiYWNrX3Rva2VuGAMgASgJQhTitRgQeC1jYWxsYmFjay10b2tlblINY2FsbGJhY2tUb2tlbiI0ChhQ
-            cm92aWRlckNhbGxiYWNrUmVzcG9uc2USGAoHb3V0Y29tZRgBIAEoCVIHb3V0Y29tZSKwAQoNUmVmdW5kUmVxdWVz
-            dBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQSGwoGYW1vdW50GAIgASgDSABSBmFtb3VudIgBARIWCgZy
-            ZWFzb24YAyABKAlSBnJlYXNvbhIsCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlIAVIOaWRlbXBvdGVuY3lLZXmIAQFC
-            CQoHX2Ftb3VudEISChBfaWRlbXBvdGVuY3lfa2V5IkQKDlJlZnVuZFJlc3BvbnNlEjIKB3JlZnVuZHMYASADKAsy
-            GC5qYW5qaS5wYXltZW50LnYxLlJlZnVuZFIHcmVmdW5kcyKqAQoTU2V0dGxlUmVmdW5kUmVxdWVzdBIbCglyZWZ1
-            bmRfaWQYASABKAlSCHJlZnVuZElkEhwKCWNvbXBsZXRlZBgCIAEoCFIJY29tcGxldGVkEhYKBnJlYXNvbhgDIAEo
-            CVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBv
-            dGVuY3lfa2V5IkgKFFNldHRsZVJlZnVuZFJlc3BvbnNlEjAKBnJlZnVuZBgBIAEoCzIYLmphbmppLnBheW1lbnQu
-            djEuUmVmdW5kUgZyZWZ1bmQiLAoLTGlzdFJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkIuoB
-            CgxMaXN0UmVzcG9uc2USNQoIcGF5bWVudHMYASADKAsyGS5qYW5qaS5wYXltZW50LnYxLlBheW1lbnRSCHBheW1l
-            bnRzEjIKB3JlZnVuZHMYAiADKAsyGC5qYW5qaS5wYXltZW50LnYxLlJlZnVuZFIHcmVmdW5kcxIYCgdjaGFyZ2Vk
-            GAMgASgDUgdjaGFyZ2VkEhoKCHJlZnVuZGVkGAQgASgDUghyZWZ1bmRlZBIdCgpyZWZ1bmRfZHVlGAUgASgDUgly
-            ZWZ1bmREdWUSGgoIY3VycmVuY3kYBiABKAlSCGN1cnJlbmN5IhEKD0xpc3RPcGVuUmVxdWVzdCJ5ChBMaXN0T3Bl
-            blJlc3BvbnNlEjEKBnByb29mcxgBIAMoCzIZLmphbmppLnBheW1lbnQudjEuUGF5bWVudFIGcHJvb2ZzEjIKB3Jl
-            ZnVuZHMYAiADKAsyGC5qYW5qaS5wYXltZW50LnYxLlJlZnVuZFIHcmVmdW5kcyJiChhRdW90ZUNhbmNlbGxhdGlv
-            blJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEicKDG1hbmFnZV90b2tlbhgCIAEoCUIE2LUY
-            AVILbWFuYWdlVG9rZW4i1QEKGVF1b3RlQ2FuY2VsbGF0aW9uUmVzcG9uc2USEgoEcGFpZBgBIAEoA1IEcGFpZBIW
-            CgZyZWZ1bmQYAiABKANSBnJlZnVuZBISCgRrZXB0GAMgASgDUgRrZXB0EhoKCGN1cnJlbmN5GAQgASgJUghjdXJy
-            ZW5jeRIlCg5yZWZ1bmRfcGVyY2VudBgFIAEoBVINcmVmdW5kUGVyY2VudBIWCgZwb2xpY3kYBiABKAlSBnBvbGlj
-            eRIdCgpjYW5fY2FuY2VsGAcgASgIUgljYW5DYW5jZWwqzwEKE1BheW1lbnRSZWNvcmRTdGF0dXMSJQohUEFZTUVO
-            VF9SRUNPUkRfU1RBVFVTX1VOU1BFQ0lGSUVEEAASIQodUEFZTUVOVF9SRUNPUkRfU1RBVFVTX1BFTkRJTkcQARIj
-            Ch9QQVlNRU5UX1JFQ09SRF9TVEFUVVNfQ09NUExFVEVEEAISIAocUEFZTUVOVF9SRUNPUkRfU1RBVFVTX0ZBSUxF
-            RBADEiEKHVBBWU1FTlRfUkVDT1JEX1NUQVRVU19FWFBJUkVEEAQaBPi2GAEqhwEKDFJlZnVuZFN0YXR1cxIdChlS
-            RUZVTkRfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGwoXUkVGVU5EX1NUQVRVU19SRVFVRVNURUQQARIbChdSRUZVTkRf
-            U1RBVFVTX0NPTVBMRVRFRBACEhgKFFJFRlVORF9TVEFUVVNfRkFJTEVEEAMaBPi2GAEyjQ8KCFBheW1lbnRzEoQB
-            CgZDcmVhdGUSHy5qYW5qaS5wYXltZW50LnYxLkNyZWF0ZVJlcXVlc3QaIC5qYW5qaS5wYXltZW50LnYxLkNyZWF0
-            ZVJlc3BvbnNlIjeItRgBkLUYyQGC0+STAigiIy9hcGkvYm9va2luZ3Mve2Jvb2tpbmdfaWR9L3BheW1lbnRzOgEq
-            EpUBCgtVcGxvYWRQcm9vZhIkLmphbmppLnBheW1lbnQudjEuVXBsb2FkUHJvb2ZSZXF1ZXN0GiUuamFuamkucGF5
-            bWVudC52MS5VcGxvYWRQcm9vZlJlc3BvbnNlIjmItRgBkLUYyQGgtRiAgMACgtPkkwIjIhsvYXBpL2Jvb2tpbmcv
-            cGF5bWVudC1wcm9vZnM6BGZpbGUSmQEKC1N1Ym1pdFByb29mEiQuamFuamkucGF5bWVudC52MS5TdWJtaXRQcm9v
-            ZlJlcXVlc3QaJS5qYW5qaS5wYXltZW50LnYxLlN1Ym1pdFByb29mUmVzcG9uc2UiPYi1GAGQtRjJAYLT5JMCLiIp
-            L2FwaS9ib29raW5ncy97Ym9va2luZ19pZH0vcGF5bWVudC1wcm9vZnM6ASoSrAEKCEdldFByb29mEiEuamFuamku
-            cGF5bWVudC52MS5HZXRQcm9vZlJlcXVlc3QaFC5nb29nbGUuYXBpLkh0dHBCb2R5ImeQAgGItRgCgtPkkwJaEi4v
-            YXBpL2Jvb2tpbmcvYWRtaW4vcGF5bWVudHMve3BheW1lbnRfaWR9L3Byb29mWigSJi9hcGkvYm9va2luZy9wYXlt
-            ZW50LXByb29mcy97cHJvb2ZfaWR9EpoBCgtSZXZpZXdQcm9vZhIkLmphbmppLnBheW1lbnQudjEuUmV2aWV3UHJv
-            b2ZSZXF1ZXN0GiUuamFuamkucGF5bWVudC52MS5SZXZpZXdQcm9vZlJlc3BvbnNlIj6ItRgCgtPkkwI0Ii8vYXBp
-            L2Jvb2tpbmcvYWRtaW4vcGF5bWVudHMve3BheW1lbnRfaWR9L3JldmlldzoBKhKfAQoQUHJvdmlkZXJDYWxsYmFj
-            axIpLmphbmppLnBheW1lbnQudjEuUHJvdmlkZXJDYWxsYmFja1JlcXVlc3QaKi5qYW5qaS5wYXltZW50LnYxLlBy
-            b3ZpZGVyQ2FsbGJhY2tSZXNwb25zZSI0iLUYAYLT5JMCKiIiL2FwaS9wYXltZW50cy9jYWxsYmFja3Mve3Byb3Zp
-            ZGVyfToEYm9keRK6AQoGUmVmdW5kEh8uamFuamkucGF5bWVudC52MS5SZWZ1bmRSZXF1ZXN0GiAuamFuamkucGF5
-            bWVudC52MS5SZWZ1bmRSZXNwb25zZSJtiLUYApC1GMkBgtPkkwJeIiIvYXBpL2Jvb2tpbmdzL3tib29raW5nX2lk
-            fS9yZWZ1bmRzOgEqWjUiMC9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vcmVmdW5kczoB
-            KhKbAQoMU2V0dGxlUmVmdW5kEiUuamFuamkucGF5bWVudC52MS5TZXR0bGVSZWZ1bmRSZXF1ZXN0GiYuamFuamku
-            cGF5bWVudC52MS5TZXR0bGVSZWZ1bmRSZXNwb25zZSI8iLUYAoLT5JMCMiItL2FwaS9ib29raW5nL2FkbWluL3Jl
-            ZnVuZHMve3JlZnVuZF9pZH0vc2V0dGxlOgEqEocBCgRMaXN0Eh0uamFuamkucGF5bWVudC52MS5MaXN0UmVxdWVz
-            dBoeLmphbmppLnBheW1lbnQudjEuTGlzdFJlc3BvbnNlIkCQAgGItRgCgtPkkwIzEjEvYXBpL2Jvb2tpbmcvYWRt
-            aW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9L3BheW1lbnRzEoIBCghMaXN0T3BlbhIhLmphbmppLnBheW1lbnQudjEu
-            TGlzdE9wZW5SZXF1ZXN0GiIuamFuamkucGF5bWVudC52MS5MaXN0T3BlblJlc3BvbnNlIi+QAgGItRgCgtPkkwIi
-            EiAvYXBpL2Jvb2tpbmcvYWRtaW4vcGF5bWVudHMvb3BlbhKqAQoRUXVvdGVDYW5jZWxsYXRpb24SKi5qYW5qaS5w
-            YXltZW50LnYxLlF1b3RlQ2FuY2VsbGF0aW9uUmVxdWVzdBorLmphbmppLnBheW1lbnQudjEuUXVvdGVDYW5jZWxs
-            YXRpb25SZXNwb25zZSI8kAIBiLUYAYLT5JMCLxItL2FwaS9ib29raW5ncy97Ym9va2luZ19pZH0vY2FuY2VsbGF0
-            aW9uLXF1b3RlEsABChlRdW90ZUNhbmNlbGxhdGlvbkZvckFkbWluEiouamFuamkucGF5bWVudC52MS5RdW90ZUNh
-            bmNlbGxhdGlvblJlcXVlc3QaKy5qYW5qaS5wYXltZW50LnYxLlF1b3RlQ2FuY2VsbGF0aW9uUmVzcG9uc2UiSpAC
-            AYi1GAKC0+STAj0SOy9hcGkvYm9va2luZy9hZG1pbi9ib29raW5ncy97Ym9va2luZ19pZH0vY2FuY2VsbGF0aW9u
-            LXF1b3RlYgZwcm90bzM=
+            aWQYDiABKAlIAVIHcHJvb2ZJZIgBARIcCglyZWZlcmVuY2UYDyABKAlSCXJlZmVyZW5jZUIOCgxfcGF5bWVudF91
+            cmxCCwoJX3Byb29mX2lkIo4DCgZSZWZ1bmQSDgoCaWQYASABKAlSAmlkEh0KCnBheW1lbnRfaWQYAiABKAlSCXBh
+            eW1lbnRJZBIWCgZhbW91bnQYAyABKANSBmFtb3VudBIaCghjdXJyZW5jeRgEIAEoCVIIY3VycmVuY3kSFgoGcmVh
+            c29uGAUgASgJUgZyZWFzb24SNgoGc3RhdHVzGAYgASgOMh4uamFuamkucGF5bWVudC52MS5SZWZ1bmRTdGF0dXNS
+            BnN0YXR1cxI9CgxyZXF1ZXN0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgtyZXF1ZXN0
+            ZWRBdBI9Cgxjb21wbGV0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wUgtjb21wbGV0ZWRB
+            dBIdCgpib29raW5nX2lkGAkgASgJUglib29raW5nSWQSGgoIcHJvdmlkZXIYCiABKAlSCHByb3ZpZGVyEhgKB2Zh
+            aWx1cmUYCyABKAlSB2ZhaWx1cmUi1gEKDUNyZWF0ZVJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2lu
+            Z0lkEicKDG1hbmFnZV90b2tlbhgCIAEoCUIE2LUYAVILbWFuYWdlVG9rZW4SGgoIcHJvdmlkZXIYAyABKAlSCHBy
+            b3ZpZGVyEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBARIfCgtyZXR1cm5fcGF0
+            aBgFIAEoCVIKcmV0dXJuUGF0aEISChBfaWRlbXBvdGVuY3lfa2V5IkUKDkNyZWF0ZVJlc3BvbnNlEjMKB3BheW1l
+            bnQYASABKAsyGS5qYW5qaS5wYXltZW50LnYxLlBheW1lbnRSB3BheW1lbnQipQEKElVwbG9hZFByb29mUmVxdWVz
+            dBIoCgRmaWxlGAEgASgLMhQuZ29vZ2xlLmFwaS5IdHRwQm9keVIEZmlsZRIjCg1jYXB0Y2hhX3Rva2VuGAIgASgJ
+            UgxjYXB0Y2hhVG9rZW4SLAoPaWRlbXBvdGVuY3lfa2V5GAMgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEBQhIKEF9p
+            ZGVtcG90ZW5jeV9rZXkieQoTVXBsb2FkUHJvb2ZSZXNwb25zZRIZCghwcm9vZl9pZBgBIAEoCVIHcHJvb2ZJZBIS
+            CgRzaXplGAIgASgFUgRzaXplEiEKDGNvbnRlbnRfdHlwZRgDIAEoCVILY29udGVudFR5cGUSEAoDdXJsGAQgASgJ
+            UgN1cmwiuQEKElN1Ym1pdFByb29mUmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQSJwoMbWFu
+            YWdlX3Rva2VuGAIgASgJQgTYtRgBUgttYW5hZ2VUb2tlbhIZCghwcm9vZl9pZBgDIAEoCVIHcHJvb2ZJZBIsCg9p
+            ZGVtcG90ZW5jeV9rZXkYBCABKAlIAFIOaWRlbXBvdGVuY3lLZXmIAQFCEgoQX2lkZW1wb3RlbmN5X2tleSJKChNT
+            dWJtaXRQcm9vZlJlc3BvbnNlEjMKB3BheW1lbnQYASABKAsyGS5qYW5qaS5wYXltZW50LnYxLlBheW1lbnRSB3Bh
+            eW1lbnQiSwoPR2V0UHJvb2ZSZXF1ZXN0Eh0KCnBheW1lbnRfaWQYASABKAlSCXBheW1lbnRJZBIZCghwcm9vZl9p
+            ZBgCIAEoCVIHcHJvb2ZJZCKnAQoSUmV2aWV3UHJvb2ZSZXF1ZXN0Eh0KCnBheW1lbnRfaWQYASABKAlSCXBheW1l
+            bnRJZBIYCgdhcHByb3ZlGAIgASgIUgdhcHByb3ZlEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwKD2lkZW1wb3Rl
+            bmN5X2tleRgEIAEoCUgAUg5pZGVtcG90ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5IkoKE1Jldmlld1By
+            b29mUmVzcG9uc2USMwoHcGF5bWVudBgBIAEoCzIZLmphbmppLnBheW1lbnQudjEuUGF5bWVudFIHcGF5bWVudCLj
+            AQoUUmVjb3JkUGF5bWVudFJlcXVlc3QSHQoKYm9va2luZ19pZBgBIAEoCVIJYm9va2luZ0lkEjQKBm1ldGhvZBgC
+            IAEoDjIcLmphbmppLnBheW1lbnQudjEuRGVza01ldGhvZFIGbWV0aG9kEhwKCXJlZmVyZW5jZRgDIAEoCVIJcmVm
+            ZXJlbmNlEhYKBmFtb3VudBgEIAEoA1IGYW1vdW50EiwKD2lkZW1wb3RlbmN5X2tleRgFIAEoCUgAUg5pZGVtcG90
+            ZW5jeUtleYgBAUISChBfaWRlbXBvdGVuY3lfa2V5IkwKFVJlY29yZFBheW1lbnRSZXNwb25zZRIzCgdwYXltZW50
+            GAEgASgLMhkuamFuamkucGF5bWVudC52MS5QYXltZW50UgdwYXltZW50IpwBChdQcm92aWRlckNhbGxiYWNrUmVx
+            dWVzdBIaCghwcm92aWRlchgBIAEoCVIIcHJvdmlkZXISKAoEYm9keRgCIAEoCzIULmdvb2dsZS5hcGkuSHR0cEJv
+            ZHlSBGJvZHkSOwoOY2FsbGJhY2tfdG9rZW4YAyABKAlCFOK1GBB4LWNhbGxiYWNrLXRva2VuUg1jYWxsYmFja1Rv
+            a2VuIjQKGFByb3ZpZGVyQ2FsbGJhY2tSZXNwb25zZRIYCgdvdXRjb21lGAEgASgJUgdvdXRjb21lIrABCg1SZWZ1
+            bmRSZXF1ZXN0Eh0KCmJvb2tpbmdfaWQYASABKAlSCWJvb2tpbmdJZBIbCgZhbW91bnQYAiABKANIAFIGYW1vdW50
+            iAEBEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uEiwKD2lkZW1wb3RlbmN5X2tleRgEIAEoCUgBUg5pZGVtcG90ZW5j
+            eUtleYgBAUIJCgdfYW1vdW50QhIKEF9pZGVtcG90ZW5jeV9rZXkiRAoOUmVmdW5kUmVzcG9uc2USMgoHcmVmdW5k
+            cxgBIAMoCzIYLmphbmppLnBheW1lbnQudjEuUmVmdW5kUgdyZWZ1bmRzIqoBChNTZXR0bGVSZWZ1bmRSZXF1ZXN0
+            EhsKCXJlZnVuZF9pZBgBIAEoCVIIcmVmdW5kSWQSHAoJY29tcGxldGVkGAIgASgIUgljb21wbGV0ZWQSFgoGcmVh
+            c29uGAMgASgJUgZyZWFzb24SLAoPaWRlbXBvdGVuY3lfa2V5GAQgASgJSABSDmlkZW1wb3RlbmN5S2V5iAEBQhIK
+            EF9pZGVtcG90ZW5jeV9rZXkiSAoUU2V0dGxlUmVmdW5kUmVzcG9uc2USMAoGcmVmdW5kGAEgASgLMhguamFuamku
+            cGF5bWVudC52MS5SZWZ1bmRSBnJlZnVuZCIsCgtMaXN0UmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29r
+            aW5nSWQi6gEKDExpc3RSZXNwb25zZRI1CghwYXltZW50cxgBIAMoCzIZLmphbmppLnBheW1lbnQudjEuUGF5bWVu
+            dFIIcGF5bWVudHMSMgoHcmVmdW5kcxgCIAMoCzIYLmphbmppLnBheW1lbnQudjEuUmVmdW5kUgdyZWZ1bmRzEhgK
+            B2NoYXJnZWQYAyABKANSB2NoYXJnZWQSGgoIcmVmdW5kZWQYBCABKANSCHJlZnVuZGVkEh0KCnJlZnVuZF9kdWUY
+            BSABKANSCXJlZnVuZER1ZRIaCghjdXJyZW5jeRgGIAEoCVIIY3VycmVuY3kiEQoPTGlzdE9wZW5SZXF1ZXN0InkK
+            EExpc3RPcGVuUmVzcG9uc2USMQoGcHJvb2ZzGAEgAygLMhkuamFuamkucGF5bWVudC52MS5QYXltZW50UgZwcm9v
+            ZnMSMgoHcmVmdW5kcxgCIAMoCzIYLmphbmppLnBheW1lbnQudjEuUmVmdW5kUgdyZWZ1bmRzImIKGFF1b3RlQ2Fu
+            Y2VsbGF0aW9uUmVxdWVzdBIdCgpib29raW5nX2lkGAEgASgJUglib29raW5nSWQSJwoMbWFuYWdlX3Rva2VuGAIg
+            ASgJQgTYtRgBUgttYW5hZ2VUb2tlbiLVAQoZUXVvdGVDYW5jZWxsYXRpb25SZXNwb25zZRISCgRwYWlkGAEgASgD
+            UgRwYWlkEhYKBnJlZnVuZBgCIAEoA1IGcmVmdW5kEhIKBGtlcHQYAyABKANSBGtlcHQSGgoIY3VycmVuY3kYBCAB
+            KAlSCGN1cnJlbmN5EiUKDnJlZnVuZF9wZXJjZW50GAUgASgFUg1yZWZ1bmRQZXJjZW50EhYKBnBvbGljeRgGIAEo
+            CVIGcG9saWN5Eh0KCmNhbl9jYW5jZWwYByABKAhSCWNhbkNhbmNlbCrPAQoTUGF5bWVudFJlY29yZFN0YXR1cxIl
+            CiFQQVlNRU5UX1JFQ09SRF9TVEFUVVNfVU5TUEVDSUZJRUQQABIhCh1QQVlNRU5UX1JFQ09SRF9TVEFUVVNfUEVO
+            RElORxABEiMKH1BBWU1FTlRfUkVDT1JEX1NUQVRVU19DT01QTEVURUQQAhIgChxQQVlNRU5UX1JFQ09SRF9TVEFU
+            VVNfRkFJTEVEEAMSIQodUEFZTUVOVF9SRUNPUkRfU1RBVFVTX0VYUElSRUQQBBoE+LYYASqHAQoMUmVmdW5kU3Rh
+            dHVzEh0KGVJFRlVORF9TVEFUVVNfVU5TUEVDSUZJRUQQABIbChdSRUZVTkRfU1RBVFVTX1JFUVVFU1RFRBABEhsK
+            F1JFRlVORF9TVEFUVVNfQ09NUExFVEVEEAISGAoUUkVGVU5EX1NUQVRVU19GQUlMRUQQAxoE+LYYASp1CgpEZXNr
+            TWV0aG9kEhsKF0RFU0tfTUVUSE9EX1VOU1BFQ0lGSUVEEAASFAoQREVTS19NRVRIT0RfQ0FTSBABEhQKEERFU0tf
+            TUVUSE9EX0NBUkQQAhIYChRERVNLX01FVEhPRF9UUkFOU0ZFUhADGgT4thgBMusQCghQYXltZW50cxKEAQoGQ3Jl
+            YXRlEh8uamFuamkucGF5bWVudC52MS5DcmVhdGVSZXF1ZXN0GiAuamFuamkucGF5bWVudC52MS5DcmVhdGVSZXNw
+            b25zZSI3iLUYAZC1GMkBgtPkkwIoIiMvYXBpL2Jvb2tpbmdzL3tib29raW5nX2lkfS9wYXltZW50czoBKhKVAQoL
+            VXBsb2FkUHJvb2YSJC5qYW5qaS5wYXltZW50LnYxLlVwbG9hZFByb29mUmVxdWVzdBolLmphbmppLnBheW1lbnQu
+            djEuVXBsb2FkUHJvb2ZSZXNwb25zZSI5iLUYAZC1GMkBoLUYgIDAAoLT5JMCIyIbL2FwaS9ib29raW5nL3BheW1l
+            bnQtcHJvb2ZzOgRmaWxlEpkBCgtTdWJtaXRQcm9vZhIkLmphbmppLnBheW1lbnQudjEuU3VibWl0UHJvb2ZSZXF1
+            ZXN0GiUuamFuamkucGF5bWVudC52MS5TdWJtaXRQcm9vZlJlc3BvbnNlIj2ItRgBkLUYyQGC0+STAi4iKS9hcGkv
+            Ym9va2luZ3Mve2Jvb2tpbmdfaWR9L3BheW1lbnQtcHJvb2ZzOgEqEqwBCghHZXRQcm9vZhIhLmphbmppLnBheW1l
+            bnQudjEuR2V0UHJvb2ZSZXF1ZXN0GhQuZ29vZ2xlLmFwaS5IdHRwQm9keSJnkAIBiLUYAoLT5JMCWhIuL2FwaS9i
+            b29raW5nL2FkbWluL3BheW1lbnRzL3twYXltZW50X2lkfS9wcm9vZlooEiYvYXBpL2Jvb2tpbmcvcGF5bWVudC1w
+            cm9vZnMve3Byb29mX2lkfRKaAQoLUmV2aWV3UHJvb2YSJC5qYW5qaS5wYXltZW50LnYxLlJldmlld1Byb29mUmVx
+            dWVzdBolLmphbmppLnBheW1lbnQudjEuUmV2aWV3UHJvb2ZSZXNwb25zZSI+iLUYAoLT5JMCNCIvL2FwaS9ib29r
+            aW5nL2FkbWluL3BheW1lbnRzL3twYXltZW50X2lkfS9yZXZpZXc6ASoS2wEKDVJlY29yZFBheW1lbnQSJi5qYW5q
+            aS5wYXltZW50LnYxLlJlY29yZFBheW1lbnRSZXF1ZXN0GicuamFuamkucGF5bWVudC52MS5SZWNvcmRQYXltZW50
+            UmVzcG9uc2UieYi1GAKQtRjJAYLT5JMCaiIoL2FwaS9ib29raW5ncy97Ym9va2luZ19pZH0vcGF5bWVudHMvZGVz
+            azoBKlo7IjYvYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tpbmdfaWR9L3BheW1lbnRzL2Rlc2s6ASoS
+            nwEKEFByb3ZpZGVyQ2FsbGJhY2sSKS5qYW5qaS5wYXltZW50LnYxLlByb3ZpZGVyQ2FsbGJhY2tSZXF1ZXN0Giou
+            amFuamkucGF5bWVudC52MS5Qcm92aWRlckNhbGxiYWNrUmVzcG9uc2UiNIi1GAGC0+STAioiIi9hcGkvcGF5bWVu
+            dHMvY2FsbGJhY2tzL3twcm92aWRlcn06BGJvZHkSugEKBlJlZnVuZBIfLmphbmppLnBheW1lbnQudjEuUmVmdW5k
+            UmVxdWVzdBogLmphbmppLnBheW1lbnQudjEuUmVmdW5kUmVzcG9uc2UibYi1GAKQtRjJAYLT5JMCXiIiL2FwaS9i
+            b29raW5ncy97Ym9va2luZ19pZH0vcmVmdW5kczoBKlo1IjAvYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jv
+            b2tpbmdfaWR9L3JlZnVuZHM6ASoSmwEKDFNldHRsZVJlZnVuZBIlLmphbmppLnBheW1lbnQudjEuU2V0dGxlUmVm
+            dW5kUmVxdWVzdBomLmphbmppLnBheW1lbnQudjEuU2V0dGxlUmVmdW5kUmVzcG9uc2UiPIi1GAKC0+STAjIiLS9h
+            cGkvYm9va2luZy9hZG1pbi9yZWZ1bmRzL3tyZWZ1bmRfaWR9L3NldHRsZToBKhKHAQoETGlzdBIdLmphbmppLnBh
+            eW1lbnQudjEuTGlzdFJlcXVlc3QaHi5qYW5qaS5wYXltZW50LnYxLkxpc3RSZXNwb25zZSJAkAIBiLUYAoLT5JMC
+            MxIxL2FwaS9ib29raW5nL2FkbWluL2Jvb2tpbmdzL3tib29raW5nX2lkfS9wYXltZW50cxKCAQoITGlzdE9wZW4S
+            IS5qYW5qaS5wYXltZW50LnYxLkxpc3RPcGVuUmVxdWVzdBoiLmphbmppLnBheW1lbnQudjEuTGlzdE9wZW5SZXNw
+            b25zZSIvkAIBiLUYAoLT5JMCIhIgL2FwaS9ib29raW5nL2FkbWluL3BheW1lbnRzL29wZW4SqgEKEVF1b3RlQ2Fu
+            Y2VsbGF0aW9uEiouamFuamkucGF5bWVudC52MS5RdW90ZUNhbmNlbGxhdGlvblJlcXVlc3QaKy5qYW5qaS5wYXlt
+            ZW50LnYxLlF1b3RlQ2FuY2VsbGF0aW9uUmVzcG9uc2UiPJACAYi1GAGC0+STAi8SLS9hcGkvYm9va2luZ3Mve2Jv
+            b2tpbmdfaWR9L2NhbmNlbGxhdGlvbi1xdW90ZRLAAQoZUXVvdGVDYW5jZWxsYXRpb25Gb3JBZG1pbhIqLmphbmpp
+            LnBheW1lbnQudjEuUXVvdGVDYW5jZWxsYXRpb25SZXF1ZXN0GisuamFuamkucGF5bWVudC52MS5RdW90ZUNhbmNl
+            bGxhdGlvblJlc3BvbnNlIkqQAgGItRgCgtPkkwI9EjsvYXBpL2Jvb2tpbmcvYWRtaW4vYm9va2luZ3Mve2Jvb2tp
+            bmdfaWR9L2NhbmNlbGxhdGlvbi1xdW90ZWIGcHJvdG8z
             """,
         dependencies: [GoogleApi.annotationsFile, GoogleApi.httpbodyFile, GoogleProtobuf.timestampFile, CommonV1.optionsFile])
 
@@ -136,18 +146,33 @@ extension PaymentV1 {
             .enumeration("janji.payment.v1.RefundStatus")
     }
 
+    /// How a customer pays at the desk.
+    public struct DeskMethod: Swift::RawRepresentable, Swift::Sendable, Swift::Hashable {
+        public var rawValue: Swift::Int32
+
+        public init(rawValue: Swift::Int32) { self.rawValue = rawValue }
+
+        public static let unspecified = PaymentV1.DeskMethod(rawValue: 0)
+        public static let cash = PaymentV1.DeskMethod(rawValue: 1)
+        public static let card = PaymentV1.DeskMethod(rawValue: 2)
+        public static let transfer = PaymentV1.DeskMethod(rawValue: 3)
+
+        public static let schema: Protobuf::EnumSchema = PaymentV1.paymentFile
+            .enumeration("janji.payment.v1.DeskMethod")
+    }
+
     /// A charge.
     public struct Payment: Protobuf::Message {
         public var id: Swift::String = ""
         public var bookingId: Swift::String = ""
-        /// manual, midtrans or xendit.
+        /// manual, desk, midtrans or xendit.
         public var provider: Swift::String = ""
-        /// How the customer paid, in the provider's words.
+        /// How the customer paid, in the provider's words; at the desk: cash, card or transfer.
         public var method: Swift::String = ""
         public var amount: Swift::Int64 = 0
         public var currency: Swift::String = ""
         public var status: PaymentV1.PaymentRecordStatus = PaymentV1.PaymentRecordStatus(rawValue: 0)
-        /// Where the customer pays; absent for manual payments.
+        /// Where the customer pays; absent for payments by hand.
         public var paymentUrl: Swift::String?
         public var expiresAt: GoogleProtobuf.Timestamp?
         public var paidAt: GoogleProtobuf.Timestamp?
@@ -158,6 +183,8 @@ extension PaymentV1 {
         public var createdAt: GoogleProtobuf.Timestamp?
         /// Of the uploaded file that waits for review.
         public var proofId: Swift::String?
+        /// What staff wrote beside a payment at the desk.
+        public var reference: Swift::String = ""
         public var unknownFields = Protobuf::UnknownFields()
 
         public init() {}
@@ -180,6 +207,7 @@ extension PaymentV1 {
             self.failure = reader.string(11)
             self.createdAt = try reader.message(12, GoogleProtobuf.Timestamp.self)
             if reader.has(13) { self.proofId = reader.string(13) }
+            self.reference = reader.string(14)
             self.unknownFields = reader.unknownFields
         }
 
@@ -198,6 +226,7 @@ extension PaymentV1 {
             writer.string(11, self.failure)
             writer.message(12, self.createdAt)
             if let value = self.proofId { writer.setString(13, value) }
+            writer.string(14, self.reference)
             writer.unknownFields(self.unknownFields)
         }
     }
@@ -474,6 +503,60 @@ extension PaymentV1 {
 
         public static let schema: Protobuf::MessageSchema = PaymentV1.paymentFile
             .message("janji.payment.v1.ReviewProofResponse")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.payment = try reader.message(0, PaymentV1.Payment.self)
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.message(0, self.payment)
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct RecordPaymentRequest: Protobuf::Message {
+        public var bookingId: Swift::String = ""
+        public var method: PaymentV1.DeskMethod = PaymentV1.DeskMethod(rawValue: 0)
+        /// A receipt's number, say; at most 200 characters.
+        public var reference: Swift::String = ""
+        /// What the booking still costs, as the caller has seen it; another amount is refused.
+        public var amount: Swift::Int64 = 0
+        public var idempotencyKey: Swift::String?
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = PaymentV1.paymentFile
+            .message("janji.payment.v1.RecordPaymentRequest")
+
+        public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
+            self.bookingId = reader.string(0)
+            self.method = PaymentV1.DeskMethod(rawValue: reader.enumeration(1))
+            self.reference = reader.string(2)
+            self.amount = reader.int64(3)
+            if reader.has(4) { self.idempotencyKey = reader.string(4) }
+            self.unknownFields = reader.unknownFields
+        }
+
+        public func write(to writer: Protobuf::MessageWriter) {
+            writer.string(0, self.bookingId)
+            writer.enumeration(1, self.method.rawValue)
+            writer.string(2, self.reference)
+            writer.int64(3, self.amount)
+            if let value = self.idempotencyKey { writer.setString(4, value) }
+            writer.unknownFields(self.unknownFields)
+        }
+    }
+
+    public struct RecordPaymentResponse: Protobuf::Message {
+        public var payment: PaymentV1.Payment?
+        public var unknownFields = Protobuf::UnknownFields()
+
+        public init() {}
+
+        public static let schema: Protobuf::MessageSchema = PaymentV1.paymentFile
+            .message("janji.payment.v1.RecordPaymentResponse")
 
         public init(reading reader: Protobuf::MessageReader) throws(Protobuf::ProtobufError) {
             self.payment = try reader.message(0, PaymentV1.Payment.self)
@@ -821,6 +904,10 @@ extension PaymentV1 {
             service: "janji.payment.v1.Payments", name: "ReviewProof",
             kind: .unary, idempotency: .unknown)
 
+        public static let recordPayment = RPC::MethodDescriptor(
+            service: "janji.payment.v1.Payments", name: "RecordPayment",
+            kind: .unary, idempotency: .unknown)
+
         public static let providerCallback = RPC::MethodDescriptor(
             service: "janji.payment.v1.Payments", name: "ProviderCallback",
             kind: .unary, idempotency: .unknown)
@@ -885,6 +972,13 @@ extension PaymentV1 {
             _ request: PaymentV1.ReviewProofRequest,
             _ context: RPC::ServerContext
         ) async throws -> PaymentV1.ReviewProofResponse
+
+        /// Writes down what was paid at the desk: all that the booking still costs. A payment that is open
+        /// elsewhere is closed; money that still comes by it goes back.
+        func recordPayment(
+            _ request: PaymentV1.RecordPaymentRequest,
+            _ context: RPC::ServerContext
+        ) async throws -> PaymentV1.RecordPaymentResponse
 
         /// What a payment provider reports; believed only with its signature, and “paid” only when the
         /// provider says so when asked.
@@ -1059,6 +1153,31 @@ extension PaymentV1 {
         ) async throws -> Result {
             try await RPC::UnaryCall<PaymentV1.ReviewProofResponse>(
                 self.channel, PaymentV1.PaymentsMethods.reviewProof, request,
+                metadata: metadata, options: options
+            ).scope(body)
+        }
+
+        /// Writes down what was paid at the desk: all that the booking still costs. A payment that is open
+        /// elsewhere is closed; money that still comes by it goes back.
+        public func recordPayment(
+            _ request: PaymentV1.RecordPaymentRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions()
+        ) async throws -> PaymentV1.RecordPaymentResponse {
+            try await self.channel.unary(
+                PaymentV1.PaymentsMethods.recordPayment, request,
+                metadata: metadata, options: options)
+        }
+
+        /// The same call within `body`: leaving that cancels what still runs.
+        nonisolated(nonsending) public func recordPayment<Result>(
+            _ request: PaymentV1.RecordPaymentRequest,
+            metadata: RPC::Metadata = RPC::Metadata(),
+            options: RPC::CallOptions = RPC::CallOptions(),
+            _ body: nonisolated(nonsending) (RPC::UnaryCall<PaymentV1.RecordPaymentResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await RPC::UnaryCall<PaymentV1.RecordPaymentResponse>(
+                self.channel, PaymentV1.PaymentsMethods.recordPayment, request,
                 metadata: metadata, options: options
             ).scope(body)
         }
@@ -1264,6 +1383,11 @@ extension PaymentV1.PaymentsService {
         router.handle(PaymentV1.PaymentsMethods.reviewProof) { call in
             let request = try await call.receiveOnly(as: PaymentV1.ReviewProofRequest.self)
             let response: PaymentV1.ReviewProofResponse = try await self.reviewProof(request, call.context)
+            try call.sendOnly(response)
+        }
+        router.handle(PaymentV1.PaymentsMethods.recordPayment) { call in
+            let request = try await call.receiveOnly(as: PaymentV1.RecordPaymentRequest.self)
+            let response: PaymentV1.RecordPaymentResponse = try await self.recordPayment(request, call.context)
             try call.sendOnly(response)
         }
         router.handle(PaymentV1.PaymentsMethods.providerCallback) { call in

@@ -25,6 +25,7 @@ public enum BookingMigrations {
         Migration(version: 21, name: "figures of the archive", sql: AnalyticsArchiveMigration.sql),
         Migration(version: 22, name: "age of waiting lists", sql: WaitlistStore.age),
         Migration(version: 23, name: "terms that are kept", sql: TermsMigration.sql),
+        Migration(version: 24, name: "payments at the desk", sql: DeskMigration.sql),
         Migration(version: 25, name: "limit of prices", sql: PriceMigration.limit),
         Migration(version: 27, name: "prices of before", sql: PriceMigration.rows),
         Migration(version: 28, name: "revenue of visits", sql: VisitRevenueMigration.sql),

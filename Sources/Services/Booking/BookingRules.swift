@@ -136,7 +136,7 @@ public enum BookingRules {
             try require(
                 booking, [.pending, .pendingPayment, .confirmed, .inProgress], "paid", now)
             next.paymentStatus = .pending
-        case (.paid, .pending), (.paid, .failed):
+        case (.paid, .notRequired), (.paid, .pending), (.paid, .failed):
             // Money that comes late is not refused: the seat is still there, or a refund is due.
             guard booking.status != .rescheduled else { throw refusal(booking, "paid") }
             next.paymentStatus = .paid

@@ -62,7 +62,7 @@ extension ServerTests {
                 let provider = round % 2 == 0 ? "midtrans" : "xendit"
                 var payments = [try await stage.create(booking) { $0.provider = provider }]
                 for _ in 0..<5 {
-                    let step = Int.random(in: 0..<9, using: &random)
+                    let step = Int.random(in: 0..<10, using: &random)
                     try await Self.take(step, booking, provider, &payments, stage)
                 }
                 let state = try await stage.state(booking)
@@ -83,7 +83,7 @@ extension ServerTests {
             await stage.close()
         }
 
-        /// One of the nine steps; refusals are fine.
+        /// One of the ten steps; refusals are fine.
         private static func take(
             _ step: Int, _ booking: UUID, _ provider: String,
             _ payments: inout [PaymentV1.Payment], _ stage: PaymentStage
@@ -105,6 +105,7 @@ extension ServerTests {
                 case 5: try await stage.expire(booking)
                 case 6: try await stage.checkIn(booking)
                 case 7: try await stage.move(booking, .complete)
+                case 8: try await stage.record(booking)
                 default: while try await stage.sweeper.sweep() {}
                 }
             } catch is DomainError {}

@@ -123,6 +123,24 @@ final class PaymentStage: Sendable {
         return try await deliver(try #require(provider.kept.last))
     }
 
+    /// Staff takes the whole price.
+    @discardableResult
+    func record(
+        _ booking: UUID, key: String? = nil,
+        _ change: (inout PaymentV1.RecordPaymentRequest) -> Void = { _ in }
+    ) async throws -> PaymentV1.Payment {
+        var request = PaymentV1.RecordPaymentRequest()
+        request.bookingId = booking.description
+        request.method = .cash
+        request.amount = PaymentStage.price
+        request.idempotencyKey = key
+        change(&request)
+        return try #require(
+            try await service.recordPayment(
+                request, Fixture.admin(PaymentV1.PaymentsMethods.recordPayment)
+            ).payment)
+    }
+
     /// The provider says that nothing comes by this charge.
     @discardableResult
     func fail(_ payment: PaymentV1.Payment) async throws -> String {
@@ -169,9 +187,9 @@ final class PaymentStage: Sendable {
         request.amount = amount
         request.reason = "goodwill"
         request.idempotencyKey = key
-        return try await service.refund(
-            request, Fixture.admin(PaymentV1.PaymentsMethods.refund, id: admin)
-        ).refunds
+        let context = ServerContext(method: PaymentV1.PaymentsMethods.refund)
+        context[PrincipalKey.self] = .admin(id: admin)
+        return try await service.refund(request, context).refunds
     }
 
     @discardableResult

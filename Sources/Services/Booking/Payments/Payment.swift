@@ -17,7 +17,7 @@ public struct Payment: Sendable, Hashable {
 
     public var id: UUID
     public var bookingID: UUID
-    /// `manual`, `midtrans`, `xendit` or `system`.
+    /// `manual`, `desk`, `midtrans`, `xendit` or `system`.
     public var provider: String
     public var amount: Int64
     public var currency: String
@@ -32,6 +32,13 @@ public struct Payment: Sendable, Hashable {
     public var fee: Int64 = 0
     public var failure = ""
     public var proofID: UUID?
+    /// What staff wrote beside a payment at the desk.
+    public var reference = ""
     /// Grows with every change of the charge and of its refunds.
     public var version: Int64 = 1
+
+    /// It came to us: nobody can be asked about it, and a person gives it back.
+    public var isByHand: Bool { provider == "manual" || provider == Self.desk }
+
+    static let desk = "desk"
 }

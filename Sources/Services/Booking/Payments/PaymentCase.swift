@@ -82,7 +82,7 @@ public struct PaymentCase: Sendable, Hashable {
                 id: .timeOrdered(now), paymentID: part.payment, amount: part.amount,
                 reason: reason, actor: actor, key: key, requestedAt: now)
             // A person gives back what came by hand.
-            refund.nextAttempt = charge(of: refund)?.provider == "manual" ? nil : now
+            refund.nextAttempt = charge(of: refund)?.isByHand == true ? nil : now
             return refund
         }
         for refund in refunds {

@@ -72,13 +72,43 @@ struct PaymentDesk: Sendable {
     /// Adds a charge.
     func add(
         _ payment: Payment, to subject: inout PaymentCase, nextQuestion: Instant?, actor: String,
-        _ now: Instant, _ transaction: PostgresTransaction, _ last: inout [SQL]
+        reason: String = "", _ now: Instant, _ transaction: PostgresTransaction,
+        _ last: inout [SQL]
     ) async throws {
         let before = subject.booking
         let consequences = try subject.add(payment, now: now)
         _ = try await transaction.execute(store.insert(payment, nextQuestion: nextQuestion))
         last.append(Outbox.insert([PaymentEvents.payment(payment, subject.booking, at: now)]))
-        write(consequences.decision, from: before, actor: actor, reason: "", now, &last)
+        write(consequences.decision, from: before, actor: actor, reason: reason, now, &last)
+    }
+
+    /// Adds what was paid at the desk, all that is due. A charge that is open is over by that: its
+    /// proof is not reviewed any more, and money that still comes by its page goes back.
+    /// - Throws: BOOKING_EXPIRED, INVALID_TRANSITION where nothing is due, VALIDATION_FAILED for
+    ///   another amount.
+    func record(
+        _ amount: Int64, by method: String, reference: String, in subject: inout PaymentCase,
+        actor: String, _ now: Instant, _ transaction: PostgresTransaction, _ last: inout [SQL]
+    ) async throws -> Payment {
+        var payment = try PaymentOpening.charge(subject, Payment.desk, now)
+        guard amount == payment.amount else {
+            throw DomainError(
+                .validationFailed, "\(payment.amount) is due, not \(amount)",
+                violations: [
+                    DomainError.Violation("amount", "is not what is due: \(payment.amount)")
+                ])
+        }
+        if var open = subject.account.open {
+            open.status = open.isByHand ? .failed : .expired
+            open.failure = "paid at the desk"
+            try await replace(open, in: &subject, now, transaction, &last)
+        }
+        payment.status = .completed
+        (payment.method, payment.reference, payment.paidAt) = (method, reference, now)
+        try await add(
+            payment, to: &subject, nextQuestion: nil, actor: actor,
+            reason: reference.isEmpty ? method : "\(method), \(reference)", now, transaction, &last)
+        return payment
     }
 
     /// Ends the open charge before another one is added; the booking goes on waiting.

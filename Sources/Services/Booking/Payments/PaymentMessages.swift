@@ -28,6 +28,7 @@ extension PaymentV1.Payment {
         failure = payment.failure
         createdAt = GoogleProtobuf.Timestamp(payment.createdAt)
         proofId = payment.proofID?.description
+        reference = payment.reference
     }
 }
 

@@ -104,7 +104,9 @@ struct PaymentOpening: Sendable {
         }
         if BookingRules.hasLapsed(booking, now: now) { throw BookingRules.expired(booking) }
         let amount = booking.finalAmount - subject.account.kept
-        guard amount > 0 else {
+        // What has gone back is not owed again.
+        let isOwed = [.notRequired, .pending, .failed].contains(booking.paymentStatus)
+        guard amount > 0, isOwed else {
             throw DomainError(.invalidTransition, "there is nothing to pay")
         }
         return Payment(

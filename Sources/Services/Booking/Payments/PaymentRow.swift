@@ -10,7 +10,7 @@ enum PaymentRow {
         """
         p.id, p.booking_id, p.provider, p.amount, p.currency, p.status, p.expires_at,
         p.created_at, p.provider_payment_id, p.method, p.payment_url, p.paid_at, p.fee, p.failure,
-        p.version, (select f.id from payment_proof\(tables.suffix) f where f.payment_id = p.id)
+        p.version, coalesce(p.metadata ->> 'reference', ''), (select f.id from payment_proof\(tables.suffix) f where f.payment_id = p.id)
         """
     }
 
@@ -30,7 +30,8 @@ enum PaymentRow {
         payment.fee = try row[first + 12]
         payment.failure = try row[first + 13]
         payment.version = try row[first + 14]
-        payment.proofID = try row[first + 15]
+        payment.reference = try row[first + 15]
+        payment.proofID = try row[first + 16]
         return payment
     }
 }

@@ -118,7 +118,9 @@ public enum PaymentRules {
     private static func wanted(_ booking: Booking, _ account: PaymentAccount) -> BookingCommand? {
         let net = account.charged - account.refunded
         switch booking.paymentStatus {
-        case .notRequired: return account.open == nil ? nil : .paymentOpened
+        case .notRequired:
+            if account.charged > 0 { return .paid }
+            return account.open == nil ? nil : .paymentOpened
         case .pending, .failed:
             if account.charged > 0 { return .paid }
             if booking.paymentStatus == .failed {

@@ -244,6 +244,34 @@ public struct PaymentService: PaymentV1.PaymentsService {
         }
     }
 
+    public func recordPayment(
+        _ request: PaymentV1.RecordPaymentRequest, _ context: ServerContext
+    ) async throws -> PaymentV1.RecordPaymentResponse {
+        var rules = FieldRules()
+        let booking = rules.uuid(request.bookingId, "booking_id")
+        let method: String? =
+            switch request.method {
+            case .cash: "cash"
+            case .card: "card"
+            case .transfer: "transfer"
+            default: nil
+            }
+        if method == nil { rules.refuse("method", "is not cash, card or transfer") }
+        rules.text(request.reference, "reference", limit: 200, required: false)
+        if request.amount <= 0 { rules.refuse("amount", "is not positive") }
+        rules.key(request.idempotencyKey)
+        guard rules.areKept, let booking, let method else { throw rules.refusal }
+        return try await perform(request.idempotencyKey, request, context) { transaction, last in
+            var subject = try await desk.lock(booking, transaction)
+            let payment = try await desk.record(
+                request.amount, by: method, reference: request.reference, in: &subject,
+                actor: context.principal.actor, desk.clock.now(), transaction, &last)
+            var response = PaymentV1.RecordPaymentResponse()
+            response.payment = PaymentV1.Payment(payment)
+            return response
+        }
+    }
+
     public func refund(
         _ request: PaymentV1.RefundRequest, _ context: ServerContext
     ) async throws -> PaymentV1.RefundResponse {

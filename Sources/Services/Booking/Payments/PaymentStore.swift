@@ -127,12 +127,14 @@ struct PaymentStore: Sendable {
         """
         insert into payment_record (id, booking_id, provider, provider_payment_id, method, amount,
             currency, status, payment_url, expires_at, paid_at, fee, created_at, updated_at,
-            next_question_at)
+            next_question_at, metadata)
         values (\(payment.id), \(payment.bookingID), \(payment.provider),
             \(nullable: payment.providerPaymentID), \(payment.method), \(payment.amount),
             \(payment.currency), \(payment.status.rawValue), \(nullable: payment.url),
             \(payment.expiresAt), \(nullable: payment.paidAt), \(payment.fee),
-            \(payment.createdAt), \(payment.createdAt), \(nullable: nextQuestion))
+            \(payment.createdAt), \(payment.createdAt), \(nullable: nextQuestion),
+            case when \(payment.reference)::text = '' then '{}'::jsonb
+                else jsonb_build_object('reference', \(payment.reference)::text) end)
         """
     }
 

@@ -18,7 +18,7 @@ export class Case {
   constructor(onChange, isOver) {
     this.#onChange = onChange;
     this.#isOver = isOver;
-    byId("case-actions").addEventListener("click", (event) => {
+    byId("case-dialog").addEventListener("click", (event) => {
       const action = event.target.closest("[data-case-action]")?.dataset.caseAction;
       if (action) this.#act(action);
     });
@@ -28,6 +28,7 @@ export class Case {
     this.#id = id;
     byId("case-reason").value = "";
     byId("case-amount").value = "";
+    byId("case-reference").value = "";
     this.#say("");
     await this.load();
     if (!byId("case-dialog").open) byId("case-dialog").showModal();
@@ -75,11 +76,25 @@ export class Case {
       cancel: ["pending", "pending_payment", "confirmed"].includes(booking.status),
       refund: Number(this.#ledger?.charged ?? 0)
         > Number(this.#ledger?.refunded ?? 0) + Number(this.#ledger?.refund_due ?? 0),
+      pay: this.#due > 0,
     };
     for (const [action, isPossible] of Object.entries(can)) {
       document.querySelector(`[data-case-action=${action}]`).hidden = !isPossible;
     }
     byId("case-amount-field").hidden = !can.refund;
+    byId("case-desk").hidden = !can.pay;
+    set(byId("case-desk"), "data-due", can.pay ? String(this.#due) : null);
+    text(byId("case-due"), can.pay ? `${t("case.due")} ${money(this.#due, booking.currency)}` : "");
+  }
+
+  /// What the booking still costs, in minor units.
+  get #due() {
+    const { booking } = this.#known;
+    if (["cancelled", "rejected", "expired", "rescheduled"].includes(booking.status)) return 0;
+    if (!["not_required", "pending", "failed"].includes(booking.payment_status)) return 0;
+    const { charged, refunded, refund_due } = this.#ledger ?? {};
+    return Number(booking.final_amount ?? 0) - Number(charged ?? 0) + Number(refunded ?? 0)
+      + Number(refund_due ?? 0);
   }
 
   #drawLedger() {
@@ -87,8 +102,10 @@ export class Case {
     const line = (kind, one) => h("li",
       { "data-testid": kind, "data-status": one.status },
       h("strong", {}, `${kind === "refund" ? "−" : "+"}${money(one.amount, one.currency || currency)}`),
-      h("span", {}, [one.provider, t(`ledger.${one.status}`), one.failure || one.reason]
-        .filter(Boolean).join(" · ")));
+      h("span", {}, [
+        one.provider === "desk" && one.method ? t(`desk-method.${one.method}`) : one.provider,
+        t(`ledger.${one.status}`), one.failure || one.reason || one.reference,
+      ].filter(Boolean).join(" · ")));
     byId("case-ledger").replaceChildren(
       ...(payments ?? []).map((one) => line("payment", one)),
       ...(refunds ?? []).map((one) => line("refund", one)));
@@ -96,13 +113,7 @@ export class Case {
 
   async #act(action) {
     const { booking } = this.#known;
-    const reason = byId("case-reason").value.trim();
-    const amount = byId("case-amount").value.trim();
-    const path = action === "refund" ? `/api/bookings/${booking.id}/refunds`
-      : `/api/booking/${booking.id}/${action}`;
-    const body = action === "refund"
-      ? { reason, ...(amount === "" ? {} : { amount: Math.round(Number(amount)) }) }
-      : { reason, if_version: booking.version };
+    const [path, body] = this.#request(action, booking);
     try {
       await callPersistently("POST", path, { ...body, idempotency_key: newKey() });
       this.#say("");
@@ -113,6 +124,20 @@ export class Case {
     }
     await this.load();
     this.#onChange();
+  }
+
+  #request(action, booking) {
+    const reason = byId("case-reason").value.trim();
+    const amount = byId("case-amount").value.trim();
+    switch (action) {
+      case "refund": return [`/api/bookings/${booking.id}/refunds`,
+        { reason, ...(amount === "" ? {} : { amount: Math.round(Number(amount)) }) }];
+      case "pay": return [`/api/bookings/${booking.id}/payments/desk`, {
+        method: byId("case-method").value, reference: byId("case-reference").value.trim(),
+        amount: this.#due,
+      }];
+      default: return [`/api/booking/${booking.id}/${action}`, { reason, if_version: booking.version }];
+    }
   }
 
   #say(words, code = null) {
