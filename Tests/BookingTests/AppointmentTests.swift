@@ -114,7 +114,7 @@ extension ServerTests {
             try await clinic.moveBack(slot, days: 3)
             #expect(try await clinic.noShow(ids[0]).status == .noShow)
             let sweeper = NoShowSweeper(
-                pool: clinic.fixture.pool, clock: .system, loop: Fixture.loop,
+                pool: clinic.fixture.pool, loop: Fixture.loop,
                 logger: .init(label: "test"), committed: {})
             #expect(try await sweeper.sweep() == 0, "the policy did not say so")
             try await clinic.fixture.pool.execute(

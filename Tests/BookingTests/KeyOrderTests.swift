@@ -27,7 +27,7 @@ extension ServerTests {
             var there: BookingTransitions { transitions(other) }
 
             private func transitions(_ pool: PostgresPool) -> BookingTransitions {
-                BookingTransitions(store: BookingStore(pool: pool), clock: .system)
+                BookingTransitions(store: BookingStore(pool: pool))
             }
 
             init(_ name: String) async throws {

@@ -57,7 +57,7 @@ extension ServerTests {
             _ = try await clinic.booked(slot)
             try await clinic.moveBack(slot, days: 3)
             let sweeper = NoShowSweeper(
-                pool: clinic.fixture.pool, clock: .system, loop: Fixture.loop,
+                pool: clinic.fixture.pool, loop: Fixture.loop,
                 logger: .init(label: "test"), committed: {})
             #expect(try await sweeper.sweep() == (isMarked ? 1 : 0))
         }

@@ -144,7 +144,7 @@ extension ServerTests {
             let seen = try await fixture.lastEvent()
             let pokes = Count()
             let sweeper = ExpirySweeper(
-                pool: fixture.pool, clock: .system, loop: Fixture.loop,
+                pool: fixture.pool, loop: Fixture.loop,
                 logger: Logger(label: "test", sink: .discarding), committed: { pokes.add() })
             #expect(try await sweeper.sweep() == 5)
             #expect(try await sweeper.sweep() == 0)
@@ -168,7 +168,7 @@ extension ServerTests {
             for _ in 0..<30 { ids.append(try await fixture.request().id) }
             for id in ids { try await fixture.lapse(id) }
             let sweeper = ExpirySweeper(
-                pool: fixture.pool, clock: .system, loop: Fixture.loop,
+                pool: fixture.pool, loop: Fixture.loop,
                 logger: Logger(label: "test", sink: .discarding), committed: {})
             let outcomes = await allAtOnce(34) { [ids] index in
                 if index < 4 {
@@ -189,7 +189,7 @@ extension ServerTests {
         func service() async throws {
             let fixture = try await Fixture("sweep_service")
             let sweeper = ExpirySweeper(
-                pool: fixture.pool, clock: .system, loop: Fixture.loop, interval: .milliseconds(50),
+                pool: fixture.pool, loop: Fixture.loop, interval: .milliseconds(50),
                 logger: Logger(label: "test", sink: .discarding), committed: {})
             let running = Task(executorPreference: Fixture.loop) { try await sweeper.run() }
             let booking = try await fixture.request()

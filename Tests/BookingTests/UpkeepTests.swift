@@ -64,7 +64,7 @@ extension ServerTests {
                 from unnest(array[1, 179, 181, 400]) d
                 """)
             let sweeper = ExpirySweeper(
-                pool: pool, clock: .system, loop: Fixture.loop,
+                pool: pool, loop: Fixture.loop,
                 logger: Logger(label: "test", sink: .discarding), committed: {})
             #expect(try await sweeper.forgetHolds() == 1)
             #expect(

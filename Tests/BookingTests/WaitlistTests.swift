@@ -348,7 +348,7 @@ extension ServerTests {
                 where id <> \(try #require(lately.entry.flatMap { UUID($0.id) }))
                 """)
             let sweeper = ExpirySweeper(
-                pool: pool, clock: .system, loop: Fixture.loop,
+                pool: pool, loop: Fixture.loop,
                 logger: Logger(label: "test", sink: .discarding), committed: {})
             #expect(try await sweeper.forgetEntries() == 2)
             for entry in [booked, gone] {

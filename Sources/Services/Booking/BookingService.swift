@@ -36,10 +36,10 @@ public struct BookingService: BookingV1.BookingsService {
         self.clock = clock
         self.proofs = proofs
         self.committed = committed
-        transitions = BookingTransitions(store: BookingStore(pool: pool), clock: clock)
+        transitions = BookingTransitions(store: BookingStore(pool: pool))
         registrations = RegistrationDesk(
             store: RegistrationStore(pool: pool), transitions: transitions,
-            payments: PaymentDesk(pool: pool, clock: clock), captcha: captcha, tokens: tokens)
+            payments: PaymentDesk(pool: pool), captcha: captcha, tokens: tokens)
         queue = BookingQueueStore(pool: pool, proofs: proofs, slotAlarm: slotAlarm)
         let desk = AssignDesk(transitions: transitions)
         self.desk = desk

@@ -9,7 +9,6 @@ import Schema
 /// idempotency key commit together or not at all.
 struct BookingTransitions: Sendable {
     let store: BookingStore
-    let clock: Clock
 
     /// What is asked, by whom, and under which key.
     struct Order: Sendable {
@@ -96,7 +95,7 @@ struct BookingTransitions: Sendable {
         let decision = try priced(
             try decide(booking, order.command, ledger.at), of: booking, order, ledger)
         if !PaymentRules.keepsMoney(decision.booking.status) {
-            try await PaymentDesk(pool: store.pool, clock: clock).requestAtEnd(
+            try await PaymentDesk(pool: store.pool).requestAtEnd(
                 booking, decision, actor: order.actor, reason: order.reason, ledger.at,
                 transaction, &last)
         }

@@ -1,5 +1,5 @@
 import Domain
-public import Environment
+import Environment
 public import Lifecycle
 public import Loop
 public import Postgres
@@ -14,10 +14,10 @@ public struct ExpirySweeper: Service {
     private let committed: @Sendable () -> Void
 
     public init(
-        pool: PostgresPool, clock: Clock, loop: EventLoop, interval: Duration = .seconds(60),
+        pool: PostgresPool, loop: EventLoop, interval: Duration = .seconds(60),
         logger: Logger, committed: @escaping @Sendable () -> Void
     ) {
-        transitions = BookingTransitions(store: BookingStore(pool: pool), clock: clock)
+        transitions = BookingTransitions(store: BookingStore(pool: pool))
         recurrence = Recurrence(on: loop, every: interval, logger: logger)
         self.committed = committed
     }

@@ -17,6 +17,8 @@ public struct FakeCharge: Sendable {
     public var status = Status.created
     public var paidAt: Instant?
     public var returnURL: String?
+    /// How long the merchant keeps the page open.
+    public var seconds: Int64?
     /// What has gone back, by the merchant's name of the refund.
     public var refunds: [String: String] = [:]
 

@@ -65,6 +65,7 @@ struct FakeRoutes {
         }
         var charge = FakeCharge(.midtrans, id: id, amount: amount, currency: "IDR")
         charge.returnURL = json["callbacks"]?["finish"]?.string
+        charge.seconds = text(json["expiry"]?["duration"]).flatMap { Int64($0) }.map { $0 * 60 }
         add(charge)
         return self.json(
             201,
@@ -102,6 +103,7 @@ struct FakeRoutes {
             .xendit, id: id, amount: amount, currency: json["currency"]?.string ?? "IDR")
         charge.status = .pending
         charge.returnURL = json["success_redirect_url"]?.string
+        charge.seconds = text(json["invoice_duration"]).flatMap { Int64($0) }
         add(charge)
         return self.json(200, charge.xendit(page: provider.page(id)))
     }

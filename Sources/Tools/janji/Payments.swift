@@ -12,10 +12,9 @@ struct Payments: Sendable {
 
     init(_ host: Host, fake: FakeProvider?) throws(ConfigurationError) {
         let client = HTTPClient(loop: host.loop)
-        let clock = host.clock
-        let pretended = fake.map { Self.pretended($0, client, clock) } ?? []
+        let pretended = fake.map { Self.pretended($0, client) } ?? []
         providers = PaymentProviders(
-            try Self.configured(host.configuration, client, clock) + pretended)
+            try Self.configured(host.configuration, client) + pretended)
         self.client = client
     }
 
@@ -37,7 +36,7 @@ struct Payments: Sendable {
     }
 
     private static func configured(
-        _ configuration: Configuration, _ client: HTTPClient, _ clock: Clock
+        _ configuration: Configuration, _ client: HTTPClient
     ) throws(ConfigurationError) -> [any PaymentProvider] {
         var providers: [any PaymentProvider] = []
         if let key = configuration.text(.midtransKey) {
@@ -45,28 +44,28 @@ struct Payments: Sendable {
                 Midtrans(
                     client: client, serverKey: key,
                     snapURL: try configuration.required(.midtransSnap),
-                    coreURL: try configuration.required(.midtransCore), clock: clock))
+                    coreURL: try configuration.required(.midtransCore)))
         }
         if let key = configuration.text(.xenditKey) {
             providers.append(
                 Xendit(
                     client: client, secretKey: key,
                     callbackToken: try configuration.required(.xenditToken),
-                    url: try configuration.required(.xenditURL), clock: clock))
+                    url: try configuration.required(.xenditURL)))
         }
         return providers
     }
 
     private static func pretended(
-        _ fake: FakeProvider, _ client: HTTPClient, _ clock: Clock
+        _ fake: FakeProvider, _ client: HTTPClient
     ) -> [any PaymentProvider] {
         [
             Midtrans(
                 client: client, serverKey: fake.keys.midtransServerKey, snapURL: fake.url,
-                coreURL: fake.url, clock: clock),
+                coreURL: fake.url),
             Xendit(
                 client: client, secretKey: fake.keys.xenditSecretKey,
-                callbackToken: fake.keys.xenditCallbackToken, url: fake.url, clock: clock),
+                callbackToken: fake.keys.xenditCallbackToken, url: fake.url),
         ]
     }
 

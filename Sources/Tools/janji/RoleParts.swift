@@ -80,15 +80,14 @@ struct RoleParts {
             (
                 "no-show-sweeper",
                 NoShowSweeper(
-                    pool: pool, clock: host.clock, loop: host.loop, logger: host.logger,
+                    pool: pool, loop: host.loop, logger: host.logger,
                     committed: committed)
             ),
             (
                 "payment-sweeper",
                 PaymentSweeper(
-                    pool: pool, providers: payments.providers, clock: host.clock,
-                    loop: host.loop, logger: host.logger, metrics: host.metrics,
-                    committed: committed)
+                    pool: pool, providers: payments.providers, loop: host.loop,
+                    logger: host.logger, metrics: host.metrics, committed: committed)
             ),
             (
                 "slot-alarm",
@@ -99,7 +98,7 @@ struct RoleParts {
             (
                 "expiry-sweeper",
                 ExpirySweeper(
-                    pool: pool, clock: host.clock, loop: host.loop, logger: host.logger,
+                    pool: pool, loop: host.loop, logger: host.logger,
                     committed: committed)
             ),
             ("key-sweeper", KeySweeper(pool: pool, loop: host.loop, logger: host.logger)),

@@ -119,6 +119,10 @@ extension ServerTests {
             #expect(
                 await refusal { try await stage.record(paid) { $0.amount = 1000 } }.code
                     == .invalidTransition, "what goes back is not owed again")
+            let withdrawn = try await stage.booking(status: "confirmed")
+            try await stage.fixture.pool.execute("update slot set withdrawn_at = now()")
+            #expect(
+                await refusal { try await stage.record(withdrawn) }.code == .slotUnavailable)
             try await stage.checkInvariants()
             await stage.close()
         }

@@ -24,7 +24,8 @@ final class PaymentStage: Sendable {
     static let price: Int64 = 100_001
 
     init(
-        _ name: String, capacity: Int = 200, captcha: any CaptchaVerifier = NoCaptcha()
+        _ name: String, capacity: Int = 200, captcha: any CaptchaVerifier = NoCaptcha(),
+        clock: Clock = .system
     ) async throws {
         fixture = try await Fixture("pay_\(name)")
         provider = try await FakeProvider.start(on: Fixture.loop)
@@ -39,11 +40,11 @@ final class PaymentStage: Sendable {
                 callbackToken: provider.keys.xenditCallbackToken, url: provider.url),
         ])
         service = PaymentService(
-            pool: fixture.pool, clock: .system, providers: providers,
+            pool: fixture.pool, clock: clock, providers: providers,
             tokens: Self.tokens,
             captcha: captcha, site: "https://school.example", committed: {})
         sweeper = PaymentSweeper(
-            pool: fixture.pool, providers: providers, clock: .system, loop: Fixture.loop,
+            pool: fixture.pool, providers: providers, loop: Fixture.loop,
             logger: Logger(label: "test", sink: .discarding), metrics: metrics, committed: {})
         slot = SlotPlan(.random(), .random(), capacity: capacity)
         try await fixture.publish([slot])
@@ -228,14 +229,14 @@ final class PaymentStage: Sendable {
     func expire(_ booking: UUID) async throws {
         try await fixture.lapse(booking.description)
         try await BookingTransitions(
-            store: BookingStore(pool: fixture.pool), clock: .system
+            store: BookingStore(pool: fixture.pool)
         ).expire(booking)
     }
 
     /// Staff moves the booking.
     func move(_ booking: UUID, _ command: BookingCommand) async throws {
         _ = try await BookingTransitions(
-            store: BookingStore(pool: fixture.pool), clock: .system
+            store: BookingStore(pool: fixture.pool)
         ).run(BookingTransitions.Order(booking: booking, command: command, actor: "admin:7")) {
             BookingV1.Booking($0.booking)
         }

@@ -343,6 +343,50 @@ extension ServerTests {
             await stage.close()
         }
 
+        @Test(
+            "promise 8: the clock of the process does not matter, two days ahead or behind",
+            arguments: [-172_800, 172_800])
+        func skewed(seconds: Int) async throws {
+            let stage = try await PaymentStage(
+                "skewed", clock: Clock { .now() + .seconds(seconds) })
+            for name in ["midtrans", "xendit"] {
+                let booking = try await stage.booking()
+                let payment = try await stage.create(booking) { $0.provider = name }
+                let left = try #require(stage.provider.charge(payment.id)?.seconds)
+                #expect((3000...3660).contains(left), "as long as the seat is kept")
+                #expect(try await stage.create(booking) { $0.provider = name }.id == payment.id)
+                // Nobody has paid, and there is time.
+                try await stage.sweep()
+                #expect(try await stage.state(booking) == "pending_payment pending")
+                try await stage.pay(payment)
+                #expect(try await stage.state(booking) == "confirmed paid")
+                // Its slot begins tomorrow.
+                var question = PaymentV1.QuoteCancellationRequest()
+                question.bookingId = booking.description
+                let quote = try await stage.service.quoteCancellationForAdmin(
+                    question,
+                    Fixture.admin(PaymentV1.PaymentsMethods.quoteCancellationForAdmin))
+                #expect(quote.refund == 90_000)
+                let lapsed = try await stage.booking(seconds: -1)
+                #expect(await refusal { try await stage.create(lapsed) }.code == .bookingExpired)
+            }
+            let shown = try await stage.booking()
+            try await stage.review(try await stage.submitProof(shown), approve: true)
+            #expect(try await stage.state(shown) == "confirmed paid")
+            let desk = try await stage.booking()
+            try await stage.record(desk)
+            #expect(try await stage.state(desk) == "confirmed paid")
+            #expect(
+                try await stage.fixture.number(
+                    """
+                    select count(*) from payment_record where abs(extract(epoch from
+                        clock_timestamp() - created_at)) > 600
+                        or updated_at > clock_timestamp() or paid_at > clock_timestamp()
+                    """) == 0)
+            try await stage.checkInvariants()
+            await stage.close()
+        }
+
         @Test("a key of a refund is its caller's own, and may be used again once it is forgotten")
         func refundKeys() async throws {
             let stage = try await PaymentStage("refund_keys")

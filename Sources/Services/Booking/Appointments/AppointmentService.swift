@@ -24,7 +24,7 @@ public struct AppointmentService: BookingV1.AppointmentsService {
         self.tokens = tokens
         self.committed = committed
         store = AppointmentStore(pool: pool)
-        transitions = BookingTransitions(store: BookingStore(pool: pool), clock: clock)
+        transitions = BookingTransitions(store: BookingStore(pool: pool))
     }
 
     // MARK: Staff

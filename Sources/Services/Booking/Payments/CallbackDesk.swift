@@ -41,9 +41,7 @@ struct CallbackDesk: Sendable {
             return try Self.answer(event.outcome)
         }
         event.payment = payment.id
-        if case .refused(let mismatch) = PaymentRules.apply(
-            report, to: payment, now: desk.clock.now())
-        {
+        if let mismatch = PaymentRules.mismatch(report, payment) {
             event.outcome = PaymentEvent.Outcome(mismatch)
             try await record(event)
             return try Self.answer(event.outcome)
@@ -66,7 +64,7 @@ struct CallbackDesk: Sendable {
     }
 
     private func record(_ event: PaymentEvent) async throws {
-        _ = try await desk.store.pool.execute(desk.store.record(event, at: desk.clock.now()))
+        _ = try await desk.store.pool.execute(desk.store.record(event))
     }
 
     private static func answer(
@@ -86,12 +84,13 @@ struct CallbackDesk: Sendable {
 
     /// Asks a provider about a charge and believes the answer; a charge that nobody knows expires
     /// with its time.
+    /// - Parameter isOver: whether that has passed.
     /// - Returns: whether anything changed.
     @discardableResult
-    func inquire(_ payment: Payment) async throws -> Bool {
+    func inquire(_ payment: Payment, isOver: Bool) async throws -> Bool {
         guard let provider = providers[payment.provider] else { return false }
         var report = try await provider.ask(payment)
-        if report == nil || report?.status == .pending, payment.expiresAt <= desk.clock.now() {
+        if isOver, report == nil || report?.status == .pending {
             report = PaymentReport(
                 payment: payment.id, status: .expired, amount: payment.amount,
                 currency: payment.currency)
@@ -105,8 +104,7 @@ struct CallbackDesk: Sendable {
         _ report: PaymentReport, to payment: Payment, event: PaymentEvent?
     ) async throws -> PaymentEvent.Outcome {
         try await desk.store.pool.transaction { transaction in
-            var subject = try await desk.lock(payment.bookingID, transaction)
-            let now = desk.clock.now()
+            var (subject, now) = try await desk.lock(payment.bookingID, transaction)
             guard let current = subject.account.payments.first(where: { $0.id == payment.id })
             else { throw DomainError(.paymentNotFound, "there is no such payment") }
             var last: [SQL] = []
@@ -122,7 +120,7 @@ struct CallbackDesk: Sendable {
             }
             if var event {
                 event.outcome = outcome
-                last.append(desk.store.record(event, at: now))
+                last.append(desk.store.record(event))
             }
             try await transaction.commit(with: last)
             return outcome

@@ -8,17 +8,19 @@ import Schema
 struct PaymentDesk: Sendable {
     let store: PaymentStore
     let bookings: BookingStore
-    let clock: Clock
 
-    init(pool: PostgresPool, clock: Clock) {
+    init(pool: PostgresPool) {
         store = PaymentStore(pool: pool)
         bookings = BookingStore(pool: pool)
-        self.clock = clock
     }
 
     /// Locks the booking that has the money of `booking` now, and all its charges.
+    /// - Returns: the time with it, by the database's clock once all locks were had: what lapses
+    ///   does so by one clock.
     /// - Throws: BOOKING_NOT_FOUND.
-    func lock(_ booking: UUID, _ transaction: PostgresTransaction) async throws -> PaymentCase {
+    func lock(
+        _ booking: UUID, _ transaction: PostgresTransaction
+    ) async throws -> (PaymentCase, Instant) {
         var wanted = booking
         while true {
             guard let holder = try await store.holder(of: wanted, transaction),
@@ -31,7 +33,8 @@ struct PaymentDesk: Sendable {
                 wanted = next
                 continue
             }
-            return PaymentCase(locked, try await store.account(of: holder, transaction))
+            let (account, now) = try await store.account(of: holder, transaction)
+            return (PaymentCase(locked, account), now)
         }
     }
 
@@ -145,7 +148,8 @@ struct PaymentDesk: Sendable {
             return
         }
         let terms = try await store.terms(of: booking.id, transaction)
-        var subject = PaymentCase(booking, try await store.account(of: booking.id, transaction))
+        let (account, _) = try await store.account(of: booking.id, transaction)
+        var subject = PaymentCase(booking, account)
         let refunds = subject.end(
             decision, terms.policy, startsAt: terms.startsAt, actor: actor, reason: reason,
             now: now)

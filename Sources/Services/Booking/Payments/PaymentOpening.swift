@@ -26,17 +26,17 @@ struct PaymentOpening: Sendable {
                 .validationFailed, "payments by this provider are not configured",
                 violations: [DomainError.Violation("provider", "is not configured")])
         }
-        var payment = try await row(booking, provider.code, actor)
+        var (payment, now) = try await row(booking, provider.code, actor)
         if payment.url == nil {
             let page = try await Self.mapping {
-                try await provider.open(payment, returnURL: returnURL)
+                try await provider.open(
+                    payment, for: now.duration(to: payment.expiresAt), returnURL: returnURL)
             }
             payment.url = page.url
             payment.providerPaymentID = page.providerPaymentID ?? payment.providerPaymentID
             let id = payment.id
-            let now = desk.clock.now()
             try await desk.store.pool.transaction { transaction in
-                _ = try await transaction.execute(desk.store.setPage(page, of: id, at: now))
+                _ = try await transaction.execute(desk.store.setPage(page, of: id))
             }
         }
         var response = PaymentV1.CreateResponse()
@@ -60,18 +60,19 @@ struct PaymentOpening: Sendable {
         }
     }
 
-    /// The open charge of the booking, or a new one of what it still costs.
-    private func row(_ booking: UUID, _ provider: String, _ actor: String) async throws -> Payment {
+    /// The open charge of the booking, or a new one of what it still costs, and the time.
+    private func row(
+        _ booking: UUID, _ provider: String, _ actor: String
+    ) async throws -> (Payment, Instant) {
         try await desk.store.pool.transaction { transaction in
-            var subject = try await desk.lock(booking, transaction)
+            var (subject, now) = try await desk.lock(booking, transaction)
             try await desk.requireSlot(of: subject.booking, transaction)
-            let now = desk.clock.now()
             if let open = subject.account.open {
                 guard open.provider == provider else {
                     throw DomainError(
                         .invalidTransition, "a payment by \(open.provider) is open already")
                 }
-                if open.expiresAt > now { return open }
+                if open.expiresAt > now { return (open, now) }
                 // The old page is of no use; money that still comes by it goes back.
                 var old = open
                 old.status = .expired
@@ -85,7 +86,7 @@ struct PaymentOpening: Sendable {
                 payment, to: &subject, nextQuestion: now + .seconds(60), actor: actor, now,
                 transaction, &last)
             try await transaction.commit(with: last)
-            return payment
+            return (payment, now)
         }
     }
 

@@ -14,6 +14,8 @@ enum PaymentRow {
         """
     }
 
+    static let count = 17
+
     static func read(_ row: PostgresRow) throws -> Payment { try read(row, from: 0) }
 
     static func read(_ row: PostgresRow, from first: Int) throws -> Payment {

@@ -19,12 +19,17 @@ public enum PaymentRules {
         case payment = "other_payment"
     }
 
+    /// Why a report is about other money than the charge.
+    public static func mismatch(_ report: PaymentReport, _ payment: Payment) -> Mismatch? {
+        guard report.payment == payment.id else { return .payment }
+        guard report.currency == payment.currency else { return .currency }
+        return report.amount == payment.amount ? nil : .amount
+    }
+
     /// Reports come twice, late and in any order: only a higher rank counts.
     public static func apply(_ report: PaymentReport, to payment: Payment, now: Instant) -> Verdict
     {
-        guard report.payment == payment.id else { return .refused(.payment) }
-        guard report.currency == payment.currency else { return .refused(.currency) }
-        guard report.amount == payment.amount else { return .refused(.amount) }
+        if let mismatch = mismatch(report, payment) { return .refused(mismatch) }
         guard report.status.rank > payment.status.rank || PlantedBug.statusRegress.isPlanted
         else { return .unchanged }
         var next = payment

@@ -12,6 +12,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
     let opening: PaymentOpening
     let callbacks: CallbackDesk
     let proofs: ProofStore
+    private let clock: Clock
     private let tokens: BookingTokens
     private let captcha: any CaptchaVerifier
     private let site: String
@@ -19,6 +20,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
     private let committed: @Sendable () -> Void
 
     /// - Parameters:
+    ///   - clock: for the age of keys; what lapses does so by the database's.
     ///   - site: where customers reach us, `https://school.example`; empty without one.
     ///   - committed: called after every commit with events: wakes the outbox relay.
     public init(
@@ -26,10 +28,11 @@ public struct PaymentService: PaymentV1.PaymentsService {
         captcha: any CaptchaVerifier, site: String = "",
         committed: @escaping @Sendable () -> Void
     ) {
-        desk = PaymentDesk(pool: pool, clock: clock)
+        desk = PaymentDesk(pool: pool)
         opening = PaymentOpening(desk: desk, providers: providers)
         callbacks = CallbackDesk(desk: desk, providers: providers)
         proofs = ProofStore(pool: pool)
+        self.clock = clock
         self.tokens = tokens
         self.captcha = captcha
         self.site = site
@@ -72,7 +75,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
         var asked = request
         asked.captchaToken = ""
         let use = try IdempotencyTable.Use(
-            checked: request.idempotencyKey, for: asked, context, at: desk.clock.now())
+            checked: request.idempotencyKey, for: asked, context, at: clock.now())
         let pool = desk.store.pool
         let known: PaymentV1.UploadProofResponse? = try await DomainError.mapping {
             try await IdempotencyTable.answered(use, on: pool)
@@ -94,7 +97,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
         let proof = ProofStore.Proof(id: .random(), contentType: type, content: content)
         return try await mapped {
             try await IdempotencyTable.perform(use, on: pool) { transaction, _ in
-                try await proofs.keep(proof, at: desk.clock.now(), transaction)
+                try await proofs.keep(proof, transaction)
                 var response = PaymentV1.UploadProofResponse()
                 response.proofId = proof.id.description
                 response.size = Int32(content.count)
@@ -114,9 +117,8 @@ public struct PaymentService: PaymentV1.PaymentsService {
             request.bookingId, request.manageToken, request.idempotencyKey, &rules, context)
         guard let proof else { throw rules.refusal }
         return try await perform(request.idempotencyKey, request, context) { transaction, last in
-            var subject = try await desk.lock(booking, transaction)
+            var (subject, now) = try await desk.lock(booking, transaction)
             try await desk.requireSlot(of: subject.booking, transaction)
-            let now = desk.clock.now()
             if let open = subject.account.open {
                 throw DomainError(
                     .invalidTransition, "a payment by \(open.provider) is open already")
@@ -159,13 +161,12 @@ public struct PaymentService: PaymentV1.PaymentsService {
     private func quote(_ booking: UUID) async throws -> PaymentV1.QuoteCancellationResponse {
         try await mapped {
             try await desk.store.pool.transaction { transaction in
-                let subject = try await desk.lock(booking, transaction)
+                let (subject, now) = try await desk.lock(booking, transaction)
                 let terms = try await desk.store.terms(of: subject.booking.id, transaction)
                 return PaymentV1.QuoteCancellationResponse(
                     CancellationQuote(
                         subject.account, terms.policy, price: subject.booking.finalAmount,
-                        startsAt: terms.startsAt,
-                        now: desk.clock.now()), subject.booking)
+                        startsAt: terms.startsAt, now: now), subject.booking)
             }
         }
     }
@@ -219,8 +220,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
             guard let known = try await desk.store.payment(id), known.provider == "manual" else {
                 throw Self.noPayment
             }
-            var subject = try await desk.lock(known.bookingID, transaction)
-            let now = desk.clock.now()
+            var (subject, now) = try await desk.lock(known.bookingID, transaction)
             guard var payment = subject.account.payments.first(where: { $0.id == id }) else {
                 throw Self.noPayment
             }
@@ -262,10 +262,11 @@ public struct PaymentService: PaymentV1.PaymentsService {
         rules.key(request.idempotencyKey)
         guard rules.areKept, let booking, let method else { throw rules.refusal }
         return try await perform(request.idempotencyKey, request, context) { transaction, last in
-            var subject = try await desk.lock(booking, transaction)
+            var (subject, now) = try await desk.lock(booking, transaction)
+            try await desk.requireSlot(of: subject.booking, transaction)
             let payment = try await desk.record(
                 request.amount, by: method, reference: request.reference, in: &subject,
-                actor: context.principal.actor, desk.clock.now(), transaction, &last)
+                actor: context.principal.actor, now, transaction, &last)
             var response = PaymentV1.RecordPaymentResponse()
             response.payment = PaymentV1.Payment(payment)
             return response
@@ -282,8 +283,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
         rules.key(request.idempotencyKey)
         guard rules.areKept, let booking else { throw rules.refusal }
         return try await perform(request.idempotencyKey, request, context) { transaction, last in
-            var subject = try await desk.lock(booking, transaction)
-            let now = desk.clock.now()
+            var (subject, now) = try await desk.lock(booking, transaction)
             let quote = try Self.refund(request.amount, subject)
             let made = try await desk.request(
                 quote, reason: request.reason,
@@ -344,8 +344,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
             guard let booking = try await desk.store.bookingID(ofRefund: id, transaction) else {
                 throw DomainError(.paymentNotFound, "there is no such refund")
             }
-            var subject = try await desk.lock(booking, transaction)
-            let now = desk.clock.now()
+            var (subject, now) = try await desk.lock(booking, transaction)
             guard var refund = subject.account.refunds.first(where: { $0.id == id }),
                 let payment = subject.account.payments.first(where: { $0.id == refund.paymentID })
             else { throw DomainError(.paymentNotFound, "there is no such refund") }
@@ -426,7 +425,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
     private func use(_ key: String?, _ request: some Message, _ context: ServerContext)
         -> IdempotencyTable.Use?
     {
-        key.map { IdempotencyTable.Use($0, for: request, context, at: desk.clock.now()) }
+        key.map { IdempotencyTable.Use($0, for: request, context, at: clock.now()) }
     }
 
     private func perform<Response: Message>(

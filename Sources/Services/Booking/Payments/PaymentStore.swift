@@ -40,9 +40,9 @@ struct PaymentStore: Sendable {
         ).first.map { try $0[0] }
     }
 
-    /// All money of a booking and of those whose place it has taken, locked.
+    /// All money of a booking and of those whose place it has taken, locked, and the time then.
     func account(of booking: UUID, _ transaction: PostgresTransaction) async throws
-        -> PaymentAccount
+        -> (PaymentAccount, Instant)
     {
         let rows = try await transaction.batch([
             "select \(PaymentRow.columns) \(Self.line(booking)) order by p.id for update of p",
@@ -50,10 +50,14 @@ struct PaymentStore: Sendable {
             select \(RefundRow.columns) from refund r
             where r.payment_id in (select p.id \(Self.line(booking))) order by r.id
             """,
+            "select clock_timestamp()",
         ])
-        return try PaymentAccount(
-            payments: rows[0].map(PaymentRow.read).sorted { $0.createdAt < $1.createdAt },
-            refunds: rows[1].map(RefundRow.read))
+        return (
+            try PaymentAccount(
+                payments: rows[0].map(PaymentRow.read).sorted { $0.createdAt < $1.createdAt },
+                refunds: rows[1].map(RefundRow.read)),
+            try rows[2].single()[0]
+        )
     }
 
     /// The same without locks, of bookings in the archive too.
@@ -156,9 +160,9 @@ struct PaymentStore: Sendable {
         "update payment_record set version = version + 1 where id = \(payment)"
     }
 
-    func setPage(_ page: PaymentPage, of payment: UUID, at: Instant) -> SQL {
+    func setPage(_ page: PaymentPage, of payment: UUID) -> SQL {
         """
-        update payment_record set payment_url = \(page.url), updated_at = \(at),
+        update payment_record set payment_url = \(page.url), updated_at = clock_timestamp(),
             provider_payment_id = coalesce(\(nullable: page.providerPaymentID), provider_payment_id)
         where id = \(payment)
         """
@@ -198,12 +202,12 @@ struct PaymentStore: Sendable {
         ).first.map { try $0[0] }
     }
 
-    func record(_ event: PaymentEvent, at: Instant) -> SQL {
+    func record(_ event: PaymentEvent) -> SQL {
         """
         insert into payment_event
             (provider, digest, payment_id, said, outcome, received_at, last_received_at)
         values (\(event.provider), \(event.digest), \(nullable: event.payment), \(event.said),
-            \(event.outcome.rawValue), \(at), \(at))
+            \(event.outcome.rawValue), clock_timestamp(), clock_timestamp())
         on conflict (provider, digest) do update set outcome = excluded.outcome
         """
     }
@@ -223,9 +227,9 @@ struct PaymentStore: Sendable {
 
     // MARK: What is to be done
 
-    /// Charges that their providers should be asked about. The next time is set at once, so that
+    /// Charges that their providers should be asked about, and whether their time is up. The next time is set at once, so that
     /// no other process asks too, and a crash does not forget it.
-    func questions(limit: Int) async throws -> [Payment] {
+    func questions(limit: Int) async throws -> [(Payment, isOver: Bool)] {
         try await pool.query(
             """
             update payment_record p set questions = p.questions + 1, next_question_at = case
@@ -236,9 +240,9 @@ struct PaymentStore: Sendable {
             where p.id in (
                 select id from payment_record where next_question_at <= clock_timestamp()
                 order by next_question_at limit \(limit)::int for update skip locked)
-            returning \(PaymentRow.columns)
+            returning \(PaymentRow.columns), p.expires_at <= clock_timestamp()
             """
-        ).map(PaymentRow.read)
+        ).map { (try PaymentRow.read($0), try $0[PaymentRow.count]) }
     }
 
     /// Refunds that their providers should be told about.

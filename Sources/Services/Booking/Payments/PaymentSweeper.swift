@@ -1,6 +1,6 @@
 import Crypto
 import Domain
-public import Environment
+import Environment
 public import Lifecycle
 public import Loop
 public import Postgres
@@ -18,11 +18,11 @@ public struct PaymentSweeper: Service {
     private let committed: @Sendable () -> Void
 
     public init(
-        pool: PostgresPool, providers: PaymentProviders, clock: Clock, loop: EventLoop,
+        pool: PostgresPool, providers: PaymentProviders, loop: EventLoop,
         interval: Duration = .seconds(10), logger: Logger, metrics: Metrics,
         committed: @escaping @Sendable () -> Void
     ) {
-        desk = PaymentDesk(pool: pool, clock: clock)
+        desk = PaymentDesk(pool: pool)
         callbacks = CallbackDesk(desk: desk, providers: providers)
         self.providers = providers
         recurrence = Recurrence(on: loop, every: interval, logger: logger)
@@ -46,8 +46,10 @@ public struct PaymentSweeper: Service {
     /// - Returns: whether there may be more to do at once.
     func sweep() async throws -> Bool {
         let payments = try await desk.store.questions(limit: Self.batch)
-        for payment in payments {
-            try await attempt("a payment", payment.id) { try await callbacks.inquire(payment) }
+        for (payment, isOver) in payments {
+            try await attempt("a payment", payment.id) {
+                try await callbacks.inquire(payment, isOver: isOver)
+            }
         }
         let refunds = try await desk.store.refundsToMake(limit: Self.batch)
         for (refund, payment) in refunds {
@@ -97,8 +99,7 @@ public struct PaymentSweeper: Service {
     /// beside the callbacks, told to the operators, and counted: a person has to see to it.
     func settle(_ refund: Refund, of payment: Payment, _ report: RefundReport) async throws {
         let isExpected = try await desk.store.pool.transaction { transaction in
-            var subject = try await desk.lock(payment.bookingID, transaction)
-            let now = desk.clock.now()
+            var (subject, now) = try await desk.lock(payment.bookingID, transaction)
             guard let current = subject.account.refunds.first(where: { $0.id == refund.id }) else {
                 throw DomainError(.paymentNotFound, "there is no such refund")
             }
@@ -120,7 +121,7 @@ public struct PaymentSweeper: Service {
                     provider: payment.provider,
                     digest: SHA256.hash(Array("refund \(refund.id)".utf8)), payment: payment.id,
                     said: "refunded", outcome: .unexpectedRefund)
-                last.append(desk.store.record(event, at: now))
+                last.append(desk.store.record(event))
             }
             try await transaction.commit(with: last)
             return isExpected

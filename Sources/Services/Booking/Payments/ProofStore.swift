@@ -33,14 +33,12 @@ struct ProofStore: Sendable {
     }
 
     /// - Throws: RATE_LIMITED while too much lies around unclaimed.
-    func keep(
-        _ proof: Proof, at: Instant, _ transaction: PostgresTransaction
-    ) async throws {
+    func keep(_ proof: Proof, _ transaction: PostgresTransaction) async throws {
         let kept = try await transaction.execute(
             """
             insert into payment_proof (id, content_type, size, digest, content, created_at)
             select \(proof.id)::uuid, \(proof.contentType)::text, \(proof.content.count)::int,
-                \(SHA256.hash(proof.content))::bytea, \(proof.content)::bytea, \(at)::timestamptz
+                \(SHA256.hash(proof.content))::bytea, \(proof.content)::bytea, clock_timestamp()
             where (select coalesce(sum(size), 0) from payment_proof f where \(Self.isFree))
                 + \(proof.content.count)::bigint <= \(Self.unclaimedLimit)::bigint
             """)

@@ -1,6 +1,6 @@
 import Crypto
 import Domain
-public import Environment
+import Environment
 import HTTP1
 public import HTTPClient
 import Protobuf
@@ -12,21 +12,21 @@ public struct Midtrans: PaymentProvider {
     private let snap: ProviderHTTP
     private let core: ProviderHTTP
     private let serverKey: String
-    private let clock: Clock
 
     public init(
         client: HTTPClient, serverKey: String, snapURL: String = "https://app.midtrans.com",
-        coreURL: String = "https://api.midtrans.com", clock: Clock = .system
+        coreURL: String = "https://api.midtrans.com"
     ) {
         snap = ProviderHTTP(client: client, base: snapURL, secret: serverKey)
         core = ProviderHTTP(client: client, base: coreURL, secret: serverKey)
         self.serverKey = serverKey
-        self.clock = clock
     }
 
-    public func open(_ payment: Payment, returnURL: String?) async throws -> PaymentPage {
+    public func open(
+        _ payment: Payment, for time: Duration, returnURL: String?
+    ) async throws -> PaymentPage {
         // Whole minutes, rounded up; at least one.
-        let seconds = clock.now().duration(to: payment.expiresAt).components.seconds
+        let seconds = time.components.seconds
         var body: [(String, JSONValue)] = [
             (
                 "transaction_details",

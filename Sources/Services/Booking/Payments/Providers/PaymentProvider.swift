@@ -6,8 +6,11 @@ public protocol PaymentProvider: Sendable {
 
     /// Makes the page where the customer pays. Known by ``Payment/id``: asking again for the same
     /// charge gives a page for the same charge.
+    /// - Parameter time: how long the page can be of use.
     /// - Throws: ``PaymentProviderError``.
-    func open(_ payment: Payment, returnURL: String?) async throws -> PaymentPage
+    func open(
+        _ payment: Payment, for time: Duration, returnURL: String?
+    ) async throws -> PaymentPage
 
     /// What a callback says, once its proof of origin has been checked. A hint only: see
     /// ``ask(_:)``.

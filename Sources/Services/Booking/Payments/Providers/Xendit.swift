@@ -1,5 +1,5 @@
 import Crypto
-public import Environment
+import Environment
 import HTTP1
 public import HTTPClient
 import Protobuf
@@ -9,21 +9,21 @@ public struct Xendit: PaymentProvider {
     public var code: String { "xendit" }
     private let http: ProviderHTTP
     private let callbackToken: String
-    private let clock: Clock
 
     public init(
         client: HTTPClient, secretKey: String, callbackToken: String,
-        url: String = "https://api.xendit.co", clock: Clock = .system
+        url: String = "https://api.xendit.co"
     ) {
         http = ProviderHTTP(client: client, base: url, secret: secretKey)
         self.callbackToken = callbackToken
-        self.clock = clock
     }
 
-    public func open(_ payment: Payment, returnURL: String?) async throws -> PaymentPage {
+    public func open(
+        _ payment: Payment, for time: Duration, returnURL: String?
+    ) async throws -> PaymentPage {
         // An earlier call whose answer was lost may have made it.
         if let known = try await find(payment) { return try page(known) }
-        let seconds = clock.now().duration(to: payment.expiresAt).components.seconds
+        let seconds = time.components.seconds
         var body: [(String, JSONValue)] = [
             ("external_id", .string(payment.id.description)),
             ("amount", .number(MinorUnits.text(payment.amount, payment.currency))),
