@@ -19,6 +19,7 @@ extension EndToEnd {
                 let token = try await book(browsing, clinic, slot: 0)
                 try await desk(browsing, clinic, token)
                 try await cancelled(browsing, clinic)
+                try await paidAtTheDesk(browsing, clinic)
             }
         }
 
@@ -79,19 +80,15 @@ extension EndToEnd {
 
         private func slot(_ id: String) -> String { Browsing.slot(id) }
 
-        /// From the open time to the confirmed booking; the manage token.
-        private func book(
-            _ browsing: Browsing, _ clinic: Clinic, slot index: Int
-        ) async throws -> String {
-            let id = clinic.course.slots[index]
-            let other = try await browsing.page("/book#\(clinic.course.code)", slot(id))
+        /// From the open time to the booking that waits for its payment, and its manage token.
+        private func reserve(
+            _ browsing: Browsing, _ clinic: Clinic, _ id: String
+        ) async throws -> (window: BrowserWindow, token: String) {
             let window = try await browsing.page("/book#\(clinic.course.code)", slot(id))
             try await window.click(slot(id) + " [data-action=hold]")
             try await window.wait("#hold[data-state=pending]")
             let seconds = try await window.attribute("data-seconds", of: "#hold-clock")
             #expect((500...600).contains(Int(seconds ?? "") ?? 0))
-            // Everybody watching sees it at once.
-            try await other.waitGone(slot(id) + "[data-open=true]")
             for (name, value) in [
                 "full_name": "Dewi Lestari", "email": "dewi@contoh.id", "phone": "081234567890",
                 "subject_name": "Momo",
@@ -101,7 +98,18 @@ extension EndToEnd {
             try await window.click("#consent")
             try await window.click("#submit")
             try await window.wait("#booking[data-status=pending_payment]")
-            let token = try await window.run("return location.hash.slice(1)").string ?? ""
+            return (window, try await window.run("return location.hash.slice(1)").string ?? "")
+        }
+
+        /// From the open time to the confirmed booking; the manage token.
+        private func book(
+            _ browsing: Browsing, _ clinic: Clinic, slot index: Int
+        ) async throws -> String {
+            let id = clinic.course.slots[index]
+            let other = try await browsing.page("/book#\(clinic.course.code)", slot(id))
+            let (window, token) = try await reserve(browsing, clinic, id)
+            // Everybody watching has seen it.
+            try await other.waitGone(slot(id) + "[data-open=true]")
             try await window.click("#pay")
             try await window.click("button[value=pay]")
             try await window.open("http://127.0.0.1:\(browsing.stage.system.port)/booking#\(token)")
@@ -160,6 +168,31 @@ extension EndToEnd {
                 "/book#\(clinic.course.code)", slot(clinic.course.slots[1]))
             try await fresh.wait(slot(clinic.course.slots[1]) + "[data-open=true]")
             await fresh.close()
+        }
+
+        /// Whoever does not pay online pays at the desk: the case says how much, and keeps how.
+        private func paidAtTheDesk(
+            _ browsing: Browsing, _ clinic: Clinic
+        ) async throws {
+            let (window, token) = try await reserve(browsing, clinic, clinic.course.slots[1])
+            let shown = try await browsing.stage.visitor.get("/api/bookings/manage/\(token)").data
+            let booking = try shown["booking"].id
+            let admin = try await browsing.admin()
+            try await show(clinic, admin)
+            let row = "[data-testid=desk-booking][data-case='\(booking)']"
+            try await admin.click(row + "[data-status=pending_payment]")
+            try await admin.wait("#case-desk[data-due='150000']")
+            try await admin.run("document.querySelector('#case-method').value = 'card'")
+            try await admin.type("EDC 0815", into: "#case-reference")
+            try await admin.click("[data-case-action=pay]")
+            try await admin.wait("#case-dialog[data-status=confirmed][data-payment-status=paid]")
+            let line = "#case-dialog [data-testid=payment][data-status=completed]"
+            #expect(try await admin.text(of: line).contains("EDC 0815"))
+            try await admin.waitGone("#case-desk[data-due]")
+            await admin.close()
+            try await window.open("http://127.0.0.1:\(browsing.stage.system.port)/booking#\(token)")
+            try await window.wait("#booking[data-status=confirmed][data-payment-status=paid]")
+            await window.close()
         }
 
         /// A window in which somebody waits for the second time, which is full.
