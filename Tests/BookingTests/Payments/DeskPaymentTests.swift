@@ -62,7 +62,8 @@ extension ServerTests {
         }
 
         private static let checkIn = BookingCommand.checkIn(
-            startsAt: .now(), endsAt: .now() + .seconds(3600), lead: .seconds(3600))
+            startsAt: .now(), endsAt: .now() + .seconds(3600), lead: .seconds(3600),
+            until: .now() + .seconds(3600))
 
         @Test("what waits for its payment is confirmed; what needed none may be paid too")
         func confirms() async throws {
@@ -120,7 +121,8 @@ extension ServerTests {
                 await refusal { try await stage.record(paid) { $0.amount = 1000 } }.code
                     == .invalidTransition, "what goes back is not owed again")
             let withdrawn = try await stage.booking(status: "confirmed")
-            try await stage.fixture.pool.execute("update slot set withdrawn_at = now()")
+            try await stage.fixture.pool.execute(
+                "update slot set withdrawn_at = now(), status = 'unavailable'")
             #expect(
                 await refusal { try await stage.record(withdrawn) }.code == .slotUnavailable)
             try await stage.checkInvariants()
@@ -151,7 +153,7 @@ extension ServerTests {
             let proof = try await stage.submitProof(shown)
             try await stage.record(shown)
             #expect(
-                await refusal { try await stage.review(proof, approve: true) }.code
+                await refusal { try await stage.review(proof.id, approve: true) }.code
                     == .invalidTransition)
             let open = try await stage.service.listOpen(
                 PaymentV1.ListOpenRequest(), Fixture.admin(PaymentV1.PaymentsMethods.listOpen))

@@ -151,32 +151,7 @@ final class PaymentStage: Sendable {
 
     /// The customer says that it was paid by other means.
     func submitProof(_ booking: UUID) async throws -> PaymentV1.Payment {
-        var upload = PaymentV1.UploadProofRequest()
-        upload.file = GoogleApi.HttpBody()
-        upload.file?.data = Array("%PDF-1.7\n".utf8)
-        upload.captchaToken = "token"
-        let kept = try await service.uploadProof(
-            upload, ServerContext(method: PaymentV1.PaymentsMethods.uploadProof))
-        var request = PaymentV1.SubmitProofRequest()
-        request.bookingId = booking.description
-        request.manageToken = PaymentStage.tokens.manage(booking)
-        request.proofId = kept.proofId
-        return try #require(
-            try await service.submitProof(
-                request, ServerContext(method: PaymentV1.PaymentsMethods.submitProof)
-            ).payment)
-    }
-
-    @discardableResult
-    func review(_ payment: PaymentV1.Payment, approve: Bool) async throws -> PaymentV1.Payment {
-        var request = PaymentV1.ReviewProofRequest()
-        request.paymentId = payment.id
-        request.approve = approve
-        request.reason = approve ? "" : "cannot be read"
-        return try #require(
-            try await service.reviewProof(
-                request, Fixture.admin(PaymentV1.PaymentsMethods.reviewProof)
-            ).payment)
+        try await submit(booking, try await upload(Self.picture))
     }
 
     @discardableResult

@@ -371,7 +371,8 @@ extension ServerTests {
                 #expect(await refusal { try await stage.create(lapsed) }.code == .bookingExpired)
             }
             let shown = try await stage.booking()
-            try await stage.review(try await stage.submitProof(shown), approve: true)
+            try await stage.review(
+                try await stage.submitProof(shown).id, approve: true)
             #expect(try await stage.state(shown) == "confirmed paid")
             let desk = try await stage.booking()
             try await stage.record(desk)
@@ -482,14 +483,15 @@ extension ServerTests {
                 #expect(try await stage.ledger(booking).payments.map(\.status) == [.failed])
                 let proof = try await stage.submitProof(booking)
                 try await stage.move(booking, .complete)
-                #expect(try await stage.review(proof, approve: false).status == .failed)
+                #expect(
+                    try await stage.review(proof.id, approve: false, "blurred").status == .failed)
                 #expect(try await stage.state(booking) == "completed pending")
                 let open = try await stage.service.listOpen(
                     PaymentV1.ListOpenRequest(),
                     Fixture.admin(PaymentV1.PaymentsMethods.listOpen))
                 #expect(open.proofs.isEmpty)
                 let another = try await stage.submitProof(booking)
-                #expect(try await stage.review(another, approve: true).status == .completed)
+                #expect(try await stage.review(another.id, approve: true).status == .completed)
                 #expect(try await stage.state(booking) == "completed paid")
                 #expect(
                     try await stage.history(booking) == "created,checked_in,completed,paid")
