@@ -1,5 +1,3 @@
-import Glibc
-
 extension GoogleProtobuf.Timestamp {
     private static let seconds: ClosedRange<Int64> = -62_135_596_800...253_402_300_799
 
@@ -17,16 +15,6 @@ extension GoogleProtobuf.Timestamp {
         let range = GoogleProtobuf.Timestamp.seconds
         self.seconds = min(max(seconds, range.lowerBound), range.upperBound)
         if seconds == self.seconds { nanos = Int32(nanoseconds) }
-    }
-
-    /// The wall clock of this machine.
-    public static func now() -> GoogleProtobuf.Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return .with {
-            $0.seconds = Int64(time.tv_sec)
-            $0.nanos = Int32(time.tv_nsec)
-        }
     }
 
     /// Since 1970-01-01T00:00:00Z; negative before it. `Date(timeIntervalSince1970: time / .seconds(1))`
