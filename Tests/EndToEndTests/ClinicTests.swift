@@ -111,8 +111,8 @@ extension EndToEnd {
             // Everybody watching has seen it.
             try await other.waitGone(slot(id) + "[data-open=true]")
             try await window.click("#pay")
-            try await window.click("button[value=pay]")
-            try await window.open("http://127.0.0.1:\(browsing.stage.system.port)/booking#\(token)")
+            // The provider sends its customer back.
+            try await window.follow("button[value=pay]")
             try await window.wait("#booking[data-status=confirmed][data-payment-status=paid]")
             // The picture of the code has arrived.
             let width = try await eventually {
@@ -190,7 +190,7 @@ extension EndToEnd {
             #expect(try await admin.text(of: line).contains("EDC 0815"))
             try await admin.waitGone("#case-desk[data-due]")
             await admin.close()
-            try await window.open("http://127.0.0.1:\(browsing.stage.system.port)/booking#\(token)")
+            // Nobody has touched the customer's page.
             try await window.wait("#booking[data-status=confirmed][data-payment-status=paid]")
             await window.close()
         }

@@ -107,6 +107,18 @@ struct BrowserWindow: Sendable {
         }
     }
 
+    /// Clicks what leads to another page; again while this one stays.
+    func follow(_ selector: String) async throws {
+        for _ in 0..<5 {
+            try await click(selector)
+            let isGone = try await eventually(within: .seconds(15)) {
+                try await self.count(selector) == 0
+            }
+            if isGone { return }
+        }
+        throw ClientError("\(selector) leads nowhere: \(try await seen())")
+    }
+
     func type(_ text: String, into selector: String) async throws {
         try await untilItStays {
             let id = try await element(selector)
@@ -165,15 +177,20 @@ struct BrowserWindow: Sendable {
             ).bool == true
         }
         guard isThere else {
-            let page = try await text(of: "main")
-            throw ClientError("\(selector) does not appear in:\n\(page.suffix(2_000))")
+            throw ClientError("\(selector) does not appear: \(try await seen())")
         }
+    }
+
+    /// Where the window is and what a person reads there, in one line for the end of a log.
+    private func seen() async throws -> String {
+        let page = try await run("return location.pathname + ': ' + document.body.innerText")
+        return (page.string ?? "").split(whereSeparator: \.isNewline).joined(separator: " · ")
     }
 
     /// Waits until no such element is left.
     func waitGone(_ selector: String, within time: Duration = .seconds(60)) async throws {
         let isGone = try await eventually(within: time) { try await self.count(selector) == 0 }
-        guard isGone else { throw ClientError("\(selector) stays") }
+        guard isGone else { throw ClientError("\(selector) stays: \(try await seen())") }
     }
 
     private func element(_ selector: String) async throws -> String {

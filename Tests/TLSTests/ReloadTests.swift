@@ -6,7 +6,8 @@ import Testing
 @testable import TLS
 
 @Suite("Files that are read again") struct ReloadTests {
-    private let path = Certificates.shared.path("reloaded")
+    /// Of this test alone: the other runs beside it.
+    private let path = Certificates.shared.path("reloaded-\(UInt64.random(in: 0 ... .max))")
 
     private func write(_ text: String) throws {
         let file = try #require(fopen(path, "w"))
