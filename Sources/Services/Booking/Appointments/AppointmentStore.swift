@@ -72,17 +72,11 @@ struct AppointmentStore: Sendable {
         try await end(of: id, by: "rescheduled_from")
     }
 
-    /// A line is in the archive as a whole, or not at all.
     private func end(of id: UUID, by link: SQL) async throws -> UUID {
         let found: UUID? = try await BookingTables.first { tables in
             try await pool.query(
                 """
-                with recursive line as (
-                    select id, \(link) as next from booking\(tables.suffix) where id = \(id)
-                    union all
-                    select b.id, b.\(link)
-                    from line join booking\(tables.suffix) b on b.id = line.next)
-                select id from line where next is null
+                \(tables.line(from: id, by: link)) select id from line where next is null
                 """
             ).first.map { try $0[0] }
         }

@@ -13,15 +13,10 @@ extension AppointmentStore {
         let found = try await BookingTables.first { tables -> [BookingV1.CustomerHistoryEntry]? in
             let rows = try await pool.query(
                 """
-                with recursive line as (
-                    select id, rescheduled_from as previous, 0 as step
-                    from booking\(tables.suffix) where id = \(last)
-                    union all
-                    select b.id, b.rescheduled_from, l.step + 1
-                    from line l join booking\(tables.suffix) b on b.id = l.previous)
+                \(tables.line(from: last, by: "rescheduled_from"))
                 select h.at, h.from_status, h.to_status, h.payment_status, h.action, h.actor
                 from line l join booking_history h on h.booking_id = l.id
-                where h.version > 1 or l.previous is null
+                where h.version > 1 or l.next is null
                 order by l.step desc, h.version
                 """)
             return rows.isEmpty ? nil : try rows.map(BookingV1.CustomerHistoryEntry.read)

@@ -10,7 +10,8 @@ enum PaymentRow {
         """
         p.id, p.booking_id, p.provider, p.amount, p.currency, p.status, p.expires_at,
         p.created_at, p.provider_payment_id, p.method, p.payment_url, p.paid_at, p.fee, p.failure,
-        p.version, coalesce(p.metadata ->> 'reference', ''), (select f.id from payment_proof\(tables.suffix) f where f.payment_id = p.id)
+        p.version, coalesce(p.metadata ->> 'reference', ''),
+        (select f.id from payment_proof\(tables.suffix) f where f.payment_id = p.id)
         """
     }
 

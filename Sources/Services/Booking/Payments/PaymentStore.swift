@@ -16,11 +16,8 @@ struct PaymentStore: Sendable {
     func holder(of booking: UUID, _ transaction: PostgresTransaction) async throws -> UUID? {
         try await transaction.query(
             """
-            with recursive line as (
-                select id, rescheduled_to from booking where id = \(booking)
-                union all
-                select b.id, b.rescheduled_to from booking b join line on b.id = line.rescheduled_to)
-            select id from line where rescheduled_to is null
+            \(BookingTables.inUse.line(from: booking, by: "rescheduled_to"))
+            select id from line where next is null
             """
         ).first.map { try $0[0] }
     }
@@ -89,12 +86,7 @@ struct PaymentStore: Sendable {
     private static func line(_ booking: UUID, _ tables: BookingTables = .inUse) -> SQL {
         """
         from payment_record\(tables.suffix) p where p.booking_id in (
-            with recursive line as (
-                select id, rescheduled_from from booking\(tables.suffix) where id = \(booking)
-                union all
-                select b.id, b.rescheduled_from
-                from booking\(tables.suffix) b join line on b.id = line.rescheduled_from)
-            select id from line)
+            \(tables.line(from: booking, by: "rescheduled_from")) select id from line)
         """
     }
 
@@ -227,8 +219,8 @@ struct PaymentStore: Sendable {
 
     // MARK: What is to be done
 
-    /// Charges that their providers should be asked about, and whether their time is up. The next time is set at once, so that
-    /// no other process asks too, and a crash does not forget it.
+    /// Charges that their providers should be asked about, and whether their time is up. The next
+    /// time is set at once, so that no other process asks too, and a crash does not forget it.
     func questions(limit: Int) async throws -> [(Payment, isOver: Bool)] {
         try await pool.query(
             """

@@ -13,6 +13,20 @@ enum BookingTables: CaseIterable {
     /// When it was moved, for a query whose booking is called `b`.
     var archivedAt: SQL { self == .inUse ? "null::timestamptz" : "b.archived_at" }
 
+    /// The start of a query that knows `line`: a booking and those behind it, each with `next`, the
+    /// one that its link names, and `step`, how far from the first it is. A line is in the archive as
+    /// a whole, or not at all.
+    /// - Parameter link: `rescheduled_to` or `rescheduled_from`.
+    func line(from booking: UUID, by link: SQL) -> SQL {
+        """
+        with recursive line as (
+            select id, \(link) as next, 0 as step from booking\(suffix) where id = \(booking)
+            union all
+            select b.id, b.\(link), line.step + 1
+            from line join booking\(suffix) b on b.id = line.next)
+        """
+    }
+
     /// What there is in the tables in use, or else in the archive: in this order nothing is missed,
     /// since bookings only move there.
     static func first<T>(
