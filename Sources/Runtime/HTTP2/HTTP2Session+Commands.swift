@@ -104,10 +104,13 @@ extension HTTP2Session {
                 raw, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
     }
 
-    /// The largest header list, counted as `HTTP2Fields.listBytes`, that can be sent: what the peer
-    /// takes, and never more than the library does. Larger ones would be dropped or refused.
-    public var maxSentHeaderListBytes: Int {
-        min(Int(peerSettings.maxHeaderListBytes), SessionOptions.maxSentHeaderBytes - 64)
+    /// The limit, the peer's or the library's, beyond which such a header block is; nil: it can be
+    /// sent. Larger ones would be dropped or refused; small ones everybody takes.
+    public func limit(exceededBy fields: HTTP2Fields) -> Int? {
+        guard fields.listBytes > 2048 else { return nil }
+        let limit = min(
+            Int(peerSettings.maxHeaderListBytes), SessionOptions.maxSentHeaderBytes - 64)
+        return fields.listBytes > limit ? limit : nil
     }
 
     /// What the peer's SETTINGS said last, or RFC 9113's defaults.

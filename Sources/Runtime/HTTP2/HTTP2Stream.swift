@@ -90,10 +90,9 @@ open class HTTP2Stream {
         return false
     }
 
-    /// Whether the peer, and the library, take such a header block. Small ones everybody takes.
+    /// Whether such a header block can be sent on it.
     public final func fits(_ fields: HTTP2Fields) -> Bool {
-        guard fields.listBytes > 2048, let link else { return true }
-        return link._withUnsafeGuaranteedRef { fields.listBytes <= $0.maxSentHeaderListBytes }
+        link?._withUnsafeGuaranteedRef { $0.limit(exceededBy: fields) } == nil
     }
 
     /// Ends the body; with trailers they carry END_STREAM.

@@ -146,12 +146,12 @@ final class ChannelCore: @unchecked Sendable {
         sentCalls &+= 1
         if let tally = connection.tally { stream.tally = tally }
         let fields = fields.make(stream)
-        if fields.listBytes > 2048, fields.listBytes > connection.maxRequestHeaderBytes {
+        if let limit = connection.limit(exceededBy: fields) {
             return stream.fail(
                 RPCError(
                     .resourceExhausted,
-                    "the request headers are \(fields.listBytes) bytes, "
-                        + "\(connection.maxRequestHeaderBytes) can be sent", blame: .caller))
+                    "the request headers are \(fields.listBytes) bytes, \(limit) can be sent",
+                    blame: .caller))
         }
         do {
             try connection.open(stream, fields)

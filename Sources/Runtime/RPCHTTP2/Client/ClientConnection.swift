@@ -71,11 +71,12 @@ final class ClientConnection: StreamSocketHandler, HTTP2SessionHandler, @uncheck
         return openCalls == 0 && callsLeft == callsLeftBefore
     }
 
+    /// The limit beyond which such request headers are; nil: they can be sent.
+    @inline(__always)
+    func limit(exceededBy fields: HTTP2Fields) -> Int? { session?.limit(exceededBy: fields) }
+
     /// Opens the call's stream. The caller has asked `hasRoom`.
     @inline(__always)
-    /// The largest header list of a request that this server takes.
-    var maxRequestHeaderBytes: Int { session?.maxSentHeaderListBytes ?? .max }
-
     func open(_ stream: ClientStream, _ fields: HTTP2Fields) throws(HTTP2Error) {
         if let session {
             try session.request(stream, fields)
