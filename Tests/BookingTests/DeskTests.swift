@@ -22,9 +22,12 @@ extension ServerTests {
         @Test("a day: its slots with live holds and bookings, in order; nothing of other days")
         func listsDay() async throws {
             let fixture = try await Fixture("desk")
-            let slots = [
-                SlotPlan(.random(), .random(), hour: 9), SlotPlan(.random(), .random(), hour: 12),
-            ]
+            var slots = [SlotPlan(.random(), .random()), SlotPlan(.random(), .random())]
+            // Of one day in Jakarta, whatever time it is.
+            let date = Int64(SlotPlan.origin.date.daysSinceEpoch) + 2
+            let midnight = Instant(secondsSinceEpoch: date * 86_400 - 7 * 3600)
+            slots[0].start = midnight + .seconds(9 * 3600)
+            slots[1].start = midnight + .seconds(12 * 3600)
             try await fixture.publish(slots)
             let booked = try await fixture.confirmed(slots[0])
             try await fixture.assign(booked, slots[0])

@@ -38,14 +38,17 @@ extension EndToEnd {
         }
 
         /// A new window on the admin's console, signed in.
-        func admin() async throws -> BrowserWindow {
+        /// - Parameter wrongly: whether a wrong password is tried first; only so many may be.
+        func admin(wrongly: Bool = false) async throws -> BrowserWindow {
             let window = try await driver.window()
             try await window.open("http://127.0.0.1:\(stage.system.port)/admin")
             try await window.wait("#login-form")
             try await window.type(stage.system.adminEmail, into: "#email")
-            try await window.type("wrong", into: "#password")
-            try await window.click("#login-submit")
-            try await window.wait("#login-error")
+            if wrongly {
+                try await window.type("wrong", into: "#password")
+                try await window.click("#login-submit")
+                try await window.wait("#login-error")
+            }
             try await window.type(stage.system.adminPassword, into: "#password")
             try await window.click("#login-submit")
             try await window.wait("#workspace")

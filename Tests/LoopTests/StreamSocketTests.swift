@@ -111,8 +111,9 @@ private final class LastWords: StreamSocketHandler, @unchecked Sendable {
         }
         #expect(isBound)
         let loop = EventLoop()
+        let port = UInt16(bigEndian: address.sin_port)
         let client = try await StreamSocket.connect(
-            to: .ipv4(host: "127.0.0.1", port: UInt16(bigEndian: address.sin_port)), on: loop)
+            to: .ipv4(host: "127.0.0.1", port: port), on: loop)
         let peer = accept(listener, nil, nil)
         let words = Array("go away".utf8)
         let heard: LastWords.End = try await withCheckedThrowingContinuation { done in
@@ -127,12 +128,29 @@ private final class LastWords: StreamSocketHandler, @unchecked Sendable {
                     peer, SOL_SOCKET, SO_LINGER, &linger,
                     socklen_t(MemoryLayout<Glibc.linger>.size))
                 Glibc.close(peer)
+                // The kernel may deliver the reset a little later.
+                for _ in 0..<10_000 where isConnected(to: port) { usleep(1000) }
                 client.write([UInt8](repeating: 0, count: size))
             }
         }
         #expect(heard.bytes == words)
         #expect((heard.error as? LoopError)?.operation.hasPrefix("write to") == true)
         await loop.stop()
+    }
+
+    /// Whether a socket of this machine is connected to that IPv4 port, by proc(5).
+    private func isConnected(to port: UInt16) -> Bool {
+        let hex = String(port, radix: 16, uppercase: true)
+        let remote = ":" + String(repeating: "0", count: 4 - hex.count) + hex
+        guard let table = fopen("/proc/self/net/tcp", "r") else { return false }
+        defer { fclose(table) }
+        var line = [CChar](repeating: 0, count: 512)
+        while fgets(&line, Int32(line.count), table) != nil {
+            let bytes = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+            let fields = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+            if fields.count > 3, fields[2].hasSuffix(remote), fields[3] == "01" { return true }
+        }
+        return false
     }
 
     @Test func `connecting to a closed port names the system's reason`() async throws {
