@@ -202,7 +202,7 @@ extension ServerTests {
                 proofs: ProofAddress(site: ""))
             let use = use(key, "register")
             let look = try await store.look(registration, use)
-            let filing = try Filing(registration, try #require(look.offering), look, .now())
+            let filing = try Filing(registration, try #require(look.course), look)
             return Insertion(
                 use: use, order: email,
                 statement: store.insertion(

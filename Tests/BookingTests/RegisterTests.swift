@@ -61,6 +61,27 @@ extension ServerTests {
             #expect(fixture.pokes.value == 2)
         }
 
+        @Test(
+            "X-05: a request waits by the database's clock, whatever the process's is",
+            arguments: [-172_800, 172_800])
+        func skewed(seconds: Int) async throws {
+            let fixture = try await Fixture(
+                "register_skewed", clock: Clock { .now() + .seconds(seconds) })
+            let slot = SlotPlan(.random(), .random())
+            try await fixture.publish([slot])
+            let response = try await fixture.register(
+                form("a@example.com", fixture.piano, slot.id))
+            #expect(response.warnings.isEmpty)
+            let left = try await fixture.number(
+                "select extract(epoch from expires_at - clock_timestamp())::bigint from booking")
+            #expect((259_080...259_200).contains(left))
+            // Pending for a second one, too.
+            let again = await refusal {
+                _ = try await fixture.register(form("a@example.com", fixture.piano, slot.id))
+            }
+            #expect(again.code == .pendingBookingExists)
+        }
+
         @Test("A-11, X-50, X-51: booking.created names the course and the demand of its choices")
         func event() async throws {
             let fixture = try await Fixture("register_event")

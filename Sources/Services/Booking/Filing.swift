@@ -15,13 +15,14 @@ struct Filing: Sendable {
     let event: OutboxEvent
 
     init(
-        _ registration: Registration, _ offering: Offering, _ look: RegistrationStore.Look,
-        _ now: Instant
+        _ registration: Registration, _ course: RegistrationStore.Look.Course,
+        _ look: RegistrationStore.Look
     ) throws(DomainError) {
+        let (offering, now) = (course.offering, course.readAt)
         var booking = Booking(
             id: .timeOrdered(now), offeringID: offering.id, status: .pending,
             firstChoice: registration.firstChoice, secondChoice: registration.secondChoice,
-            expiresAt: now + look.requestTime, createdAt: now, version: 1,
+            expiresAt: now + course.requestTime, createdAt: now, version: 1,
             offeringCode: offering.code)
         (booking.total, booking.currency) = (offering.price, offering.currency)
         var subject = PaymentCase(booking, PaymentAccount())

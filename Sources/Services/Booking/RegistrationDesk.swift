@@ -27,12 +27,12 @@ struct RegistrationDesk: Sendable {
         // Before the captcha: its token is good once, and a retry comes with the same one.
         if let replay = look.replay { throw try duplicate(replay, use) }
         if !asksFirst { try await verify(registration, use) }
-        guard let offering = look.offering else {
+        guard let course = look.course else {
             throw DomainError(.courseNotFound, "there is no such course")
         }
-        try Self.check(registration, look.slots, now)
+        try Self.check(registration, look.slots, course.readAt)
         if look.isPending { throw Self.pending }
-        let filing = try Filing(registration, offering, look, now)
+        let filing = try Filing(registration, course, look)
         try await insert(filing, use)
         var response = filing.response
         // Never stored, so it is made anew for a retry.

@@ -38,7 +38,7 @@ struct RegistrationQuestion: Sendable {
             [
                 SlotRow.plannedOnce,
                 """
-                select \(OfferingRow.columns), p.request_seconds
+                select \(OfferingRow.columns), p.request_seconds, clock_timestamp()
                 from offering o join policy p on p.code = o.policy
                 where o.id = any(\(offerings)::uuid[])
                 """,
@@ -56,10 +56,13 @@ struct RegistrationQuestion: Sendable {
                 IdempotencyTable.answers(questions.map(\.use)),
             ], options: TransactionOptions(isReadOnly: true))
         let answers = try IdempotencyTable.Answers(results[4])
-        var courses: [UUID: (offering: Offering, requestTime: Duration)] = [:]
+        var courses: [UUID: Look.Course] = [:]
         for row in results[1] {
-            let offering = try OfferingRow.read(row)
-            courses[offering.id] = (offering, .seconds(try row[OfferingRow.count] as Int))
+            let course = Look.Course(
+                offering: try OfferingRow.read(row),
+                requestTime: .seconds(try row[OfferingRow.count] as Int),
+                readAt: try row[OfferingRow.count + 1])
+            courses[course.offering.id] = course
         }
         var slots: [UUID: Slot] = [:]
         for row in results[2] {
@@ -76,9 +79,7 @@ struct RegistrationQuestion: Sendable {
             look.replay = answers.stored(for: question.use).map {
                 RegistrationStore.Replay(requestHash: $0.requestHash, response: $0.response)
             }
-            if let course = courses[question.offering] {
-                (look.offering, look.requestTime) = course
-            }
+            look.course = courses[question.offering]
             look.slots = question.slots.compactMap { slots[$0] }
             look.isPending = pending.contains([question.offering.description, question.applicant])
             return look

@@ -28,12 +28,18 @@ struct RegistrationStore: Sendable {
     /// What has to be known before a request is stored.
     struct Look: Sendable {
         var replay: Replay?
-        var offering: Offering?
-        /// How long a request for the offering waits for an admin.
-        var requestTime = Duration.zero
+        var course: Course?
         var slots: [Slot] = []
         /// The person has a pending request for the course.
         var isPending = false
+
+        struct Course: Sendable {
+            let offering: Offering
+            /// How long a request waits for an admin.
+            let requestTime: Duration
+            /// By the database's clock, which is the one that a request lapses by.
+            let readAt: Instant
+        }
     }
 
     /// What an idempotency key has already made.

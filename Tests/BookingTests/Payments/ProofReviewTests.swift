@@ -99,6 +99,24 @@ extension ServerTests {
             await stage.close()
         }
 
+        @Test("after five rejected proofs the seat is kept for no other; the desk takes money")
+        func endless() async throws {
+            let stage = try await PaymentStage("review_endless")
+            let booking = try await stage.booking(seconds: 300)
+            for _ in 0..<5 {
+                let payment = try await stage.submitProof(booking)
+                try await stage.review(payment.id, approve: false, "not readable")
+            }
+            let end = try await stage.end(booking)
+            let sixth = await refusal { _ = try await stage.submitProof(booking) }
+            #expect(sixth.code == .paymentFailed)
+            #expect(try await stage.end(booking) == end)
+            try await stage.record(booking)
+            #expect(try await stage.state(booking) == "confirmed paid")
+            try await stage.checkInvariants()
+            await stage.close()
+        }
+
         @Test("in time is by the database's clock, though the process's is a day behind")
         func behind() async throws {
             let stage = try await PaymentStage("review_behind")

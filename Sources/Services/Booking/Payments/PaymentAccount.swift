@@ -37,6 +37,14 @@ public struct PaymentAccount: Sendable, Hashable {
         }
     }
 
+    /// Proofs of one booking that may be rejected: each keeps the seat while somebody looks at it. 5.
+    static let rejectedProofLimit = 5
+
+    /// Proofs that showed no payment.
+    var rejectedProofs: Int {
+        payments.count { $0.method == "proof" && $0.status == .failed }
+    }
+
     /// The open charge.
     public var open: Payment? { payments.first { $0.status == .pending } }
 }

@@ -123,6 +123,11 @@ public struct PaymentService: PaymentV1.PaymentsService {
                 throw DomainError(
                     .invalidTransition, "a payment by \(open.provider) is open already")
             }
+            guard subject.account.rejectedProofs < PaymentAccount.rejectedProofLimit else {
+                throw DomainError(
+                    .paymentFailed,
+                    "\(PaymentAccount.rejectedProofLimit) proofs were rejected; pay at the desk")
+            }
             var payment = try PaymentOpening.charge(subject, "manual", now)
             payment.method = "proof"
             if subject.booking.status == .pendingPayment {
