@@ -19,7 +19,7 @@ extension EndToEnd {
                 let token = try await book(browsing, clinic, slot: 0)
                 try await desk(browsing, clinic, token)
                 try await cancelled(browsing, clinic)
-                try await paidAtTheDesk(browsing, clinic)
+                try await paidAndMovedAtTheDesk(browsing, clinic)
             }
         }
 
@@ -48,7 +48,7 @@ extension EndToEnd {
             }
         }
 
-        /// An offering that is booked by a hold and paid online, with two times of a day.
+        /// An offering that is booked by a hold and paid online, with three times in a row.
         private struct Clinic {
             let location: String
             let course: Stage.Course
@@ -64,10 +64,10 @@ extension EndToEnd {
                 let saved = try await stage.admin.send(
                     .put, "/api/locations/\(location)", body: place.encoded())
                 try #require(saved.status == 200, "\(saved)")
-                // Nobody is checked in half a day before. In one hour: both on the same day there.
+                // Nobody is checked in half a day before. In one hour: two on the same day there.
                 let soon = Stage.soon
                 course = try await stage.course(
-                    [.init(hour: soon, hours: 0.5), .init(hour: soon + 0.5, hours: 0.5)],
+                    [0, 0.5, 1].map { .init(hour: soon + $0, hours: 0.5) },
                     claimAt: "publish",
                     more: [
                         ("location_id", .string(location)), ("policy", "clinic"),
@@ -85,6 +85,7 @@ extension EndToEnd {
             _ browsing: Browsing, _ clinic: Clinic, _ id: String
         ) async throws -> (window: BrowserWindow, token: String) {
             let window = try await browsing.page("/book#\(clinic.course.code)", slot(id))
+            #expect(try await window.text(of: slot(id)).contains("150.000"))
             try await window.click(slot(id) + " [data-action=hold]")
             try await window.wait("#hold[data-state=pending]")
             let seconds = try await window.attribute("data-seconds", of: "#hold-clock")
@@ -162,6 +163,9 @@ extension EndToEnd {
             try await window.click("#cancel-submit")
             try await window.wait("#booking[data-status=cancelled]")
             try await window.wait("#booking[data-payment-status=partially_refunded]")
+            try await window.click("#history summary")
+            try await window.wait("[data-testid=history-entry][data-to=confirmed]")
+            try await window.wait("[data-testid=history-entry][data-to=cancelled]")
             await window.close()
             try await claimed(waiting)
             let fresh = try await browsing.page(
@@ -170,8 +174,9 @@ extension EndToEnd {
             await fresh.close()
         }
 
-        /// Whoever does not pay online pays at the desk: the case says how much, and keeps how.
-        private func paidAtTheDesk(
+        /// Whoever does not pay online pays at the desk: the case says how much, and keeps how. Then
+        /// the desk moves the booking, and the customer's page follows by itself.
+        private func paidAndMovedAtTheDesk(
             _ browsing: Browsing, _ clinic: Clinic
         ) async throws {
             let (window, token) = try await reserve(browsing, clinic, clinic.course.slots[1])
@@ -189,9 +194,17 @@ extension EndToEnd {
             let line = "#case-dialog [data-testid=payment][data-status=completed]"
             #expect(try await admin.text(of: line).contains("EDC 0815"))
             try await admin.waitGone("#case-desk[data-due]")
-            await admin.close()
             // Nobody has touched the customer's page.
-            try await window.wait("#booking[data-status=confirmed][data-payment-status=paid]")
+            let paid = "[data-status=confirmed][data-payment-status=paid]"
+            try await window.wait("#booking[data-booking-id='\(booking)']\(paid)")
+            try await admin.click("[data-case-action=reschedule]")
+            try await admin.click(
+                "[data-testid=other-slot][data-slot-id='\(clinic.course.slots[2])'] input")
+            try await admin.click("#other-submit")
+            let moved = "[data-booking-id]:not([data-booking-id='\(booking)'])\(paid)"
+            try await admin.wait("#case-dialog\(moved)")
+            await admin.close()
+            try await window.wait("#booking\(moved)")
             await window.close()
         }
 

@@ -151,6 +151,7 @@ function facts(booking, slot) {
     add("booking.until", h("time", { datetime: booking.expires_at },
       moment(booking.expires_at, slot?.time_zone)));
   }
+  add("booking.archived", booking.archived_at && moment(booking.archived_at, slot?.time_zone));
   add("result.id", h("code", { "data-testid": "booking-id" }, booking.id));
   return rows;
 }

@@ -1,5 +1,6 @@
 // One booking as the staff sees it: the person, the ledger, every transition, what can be done.
-import { call, callPersistently, newKey } from "./api.js";
+import { call, callPersistently, findSlots, newKey } from "./api.js";
+import { askSlot } from "./dialogs.js";
 import { byId, h, set, text } from "./dom.js";
 import { explain } from "./errors.js";
 import { t } from "./i18n.js";
@@ -61,7 +62,7 @@ export class Case {
     set(byId("case-dialog"), "data-booking-id", booking.id);
     set(byId("case-dialog"), "data-status", booking.status);
     set(byId("case-dialog"), "data-payment-status", booking.payment_status);
-    text(byId("case-title"), contact?.full_name ?? applicant?.full_name ?? booking.id);
+    text(byId("case-title"), this.#name);
     text(byId("case-state"), `${t(`status.${booking.status}`)} · ${t(`payment.${booking.payment_status}`)}`);
     byId("case-facts").replaceChildren(...facts(booking, slot, contact ?? applicant));
     this.#drawLedger();
@@ -73,6 +74,7 @@ export class Case {
     const can = {
       complete: booking.status === "in_progress",
       "no-show": booking.status === "confirmed" && slot && secondsUntil(slot.start_time) < 0,
+      reschedule: booking.status === "confirmed" && Boolean(slot),
       cancel: ["pending", "pending_payment", "confirmed"].includes(booking.status),
       refund: Number(this.#ledger?.charged ?? 0)
         > Number(this.#ledger?.refunded ?? 0) + Number(this.#ledger?.refund_due ?? 0),
@@ -85,6 +87,11 @@ export class Case {
     byId("case-desk").hidden = !can.pay;
     set(byId("case-desk"), "data-due", can.pay ? String(this.#due) : null);
     text(byId("case-due"), can.pay ? `${t("case.due")} ${money(this.#due, booking.currency)}` : "");
+  }
+
+  get #name() {
+    const { booking, contact, applicant } = this.#known;
+    return contact?.full_name ?? applicant?.full_name ?? booking.id;
   }
 
   /// What the booking still costs, in minor units.
@@ -113,9 +120,13 @@ export class Case {
 
   async #act(action) {
     const { booking } = this.#known;
-    const [path, body] = this.#request(action, booking);
     try {
-      await callPersistently("POST", path, { ...body, idempotency_key: newKey() });
+      const request = await this.#request(action, booking);
+      if (!request) return;
+      const [path, body] = request;
+      const answer = await callPersistently("POST", path, { ...body, idempotency_key: newKey() });
+      // Another booking takes the place of one that moves.
+      if (action === "reschedule") this.#id = answer.booking.id;
       this.#say("");
       toast(t(`case.${action}.done`));
     } catch (error) {
@@ -126,7 +137,8 @@ export class Case {
     this.#onChange();
   }
 
-  #request(action, booking) {
+  /// Path and body; null when nothing was chosen.
+  async #request(action, booking) {
     const reason = byId("case-reason").value.trim();
     const amount = byId("case-amount").value.trim();
     switch (action) {
@@ -136,6 +148,14 @@ export class Case {
         method: byId("case-method").value, reference: byId("case-reference").value.trim(),
         amount: this.#due,
       }];
+      case "reschedule": {
+        const slots = (await findSlots(booking.course_id))
+          .filter(({ id }) => id !== this.#known.slot.id);
+        const answer = await askSlot(this.#name, slots, slots.map(({ id }) => id));
+        return answer?.slot && [`/api/booking/${booking.id}/reschedule`, {
+          schedule_id: answer.slot.id, reason: answer.reason, if_version: booking.version,
+        }];
+      }
       default: return [`/api/booking/${booking.id}/${action}`, { reason, if_version: booking.version }];
     }
   }
@@ -157,6 +177,7 @@ function facts(booking, slot, person) {
   add("field.subject_name", [person?.subject_name, person?.subject_kind].filter(Boolean).join(", "));
   add("field.notes", person?.notes);
   if (Number(booking.final_amount) > 0) add("booking.price", money(booking.final_amount, booking.currency));
+  add("booking.archived", booking.archived_at && moment(booking.archived_at, slot?.time_zone));
   add("result.id", h("code", {}, booking.id));
   return rows;
 }
