@@ -44,6 +44,8 @@ extension ServerTests {
                     {
                         // Two that wait for each other: one of them tries again. It takes a second
                         // until it is told so, in which others may find no connection.
+                        // Not at once: those who were told at the same time would only meet again.
+                        try await Task.sleep(for: .milliseconds(.random(in: 0..<100)))
                     }
                 }
             }
