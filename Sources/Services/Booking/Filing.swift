@@ -28,8 +28,7 @@ struct Filing: Sendable {
         var subject = PaymentCase(booking, PaymentAccount())
         var charge: Payment?
         if registration.proof != nil, booking.total > 0 {
-            var payment = try PaymentOpening.charge(subject, "manual", now)
-            payment.method = "proof"
+            let payment = try PaymentOpening.proof(subject, now)
             _ = try subject.add(payment, now: now)
             charge = payment
         }

@@ -38,7 +38,12 @@ public struct Payment: Sendable, Hashable {
     public var version: Int64 = 1
 
     /// It came to us: nobody can be asked about it, and a person gives it back.
-    public var isByHand: Bool { provider == "manual" || provider == Self.desk }
+    public var isByHand: Bool { provider == Self.manual || provider == Self.desk }
 
+    /// A proof stands for it, whether or not somebody has looked at it.
+    public var isByProof: Bool { method == Self.proof }
+
+    static let manual = "manual"
     static let desk = "desk"
+    static let proof = "proof"
 }

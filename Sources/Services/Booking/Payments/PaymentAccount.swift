@@ -42,7 +42,7 @@ public struct PaymentAccount: Sendable, Hashable {
 
     /// Proofs that showed no payment.
     var rejectedProofs: Int {
-        payments.count { $0.method == "proof" && $0.status == .failed }
+        payments.count { $0.isByProof && $0.status == .failed }
     }
 
     /// The open charge.

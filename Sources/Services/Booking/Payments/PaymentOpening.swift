@@ -118,6 +118,13 @@ struct PaymentOpening: Sendable {
             createdAt: now)
     }
 
+    /// What a proof says that was paid, as a new charge for staff to look at.
+    static func proof(_ subject: PaymentCase, _ now: Instant) throws(DomainError) -> Payment {
+        var payment = try charge(subject, Payment.manual, now)
+        payment.method = Payment.proof
+        return payment
+    }
+
     /// What a provider could not do, in the words of our errors.
     static func mapping<T>(
         _ body: nonisolated(nonsending) () async throws -> T

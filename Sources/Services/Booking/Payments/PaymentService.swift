@@ -128,8 +128,7 @@ public struct PaymentService: PaymentV1.PaymentsService {
                     .paymentFailed,
                     "\(PaymentAccount.rejectedProofLimit) proofs were rejected; pay at the desk")
             }
-            var payment = try PaymentOpening.charge(subject, "manual", now)
-            payment.method = "proof"
+            var payment = try PaymentOpening.proof(subject, now)
             if subject.booking.status == .pendingPayment {
                 let review = ProofReview(booking: subject.booking.id)
                 guard try await transaction.query(review.begin).first != nil else {
@@ -222,9 +221,8 @@ public struct PaymentService: PaymentV1.PaymentsService {
         rules.key(request.idempotencyKey)
         guard rules.areKept, let id else { throw rules.refusal }
         return try await perform(request.idempotencyKey, request, context) { transaction, last in
-            guard let known = try await desk.store.payment(id), known.provider == "manual" else {
-                throw Self.noPayment
-            }
+            guard let known = try await desk.store.payment(id), known.provider == Payment.manual
+            else { throw Self.noPayment }
             var (subject, now) = try await desk.lock(known.bookingID, transaction)
             guard var payment = subject.account.payments.first(where: { $0.id == id }) else {
                 throw Self.noPayment
